@@ -1,0 +1,101 @@
+"""The application's own settings, the key that signs its tokens, and how it keeps its administrators."""
+
+import logging
+import secrets
+from pathlib import Path
+
+from plimsoll import Database, DatabaseSettings
+from plimsoll.seeding import AdminAccount, AdminSettings, PasswordHasher
+from plimsoll.settings import Settings, SettingsError, setting
+from plimsoll.settings.records import NOT_SET, Problem
+from pydantic import SecretStr
+
+from app.models import Account, Base
+from app.sample import seed_sample
+
+logger = logging.getLogger("app")
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+# HMAC-SHA256 is as strong as its key up to 32 bytes (RFC 7518, section 3.2, asks for at least that).
+KEY_CHARACTERS = 32
+GOOD_KEY = (
+    f"{KEY_CHARACTERS} characters or more in production, "
+    "such as: python -c 'import secrets; print(secrets.token_hex(32))'"
+)
+
+
+class BackendDatabaseSettings(DatabaseSettings):
+    """The library's database settings with the defaults of this service."""
+
+    database_url: SecretStr | None = setting("DATABASE_URL", default=None, secret=True)
+    production_hosts: tuple[str, ...] = setting("PRODUCTION_HOSTS", default=("taxtower.in",))
+
+
+class AppSettings(Settings):
+    """What this service needs beside the database."""
+
+    secret_key: SecretStr | None = setting(
+        "SECRET_KEY", default=None, secret=True, help="signs access tokens; needed in production, 32 characters"
+    )
+    token_minutes: int = setting(
+        "TOKEN_MINUTES", default=15, ge=1, le=1440, unit="min", help="how long an access token is good for"
+    )
+    max_body_bytes: int = setting(
+        "MAX_BODY_BYTES", default=262_144, ge=1024, le=104_857_600, unit="bytes", help="largest request body"
+    )
+    sample_data: bool = setting(
+        "SAMPLE_DATA", default=True, help="fill an empty catalogue with sample data; never done in production"
+    )
+    payment_provider_url: str | None = setting(
+        "PAYMENT_PROVIDER_URL", default=None, help="base address of the payment provider; without it, no payments"
+    )
+    payment_provider_key: SecretStr | None = setting(
+        "PAYMENT_PROVIDER_KEY", default=None, secret=True, help="bearer key for the payment provider"
+    )
+    payment_timeout_s: float = setting(
+        "PAYMENT_TIMEOUT", default=10.0, ge=0.1, le=120.0, unit="s", help="wait for one answer of the provider"
+    )
+    payment_attempts: int = setting(
+        "PAYMENT_ATTEMPTS", default=3, ge=1, le=10, unit="calls", help="calls to the provider before giving up"
+    )
+
+
+def signing_key(settings: AppSettings, *, production: bool) -> bytes:
+    """Return the key that access tokens are signed with.
+
+    Raises SettingsError in production where none, or a short one, is set. In development a missing one is made
+    up, so that tokens end with the process.
+    """
+    key = settings.secret_key.get_secret_value() if settings.secret_key else ""
+    if len(key) >= KEY_CHARACTERS or (key and not production):
+        return key.encode()
+    if production:
+        wrong = f"it has {len(key)} characters, and whoever guesses it can be anyone"
+        source = str(settings.source_of("secret_key"))
+        raise SettingsError([Problem("SECRET_KEY", "***" if key else NOT_SET, source, wrong, GOOD_KEY)])
+    logger.warning("SECRET_KEY is not set: access tokens are good until this process ends, and in it alone.")
+    return secrets.token_bytes(KEY_CHARACTERS)
+
+
+def make_database(
+    settings: DatabaseSettings,
+    app_settings: AppSettings,
+    admin: AdminSettings,
+    hasher: PasswordHasher | None = None,
+) -> Database:
+    """Return the database of this service: its models, its migrations, its first administrator, its sample."""
+    account = AdminAccount(
+        model=Account,
+        settings=admin,
+        is_admin=Account.role == "admin",
+        new={"role": "admin", "is_active": True},
+        hasher=hasher or PasswordHasher(),
+    )
+    sample = app_settings.sample_data and not settings.production.active
+    return Database(
+        settings,
+        metadata=Base.metadata,
+        migrations=MIGRATIONS,
+        admin=account,
+        on_ready=(seed_sample,) if sample else (),
+    )

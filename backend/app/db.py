@@ -1,0 +1,26 @@
+"""The database of this process, made from the environment and `.env`: what `init_db` and `get_session` work on.
+
+What the operator's note asks of this file (pool of 20 + 20, clean-up of sessions, no `create_all` in production) is
+done by the library; the settings say how.
+"""
+
+from plimsoll.fastapi import get_session
+from plimsoll.seeding import AdminSettings
+from plimsoll.settings import read_settings
+
+from app.core import AppSettings, BackendDatabaseSettings, make_database
+from app.models import Base
+
+__all__ = ["Base", "admin_settings", "app_settings", "database", "engine", "get_session", "init_db", "settings"]
+
+settings, app_settings, admin_settings = read_settings(BackendDatabaseSettings, AppSettings, AdminSettings)
+database = make_database(settings, app_settings, admin_settings)
+engine = database.engine
+
+
+async def init_db() -> None:
+    """Verify connectivity; in development make the missing tables, in production leave that to migrations.
+
+    `install` does this at start-up. Scripts and jobs that use the database on their own call it themselves.
+    """
+    await database.start()

@@ -1,0 +1,101 @@
+"""Puts an application together for any database and settings: the running service and every test use it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from plimsoll import Database
+from plimsoll.fastapi import install
+from plimsoll.seeding import PasswordHasher
+from plimsoll.settings import Settings
+from starlette.types import ASGIApp
+
+from app.core import AppSettings, signing_key
+from app.limits import DeclaredLengthLimit
+from app.problems import described, install_problems
+from app.provider import PaymentProvider
+from app.routes import accounts, admin, bookings, export, items, payments, spaces, venues
+from app.services import Services
+
+DESCRIPTION = """
+Venues, the spaces in them, and what vendors offer beside: found, booked by the hour, paid for.
+
+Lists come in pages: send `next` of one page as `cursor` to get the page after it. Money is a decimal in a string.
+Times are UTC. Errors are problem documents (RFC 9457).
+"""
+TAGS = [
+    {"name": "accounts", "description": "Register, log in, and look after one's own account."},
+    {"name": "venues", "description": "Venues and their spaces, and which hours are taken."},
+    {"name": "items", "description": "The catalogue of what vendors offer."},
+    {"name": "bookings", "description": "Bookings of the account that calls."},
+    {"name": "payments", "description": "Payment orders at the external provider."},
+    {"name": "admin", "description": "For administrators: all accounts, all bookings, the export."},
+]
+
+
+class _App(FastAPI):
+    """FastAPI, which limits bodies itself, with the refusal of a declared length in front of all else."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        stack = super().build_middleware_stack()
+        return stack if self.max_body_size is None else DeclaredLengthLimit(stack, self.max_body_size)
+
+
+def create_app(
+    database: Database,
+    settings: AppSettings,
+    *,
+    hasher: PasswordHasher | None = None,
+    more_settings: tuple[Settings, ...] = (),
+) -> FastAPI:
+    """Return the application. It connects to nothing before its lifespan, or its first request, begins.
+
+    Raises SettingsError where production has no good SECRET_KEY.
+    """
+    hasher = hasher or (database.admin.hasher if database.admin else PasswordHasher())
+    services = Services(
+        database,
+        settings,
+        hasher,
+        signing_key(settings, production=database.settings.production.active),
+        _provider(settings),
+    )
+    app = _App(
+        title="Venue booking",
+        version="1.0.0",
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        max_body_size=settings.max_body_bytes,
+        lifespan=_lifespan,
+        responses=described(503),
+    )
+    app.state.services = services
+    install_problems(app)
+    for module in (accounts, venues, spaces, items, bookings, payments, admin, export):
+        app.include_router(module.router)
+    install(app, database, extra_settings=(settings, *more_settings))
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    services: Services = app.state.services
+    try:
+        yield
+    finally:
+        if services.provider is not None:
+            await services.provider.close()
+
+
+def _provider(settings: AppSettings) -> PaymentProvider | None:
+    if settings.payment_provider_url is None:
+        return None
+    key = settings.payment_provider_key
+    return PaymentProvider(
+        settings.payment_provider_url,
+        key.get_secret_value() if key else None,
+        timeout_s=settings.payment_timeout_s,
+        attempts=settings.payment_attempts,
+    )
+
+

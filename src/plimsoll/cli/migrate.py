@@ -1,0 +1,82 @@
+"""`plimsoll migrate`: brings the schema to the newest revision, shows what that would run, or checks it."""
+
+from typing import Annotated
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from plimsoll.cli.run import database_of, run
+from plimsoll.errors import CommandError, MigrationError
+from plimsoll.migrations import Migrations
+
+FAILED = 1
+
+
+def migrate(
+    context: typer.Context,
+    plan: Annotated[bool, typer.Option("--plan", help="Print the SQL that would be run, and run none.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Exit 1 if revisions are missing or the schema differs from the models."),
+    ] = False,
+    adopt: Annotated[
+        bool,
+        typer.Option("--adopt", help="Take over tables made without migrations, if they equal the models."),
+    ] = False,
+) -> None:
+    """Bring the database's schema to the newest revision.
+
+    Any number of hosts may run this at once: one works, the others wait for it and find nothing left to do.
+    """
+    if plan + check + adopt > 1:
+        raise CommandError("--plan, --check and --adopt are three different questions: give one of them.")
+    database = database_of(context)
+    migrations = database.migrations
+    if migrations is None:
+        raise CommandError(
+            "This application has no migrations: make it with Database(settings, metadata=..., migrations=DIRECTORY)."
+        )
+    work = _plan if plan else _check if check else _adopt if adopt else _upgrade
+    try:
+        status = run(database, lambda engine: work(migrations, engine))
+    except MigrationError as error:
+        typer.echo(f"plimsoll: {error}", err=True)
+        raise typer.Exit(FAILED) from error
+    raise typer.Exit(status)
+
+
+async def _upgrade(migrations: Migrations, engine: AsyncEngine) -> int:
+    done = await migrations.upgrade(engine, typer.echo)
+    if done:
+        typer.echo(
+            f"Done: {len(done)} revision(s) were run; the database is at {', '.join(migrations.scripts.heads())}."
+        )
+    else:
+        typer.echo(f"Nothing to do: the database is at {', '.join(migrations.scripts.heads())}.")
+    return 0
+
+
+async def _plan(migrations: Migrations, engine: AsyncEngine) -> int:
+    typer.echo(await migrations.plan(engine) or "-- Nothing to do: the database is at the newest revision.")
+    return 0
+
+
+async def _check(migrations: Migrations, engine: AsyncEngine) -> int:
+    state = await migrations.state(engine)
+    typer.echo(f"Revisions: {state.describe()}.")
+    if state.missing or state.unknown:
+        typer.echo("Run 'plimsoll migrate'." if state.missing else "Deploy the code that has this revision.")
+        return FAILED
+    differences = await migrations.differences(engine)
+    for difference in differences:
+        typer.echo(f"  {difference}")
+    typer.echo(
+        f"Schema: {len(differences)} difference(s) from the models." if differences else "Schema: as the models."
+    )
+    return FAILED if differences else 0
+
+
+async def _adopt(migrations: Migrations, engine: AsyncEngine) -> int:
+    state = await migrations.adopt(engine)
+    typer.echo(f"Adopted: {state.describe()}. From now on 'plimsoll migrate' changes the schema.")
+    return 0

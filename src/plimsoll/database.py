@@ -1,0 +1,130 @@
+"""`Database`: one object an application makes, from which it gets sessions, start-up and shut-down."""
+
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import MetaData
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from plimsoll.engine import build_engine
+from plimsoll.errors import MigrationError
+from plimsoll.migrations import Migrations
+from plimsoll.seeding import AdminAccount
+from plimsoll.session import Purpose, SessionScope, SessionSource
+from plimsoll.settings import DatabaseSettings
+from plimsoll.startup import Gate
+
+
+class Database:
+    """A database, its connection pool, and what start-up does with it. Making one connects to nothing.
+
+    Args:
+        settings: from `DatabaseSettings(...)`, or `DatabaseSettings.from_env()` for the environment and `.env`.
+        metadata: the models' tables. Development creates those that are missing.
+        migrations: the directory of the Alembic migrations. Needs `metadata`.
+        admin: how the application keeps its admin account; seeded at start where there is none.
+        on_ready: called with this object at the end of start-up, for example to seed sample data.
+
+    Raises:
+        MigrationError: `migrations` is not such a directory, or was given without `metadata`.
+    """
+
+    def __init__(
+        self,
+        settings: DatabaseSettings,
+        *,
+        metadata: MetaData | None = None,
+        migrations: str | Path | None = None,
+        admin: AdminAccount | None = None,
+        on_ready: Sequence[Callable[["Database"], Awaitable[None]]] = (),
+    ) -> None:
+        self.settings = settings
+        self.engine: AsyncEngine = build_engine(settings)
+        self.sessions = SessionSource(self.engine, settings.cleanup_timeout_s)
+        self.counters = self.sessions.counters
+        self.admin = admin
+        self.migrations = _migrations(settings, metadata, migrations)
+        self.gate = Gate(
+            self.engine,
+            settings,
+            metadata=metadata,
+            migrations=self.migrations,
+            admin=admin,
+            on_ready=[partial(hook, self) for hook in on_ready],
+        )
+
+    @classmethod
+    def from_env(
+        cls,
+        *,
+        metadata: MetaData | None = None,
+        migrations: str | Path | None = None,
+        admin: AdminAccount | None = None,
+        on_ready: Sequence[Callable[["Database"], Awaitable[None]]] = (),
+    ) -> Self:
+        """A database as the process environment and `.env` describe it.
+
+        Raises:
+            SettingsError: settings are wrong; one message lists all of them.
+        """
+        return cls(
+            DatabaseSettings.from_env(),
+            metadata=metadata,
+            migrations=migrations,
+            admin=admin,
+            on_ready=on_ready,
+        )
+
+    def session(self) -> SessionScope:
+        """`async with database.session() as session:`: a session whose user commits.
+
+        Rolled back where the block does not commit; closed, and its connection back in the pool, after the block.
+        """
+        return self.sessions.open(Purpose.HANDLER_COMMITS, _caller())
+
+    def transaction(self) -> SessionScope:
+        """`async with database.transaction() as session:`: committed at the end, rolled back on an exception."""
+        return self.sessions.open(Purpose.COMMIT_AT_END, _caller())
+
+    def read_session(self) -> SessionScope:
+        """`async with database.read_session() as session:`: a session that refuses to write."""
+        return self.sessions.open(Purpose.READ, _caller())
+
+    async def start(self) -> None:
+        """Wait for the database, verify it, make or check the schema, seed the admin account (see `Gate.run`).
+
+        Raises:
+            DatabaseUnavailableError: no connection in time, or the account is refused.
+            NotReadyError: migrations are missing.
+        """
+        await self.gate.run()
+
+    async def close(self) -> None:
+        """Close the pool's connections. The object may be used again; it then opens new ones."""
+        if self.admin is not None:
+            self.admin.hasher.close()
+        await self.engine.dispose()
+
+
+def _migrations(
+    settings: DatabaseSettings, metadata: MetaData | None, directory: str | Path | None
+) -> Migrations | None:
+    if directory is None:
+        return None
+    if metadata is None:
+        raise MigrationError("Database(migrations=...) needs metadata=... as well: the models that they lead to.")
+    return Migrations(
+        Path(directory),
+        metadata,
+        lock_timeout_s=settings.migration_lock_timeout_s,
+        lock_wait_timeout_s=settings.lock_wait_timeout_s,
+    )
+
+
+def _caller() -> str:
+    """The line of code that opened a session: file and number."""
+    frame = sys._getframe(2)
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -1,0 +1,99 @@
+"""Makes the SQLAlchemy engine from the settings: driver, pool, TLS, time limits, set-up of a new connection."""
+
+import asyncio
+import importlib
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
+
+from plimsoll.server import server_of
+from plimsoll.settings import DatabaseSettings
+
+MYSQL_CANNOT_CONNECT = 2003
+"""The MySQL client library's number for it; SQLAlchemy and we classify errors by number."""
+
+
+def build_engine(settings: DatabaseSettings, *, pooled: bool = True) -> AsyncEngine:
+    """An engine for `settings.url`; it connects when first used, not here.
+
+    `pooled=False` closes each connection at its return: for commands that run once, and for work that changes
+    a connection's session variables.
+    """
+    connect = _Connect(settings.connect_timeout_s)
+    arguments = server_of(settings.dialect).connect_arguments(settings)
+    if settings.dialect != "sqlite":
+        arguments["async_creator_fn"] = connect
+    engine = create_async_engine(
+        settings.url,
+        connect_args=arguments,
+        # Statements in logs and errors carry no values: they hold passwords' hashes and people's data.
+        hide_parameters=True,
+        **_pool_arguments(settings, pooled=pooled),
+    )
+    connect.dialect = engine.dialect
+    server = server_of(settings.dialect)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(dbapi_connection: Any, _record: object) -> None:
+        server.prepare(dbapi_connection)
+
+    return engine
+
+
+def _pool_arguments(settings: DatabaseSettings, *, pooled: bool) -> dict[str, Any]:
+    if is_in_memory(settings):
+        # The database lives in its one connection: a second would see another, empty one, and so would
+        # whoever comes after the first is recycled.
+        return {"poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0, "pool_recycle": -1}
+    if not pooled:
+        return {"poolclass": NullPool}
+    return {
+        "poolclass": AsyncAdaptedQueuePool,
+        "pool_size": settings.pool_size,
+        "max_overflow": settings.max_overflow,
+        "pool_timeout": settings.pool_timeout_s,
+        "pool_recycle": settings.pool_recycle_s,
+        # A connection that the server closed meanwhile is found here and not by a request.
+        "pool_pre_ping": settings.dialect != "sqlite",
+    }
+
+
+def is_in_memory(settings: DatabaseSettings) -> bool:
+    """Whether the settings name a SQLite database that lives in one connection and no file."""
+    return settings.dialect == "sqlite" and settings.url.database in (None, "", ":memory:")
+
+
+class _Connect:
+    """Calls the driver's connect under one time limit for all of it, and makes every failure a driver's error.
+
+    The drivers' own limits end with the TCP connection: a server that accepts and then says nothing would
+    be waited for without end. asyncpg lets an `OSError` through that no handler for database errors knows.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self.dialect: Any = None
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        module = importlib.import_module(self.dialect.driver)
+        connect = module.AsyncConnection.connect if self.dialect.driver == "psycopg" else module.connect
+        try:
+            async with asyncio.timeout(self._limit_s):
+                return await connect(*args, **kwargs)
+        except TimeoutError as error:
+            words = f"no connection within {self._limit_s:g} s: the server did not answer in time"
+            raise self._error(words, error) from error
+        except OSError as error:
+            raise self._error(f"cannot connect: {error}", error) from error
+
+    def _error(self, words: str, cause: BaseException) -> Exception:
+        kind: Any = self.dialect.loaded_dbapi.OperationalError
+        if self.dialect.driver == "asyncpg":
+            error: Exception = kind(words, cause)
+        elif self.dialect.driver == "psycopg":
+            error = kind(words)
+        else:
+            error = kind(MYSQL_CANNOT_CONNECT, words)
+        return error

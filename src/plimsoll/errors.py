@@ -1,0 +1,77 @@
+"""The errors that Plimsoll raises. Each has a stable code and a text in the order: what happened, what it
+means, what to do. No text holds a password; a URL in it has the password replaced."""
+
+
+class PlimsollError(Exception):
+    """Base of every error that Plimsoll raises itself."""
+
+    code = "PLE000"
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} [{self.code}]"
+
+
+class DatabaseUnavailableError(PlimsollError):
+    """The database did not answer, within the time that start-up may wait or at all."""
+
+    code = "PLE010"
+
+
+class DatabaseRefusedError(DatabaseUnavailableError):
+    """The database answered and will not let us in: waiting does not help (wrong password, unknown database)."""
+
+    code = "PLE011"
+
+
+class NotReadyError(PlimsollError):
+    """The start-up gate has not been passed: a request came too early, or migrations are missing."""
+
+    code = "PLE012"
+
+
+class SessionEndedError(PlimsollError):
+    """A session was used after the dependency or the `async with` block that gave it had ended."""
+
+    code = "PLE020"
+
+
+class ReadOnlySessionError(PlimsollError):
+    """A session for reading was asked to write."""
+
+    code = "PLE021"
+
+
+class SessionScopeError(PlimsollError):
+    """A committing session was about to outlive the start of the response, so its 200 could not mean committed."""
+
+    code = "PLE022"
+
+
+class NotInstalledError(PlimsollError):
+    """A session dependency was used in an application without `install(app, database)`."""
+
+    code = "PLE023"
+
+
+class LockTimeoutError(PlimsollError):
+    """A lock that the server holds for us was not free in time."""
+
+    code = "PLE030"
+
+
+class MigrationError(PlimsollError):
+    """A migration failed, or the migrations cannot be run from here."""
+
+    code = "PLE031"
+
+
+class SchemaDiffersError(MigrationError):
+    """The schema is not what the models expect, so it cannot be adopted as migrated."""
+
+    code = "PLE032"
+
+
+class CommandError(PlimsollError):
+    """The command line names something that is not there, such as an application that cannot be imported."""
+
+    code = "PLE040"

@@ -1,0 +1,51 @@
+"""`install(app, database)`: everything Plimsoll adds to an application, in one place."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
+
+from plimsoll.database import Database
+from plimsoll.errors import DatabaseUnavailableError
+from plimsoll.fastapi.health import LIVE_PATH, READY_PATH, health_routes
+from plimsoll.fastapi.middleware import SessionMiddleware
+from plimsoll.fastapi.problems import answer_database_error
+from plimsoll.fastapi.runtime import Runtime
+from plimsoll.settings import Settings
+
+
+def install(app: FastAPI, database: Database, *, extra_settings: Sequence[Settings] = ()) -> None:
+    """Give `app` sessions from `database`, its start-up and shut-down, answers for database errors, health routes.
+
+    The application's own lifespan runs inside: after the gate was opened or `GRACE_S` have passed, and it ends
+    before the pool is closed. Handlers that the application has for SQLAlchemy's errors keep their place.
+    `extra_settings` are shown by `plimsoll settings` beside the database's.
+
+    Raises:
+        RuntimeError: the application has begun to serve; call this where it is made.
+    """
+    runtime = Runtime(database, extra_settings)
+    app.state.plimsoll = runtime
+    app.add_middleware(SessionMiddleware, runtime=runtime, always=(LIVE_PATH, READY_PATH))
+    for kind in (SQLAlchemyError, DatabaseUnavailableError):
+        app.exception_handlers.setdefault(kind, answer_database_error)
+    # First in the list: a catch-all route or a mount at "/" does not hide them.
+    app.router.routes[:0] = health_routes(runtime)
+    _compose_lifespan(app, runtime)
+
+
+def _compose_lifespan(app: FastAPI, runtime: Runtime) -> None:
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(started: Any) -> AsyncGenerator[Any]:
+        try:
+            await runtime.start()
+            async with inner(started) as state:
+                yield state
+        finally:
+            await runtime.stop()
+
+    app.router.lifespan_context = lifespan

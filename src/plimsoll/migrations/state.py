@@ -1,0 +1,106 @@
+"""Where a database stands against the revisions in the code: one SELECT, whatever the number of models."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError as AlembicError
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from plimsoll.errors import MigrationError
+from plimsoll.server import Fault, fault_of, server_of
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One step of the schema."""
+
+    id: str
+    title: str
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.title})"
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationState:
+    """`current`: revisions stamped in the database; `missing`: those of the code that it lacks, oldest first;
+    `unknown`: stamped ones that the code does not have, as after a roll-back of the code."""
+
+    current: tuple[str, ...]
+    missing: tuple[Revision, ...]
+    unknown: tuple[str, ...]
+    versioned: bool
+
+    @property
+    def behind(self) -> bool:
+        """Whether a migration must run before this code can use the database."""
+        return bool(self.missing) and not self.unknown
+
+    def describe(self) -> str:
+        """The state in one sentence, without an instruction."""
+        stands = ", ".join(self.current) or ("no revision" if self.versioned else "no alembic_version table")
+        if self.unknown:
+            return f"the database is at {stands}, which this code does not know: it is ahead, or of another program"
+        if self.missing:
+            missing = ", ".join(str(revision) for revision in self.missing)
+            return f"the database is at {stands} and lacks {len(self.missing)} revision(s): {missing}"
+        return f"the database is at {stands}, the newest revision"
+
+
+class Scripts:
+    """The revisions in a project's migrations directory."""
+
+    def __init__(self, directory: Path) -> None:
+        if not (directory / "env.py").is_file():
+            raise MigrationError(
+                f"{directory} is not a directory of migrations: it has no env.py. Name the directory that "
+                "'alembic init' made, as in Database(settings, migrations=Path(__file__).parent / 'migrations')."
+            )
+        self.directory = directory
+        self._scripts = ScriptDirectory.from_config(self.config())
+
+    def config(self) -> Config:
+        """A fresh Alembic configuration for one command."""
+        config = Config()
+        config.set_main_option("script_location", str(self.directory).replace("%", "%%"))
+        config.set_main_option("path_separator", "os")
+        return config
+
+    def heads(self) -> tuple[str, ...]:
+        """The newest revisions: one, or several where the history has branches."""
+        return tuple(self._scripts.get_heads())
+
+    async def state(self, connection: AsyncConnection) -> MigrationState:
+        """Compare the revisions stamped in the database with those in the code."""
+        stamped = await stamped_revisions(connection)
+        current = stamped or ()
+        unknown = tuple(revision for revision in current if not self._knows(revision))
+        missing = () if unknown else self._between(current)
+        return MigrationState(current, missing, unknown, versioned=stamped is not None)
+
+    def _knows(self, revision: str) -> bool:
+        try:
+            return self._scripts.get_revision(revision) is not None
+        except AlembicError:
+            return False
+
+    def _between(self, current: tuple[str, ...]) -> tuple[Revision, ...]:
+        newest_first = self._scripts.iterate_revisions(self.heads(), current or "base", implicit_base=True)
+        return tuple(Revision(script.revision, (script.doc or "").partition("\n")[0]) for script in newest_first)[::-1]
+
+
+async def stamped_revisions(connection: AsyncConnection) -> tuple[str, ...] | None:
+    """What `alembic_version` holds; None where there is no such table."""
+    try:
+        rows = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars().all()
+    except DBAPIError as error:
+        if fault_of(error, connection.dialect.name) is not Fault.NO_TABLE:
+            raise
+        if server_of(connection.dialect.name).lock_outlives_commit:
+            await connection.rollback()  # PostgreSQL answers nothing more in a transaction that had an error
+        return None
+    return tuple(sorted(str(row) for row in rows))

@@ -1,0 +1,100 @@
+"""Facts and locks of the database server: the only place that knows SQL and error codes of a dialect."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from plimsoll.errors import LockTimeoutError
+from plimsoll.server.base import Server
+from plimsoll.server.faults import Fault
+from plimsoll.server.mysql import MySQL
+from plimsoll.server.postgresql import PostgreSQL
+from plimsoll.server.sqlite import SQLite
+
+__all__ = ["Fault", "Server", "acquire", "exclusive", "fault_of", "holding", "server_of"]
+
+_SERVERS: dict[str, Server] = {
+    "mysql": MySQL(),
+    "mariadb": MySQL(),
+    "postgresql": PostgreSQL(),
+    "sqlite": SQLite(),
+}
+
+
+def server_of(dialect: str) -> Server:
+    """The server class for a dialect's name as SQLAlchemy gives it; `KeyError` for any other database."""
+    return _SERVERS[dialect]
+
+
+def fault_of(error: BaseException, dialect: str) -> Fault:
+    """What an error means: SQLAlchemy's (a driver's error in it, or a pool's time-out) or a bare driver's."""
+    if isinstance(error, PoolTimeoutError):
+        return Fault.BUSY
+    if not isinstance(error, DBAPIError):
+        return server_of(dialect).fault(error)
+    fault = server_of(dialect).fault(error.orig) if error.orig is not None else Fault.OTHER
+    if fault is Fault.OTHER and error.connection_invalidated:
+        return Fault.UNAVAILABLE
+    return fault
+
+
+@asynccontextmanager
+async def exclusive(engine: AsyncEngine, name: str, *, wait_s: float) -> AsyncGenerator[AsyncConnection]:
+    """A connection of `engine` in a transaction, holding the lock `name` of its database while the block runs.
+
+    The lock is the server's (GET_LOCK, an advisory lock, SQLite's write lock), so it holds across processes and
+    hosts and is freed by the server when the holder dies. Whoever comes second sees what the first committed.
+    The block's work is committed at its end and rolled back on an exception.
+
+    Raises:
+        LockTimeoutError: another process held the lock for more than `wait_s` seconds.
+    """
+    async with engine.connect() as connection, holding(connection, name, wait_s=wait_s):
+        if not connection.in_transaction():
+            await connection.begin()
+        yield connection
+
+
+@asynccontextmanager
+async def holding(connection: AsyncConnection, name: str, *, wait_s: float) -> AsyncGenerator[None]:
+    """Hold the lock `name` on `connection` while the block runs; what is open at its end is committed.
+
+    A block that commits by itself keeps the lock, except in SQLite (see `Server.lock_outlives_commit`).
+
+    Raises:
+        LockTimeoutError: another process held the lock for more than `wait_s` seconds.
+    """
+    server = server_of(connection.dialect.name)
+    await acquire(connection, name, wait_s=wait_s)
+    try:
+        yield
+        await connection.commit()
+    except Exception:
+        await _give_up(connection, server, name)
+        raise
+    except BaseException:
+        # Cancelled in the middle of anything: closing the connection frees the lock without a further word.
+        await connection.invalidate()
+        raise
+    await server.release(connection, name)
+
+
+async def acquire(connection: AsyncConnection, name: str, *, wait_s: float) -> None:
+    """Take the lock `name` for `connection`, or raise `LockTimeoutError` after `wait_s` seconds."""
+    if not await server_of(connection.dialect.name).acquire(connection, name, wait_s):
+        raise LockTimeoutError(
+            f"The lock '{name}' was not free within {wait_s:g} s: another process holds it. "
+            "Wait for that process to end, or allow a longer wait, then run this again."
+        )
+
+
+async def _give_up(connection: AsyncConnection, server: Server, name: str) -> None:
+    """Roll back and free the lock; where the connection is broken, drop it, which frees the lock as well."""
+    try:
+        await connection.rollback()
+        await server.release(connection, name)
+    except DBAPIError:
+        await connection.invalidate()

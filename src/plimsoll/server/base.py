@@ -1,0 +1,45 @@
+"""What Plimsoll needs to know of a database server: one small class a dialect implements this."""
+
+from typing import Any, Protocol
+
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from plimsoll.server.faults import Fault
+from plimsoll.settings import DatabaseSettings
+
+
+class Server(Protocol):
+    """One kind of database server. Stateless: everything about one server is asked over a connection."""
+
+    name: str
+    lock_outlives_commit: bool
+    """Whether the holder of a lock may commit and still hold it."""
+
+    def connect_arguments(self, settings: DatabaseSettings) -> dict[str, Any]:
+        """Keyword arguments for the driver's connect: time limit, TLS, application name."""
+
+    def prepare(self, connection: DBAPIConnection) -> None:
+        """Set up a new connection; called once for each, where the driver's connect cannot do it itself."""
+
+    def fault(self, error: BaseException) -> Fault:
+        """What an error of the driver means."""
+
+    async def acquire(self, connection: AsyncConnection, name: str, wait_s: float) -> bool:
+        """Take the lock `name` of this database for `connection`; False where it was not free in `wait_s`.
+
+        On return no snapshot of before the lock is held, so the holder sees what earlier holders committed.
+        """
+
+    async def release(self, connection: AsyncConnection, name: str) -> None:
+        """Give back what `acquire` took; the transaction has ended before."""
+
+    async def prepare_for_ddl(self, connection: AsyncConnection, lock_wait_s: float) -> None:
+        """Set `connection` up for schema changes: statements wait at most so long for a lock of a table or row.
+
+        An ALTER that waits for a lock makes every later query on that table wait behind it.
+        The setting stays with the connection, which should not go back to a pool.
+        """
+
+    async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
+        """Seconds after which the server closes an idle connection; None where it never does."""

@@ -1,0 +1,92 @@
+"""MySQL and MariaDB. Error numbers: the servers' error reference; 2000 to 2999 are the client library's."""
+
+import hashlib
+import math
+from time import monotonic
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from plimsoll.server.faults import Fault
+from plimsoll.settings import DatabaseSettings
+
+# Not reachable, lost, going down; 1927, 3169 and 4031: killed or timed out by the server while idle;
+# 1290, 1792, 1836: read-only, as a demoted primary is for the length of a failover.
+_UNAVAILABLE = {1053, 1077, 1079, 1129, 1152, 1158, 1159, 1160, 1161, 1184, 1290, 1317, 1792, 1836, 1927}
+_UNAVAILABLE |= {2002, 2003, 2004, 2005, 2006, 2012, 2013, 2014, 2026, 2055, 3169, 4031}
+_REFUSED = {1044, 1045, 1049, 1130, 1251, 1524, 1698, 1862, 2054, 2059, 2061}
+# Too many connections (of the server, of the account), lock wait timeout, deadlock, statement time limit.
+_BUSY = {1040, 1203, 1205, 1213, 1226, 1969, 3024}
+_CONFLICT = {1022, 1048, 1062, 1169, 1216, 1217, 1364, 1451, 1452, 1557, 1761, 1762, 3819, 4025}
+_NO_TABLE = {1146}
+
+LOCK_SLICE_S = 1.0
+"""One GET_LOCK waits this long, then asks again: the connection is never silent for long, so a middlebox or a
+cancelled task is noticed."""
+
+
+def _lock_name(database: str, name: str) -> str:
+    """GET_LOCK names belong to the whole server, so ours carry the database; they are cut at 64 characters."""
+    full = f"plimsoll:{name}:{database}"
+    return full if len(full) <= 64 else f"plimsoll:{hashlib.sha256(full.encode()).hexdigest()[:48]}"
+
+
+class MySQL:
+    """MySQL 5.7 and later, MariaDB 10.3 and later, through aiomysql or asyncmy."""
+
+    name = "mysql"
+    lock_outlives_commit = True
+
+    def connect_arguments(self, settings: DatabaseSettings) -> dict[str, Any]:
+        arguments: dict[str, Any] = {
+            "connect_timeout": math.ceil(settings.connect_timeout_s),
+            "program_name": settings.application_name,
+        }
+        if settings.tls is not None:
+            arguments["ssl"] = settings.tls.context()
+        return arguments
+
+    def prepare(self, connection: DBAPIConnection) -> None:
+        """Nothing: the drivers set up a connection in their handshake."""
+
+    def fault(self, error: BaseException) -> Fault:
+        number = error.args[0] if error.args and isinstance(error.args[0], int) else None
+        for numbers, fault in (
+            (_UNAVAILABLE, Fault.UNAVAILABLE),
+            (_REFUSED, Fault.REFUSED),
+            (_BUSY, Fault.BUSY),
+            (_CONFLICT, Fault.CONFLICT),
+            (_NO_TABLE, Fault.NO_TABLE),
+        ):
+            if number in numbers:
+                return fault
+        return Fault.OTHER
+
+    async def acquire(self, connection: AsyncConnection, name: str, wait_s: float) -> bool:
+        lock = _lock_name(connection.engine.url.database or "", name)
+        ends = monotonic() + wait_s
+        while True:
+            slice_s = max(0.0, min(LOCK_SLICE_S, ends - monotonic()))
+            got = await connection.scalar(text("SELECT GET_LOCK(:name, :s)"), {"name": lock, "s": slice_s})
+            await connection.commit()
+            if got == 1:
+                return True
+            if monotonic() >= ends:
+                return False
+
+    async def release(self, connection: AsyncConnection, name: str) -> None:
+        lock = _lock_name(connection.engine.url.database or "", name)
+        await connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": lock})
+        await connection.commit()
+
+    async def prepare_for_ddl(self, connection: AsyncConnection, lock_wait_s: float) -> None:
+        whole = max(1, math.ceil(lock_wait_s))
+        await connection.execute(
+            text("SET SESSION lock_wait_timeout = :s, SESSION innodb_lock_wait_timeout = :s"), {"s": whole}
+        )
+        await connection.commit()
+
+    async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
+        return float(await connection.scalar(text("SELECT @@SESSION.wait_timeout")))

@@ -1,0 +1,115 @@
+"""PostgreSQL. SQLSTATE codes: appendix A of its manual."""
+
+import asyncio
+import hashlib
+import math
+from time import monotonic
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from plimsoll.server.faults import Fault
+from plimsoll.settings import DatabaseSettings
+
+# Class 08: connection exceptions; 57P01..57P05: shutting down, starting, database dropped, idle too long;
+# 25P03: idle in transaction too long; 25006: read-only, as a demoted primary is; 58: system errors.
+_UNAVAILABLE = ("08", "57P", "25P03", "25006", "58")
+_REFUSED = ("28", "3D000", "3F000")
+# Too many connections; serialization failure, deadlock; lock not available; statement cancelled by its limit.
+_BUSY = ("53", "40", "55P03", "57014")
+_CONFLICT = ("23",)
+_NO_TABLE = ("42P01",)
+
+LOCK_POLL_S = 0.2
+"""The advisory lock is asked for again after this: a waiting statement would hold a snapshot all the while."""
+
+
+def _lock_key(name: str) -> int:
+    """Advisory locks are numbers of 64 bits and belong to one database."""
+    return int.from_bytes(hashlib.sha256(f"plimsoll:{name}".encode()).digest()[:8], "big", signed=True)
+
+
+class PostgreSQL:
+    """PostgreSQL 13 and later, through asyncpg or psycopg."""
+
+    name = "postgresql"
+    lock_outlives_commit = True
+
+    def connect_arguments(self, settings: DatabaseSettings) -> dict[str, Any]:
+        if settings.url.get_driver_name() == "psycopg":
+            return self._psycopg_arguments(settings)
+        return {
+            "timeout": settings.connect_timeout_s,
+            "server_settings": {"application_name": settings.application_name},
+            "ssl": settings.tls.context() if settings.tls is not None else False,
+        }
+
+    def _psycopg_arguments(self, settings: DatabaseSettings) -> dict[str, Any]:
+        """libpq makes its own TLS context, from file names."""
+        arguments: dict[str, Any] = {
+            # libpq takes whole seconds and treats 1 as 2.
+            "connect_timeout": max(2, math.ceil(settings.connect_timeout_s)),
+            "application_name": settings.application_name,
+            "sslmode": "disable",
+        }
+        if settings.tls is not None:
+            arguments["sslmode"] = settings.tls.mode
+            files = {"sslrootcert": settings.tls.ca, "sslcert": settings.tls.cert, "sslkey": settings.tls.key}
+            arguments |= {key: str(path) for key, path in files.items() if path}
+        return arguments
+
+    def prepare(self, connection: DBAPIConnection) -> None:
+        """Nothing: the drivers send settings with the start-up packet."""
+
+    def fault(self, error: BaseException) -> Fault:
+        state = getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None)
+        if state is None:
+            return self._fault_without_state(error)
+        for prefixes, fault in (
+            (_BUSY, Fault.BUSY),
+            (_UNAVAILABLE, Fault.UNAVAILABLE),
+            (_REFUSED, Fault.REFUSED),
+            (_CONFLICT, Fault.CONFLICT),
+            (_NO_TABLE, Fault.NO_TABLE),
+        ):
+            if str(state).startswith(prefixes):
+                return fault
+        return Fault.OTHER
+
+    def _fault_without_state(self, error: BaseException) -> Fault:
+        """psycopg's connect knows only libpq's words: the server's own, where it said any, begin with FATAL."""
+        words = str(error)
+        if "FATAL" in words:
+            if "authentication failed" in words or "does not exist" in words or "pg_hba.conf" in words:
+                return Fault.REFUSED
+            return Fault.BUSY if "too many" in words or "remaining connection" in words else Fault.UNAVAILABLE
+        return Fault.UNAVAILABLE if type(error).__name__ == "OperationalError" else Fault.OTHER
+
+    async def acquire(self, connection: AsyncConnection, name: str, wait_s: float) -> bool:
+        ends = monotonic() + wait_s
+        while True:
+            got = await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _lock_key(name)})
+            await connection.commit()
+            if got:
+                return True
+            if monotonic() >= ends:
+                return False
+            await asyncio.sleep(LOCK_POLL_S)
+
+    async def release(self, connection: AsyncConnection, name: str) -> None:
+        await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _lock_key(name)})
+        await connection.commit()
+
+    async def prepare_for_ddl(self, connection: AsyncConnection, lock_wait_s: float) -> None:
+        await connection.execute(
+            text("SELECT set_config('lock_timeout', :ms, false)"),
+            {"ms": f"{math.ceil(lock_wait_s * 1000)}ms"},
+        )
+        await connection.commit()
+
+    async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
+        # Known since PostgreSQL 14; before it there is no row.
+        limit = await connection.scalar(text("SELECT setting FROM pg_settings WHERE name = 'idle_session_timeout'"))
+        return int(limit) / 1000 if limit and int(limit) > 0 else None

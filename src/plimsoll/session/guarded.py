@@ -1,0 +1,104 @@
+"""A session that knows when it has ended, whether it may write, and whether it wrote what nobody committed.
+
+Everything else is SQLAlchemy's own: the class adds no query method and changes none."""
+
+import re
+from collections import Counter
+from typing import Any
+
+from sqlalchemy import TextClause, event
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, UOWTransaction
+
+from plimsoll.errors import ReadOnlySessionError, SessionEndedError
+
+_COMMENTS = r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*"
+_WRITE_WORDS = "insert|update|delete|replace|merge|truncate|create|alter|drop|grant|revoke|load|copy"
+_WRITES = re.compile(
+    rf"{_COMMENTS}(?:{_WRITE_WORDS})\b|{_COMMENTS}with\b.*\b(?:insert\s+into|update|delete\s+from)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+class GuardedSession(Session):
+    """The synchronous half, where SQLAlchemy does the work. Made only through `GuardedAsyncSession`."""
+
+    owner: str = "unknown"
+    read_only: bool = False
+    ended: bool = False
+    wrote: bool = False
+
+    def _autobegin_t(self, begin: bool = False) -> SessionTransaction:
+        # Every way to the database, and every add(), begins here.
+        if self.ended:
+            raise SessionEndedError(
+                f"This session belonged to {self.owner} and has ended: its connection went back to the pool "
+                "before the response was sent, and using it again would take one that nobody gives back. "
+                "In a stream, a background task or any code that runs later, open one for the time it is "
+                "needed: 'async with database.session() as session: ...'."
+            )
+        return super()._autobegin_t(begin)
+
+    def lost_writes(self) -> str | None:
+        """What was changed and not committed, in words for a log; None where nothing was."""
+        changed = [obj for obj in self.dirty if self.is_modified(obj)]
+        counts = [
+            f"{count} {word} {kind}"
+            for word, objects in (("new", self.new), ("changed", changed), ("deleted", self.deleted))
+            for kind, count in Counter(type(obj).__name__ for obj in objects).items()
+        ]
+        if self.wrote:
+            counts.append("statements already sent")
+        return ", ".join(counts) or None
+
+    def refuse_to_write(self, what: str) -> None:
+        """Raise where this session is for reading only."""
+        if self.read_only:
+            raise ReadOnlySessionError(
+                f"{self.owner} has a session for reading and tried to write: {what}. "
+                "Use SessionDep (and commit) or TransactionDep in a route that writes, "
+                "database.session() or database.transaction() elsewhere."
+            )
+
+
+class GuardedAsyncSession(AsyncSession):
+    """SQLAlchemy's `AsyncSession` over a `GuardedSession`."""
+
+    sync_session_class = GuardedSession
+    sync_session: GuardedSession
+
+
+@event.listens_for(GuardedSession, "before_flush")
+def _before_flush(session: GuardedSession, _context: UOWTransaction, _instances: object) -> None:
+    if session.read_only and (lost := session.lost_writes()):
+        session.refuse_to_write(lost)
+
+
+@event.listens_for(GuardedSession, "after_flush")
+def _after_flush(session: GuardedSession, _context: UOWTransaction) -> None:
+    # The collections still hold what is being written when this event comes.
+    session.wrote = session.wrote or session.lost_writes() is not None
+
+
+@event.listens_for(GuardedSession, "do_orm_execute")
+def _before_execute(state: ORMExecuteState) -> None:
+    session = state.session
+    assert isinstance(session, GuardedSession)
+    if _is_write(state):
+        session.refuse_to_write("a statement that changes data")
+        session.wrote = True
+
+
+@event.listens_for(GuardedSession, "after_commit")
+@event.listens_for(GuardedSession, "after_rollback")
+def _settled(session: GuardedSession) -> None:
+    # A savepoint's end settles nothing for the transaction around it.
+    if not session.in_nested_transaction():
+        session.wrote = False
+
+
+def _is_write(state: ORMExecuteState) -> bool:
+    if state.is_insert or state.is_update or state.is_delete:
+        return True
+    statement: Any = state.statement
+    return isinstance(statement, TextClause) and _WRITES.match(statement.text) is not None

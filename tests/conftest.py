@@ -1,0 +1,261 @@
+"""Fixtures for every test: a clean environment, fresh databases on real servers, faults, and commands to run."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from tests.servers import (
+    FaultProxy,
+    MariaDbServer,
+    MissingServerError,
+    PostgresServer,
+    RunningCommand,
+    SqliteDatabase,
+    TestDatabase,
+    Tls,
+)
+from tests.servers.environment import is_configuration
+from tests.servers.reaper import reaper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+SERVERS = os.environ.get("SERVERS", "1") != "0"
+KINDS = (
+    pytest.param("sqlite", id="sqlite"),
+    pytest.param("mariadb", id="mariadb", marks=pytest.mark.mariadb),
+    pytest.param("postgres", id="postgres", marks=pytest.mark.postgres),
+)
+Server = TypeVar("Server", MariaDbServer, PostgresServer)
+_left_out: dict[str, int] = {}
+
+
+# Which tests need a server, and what is left out without one.
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "mariadb: needs a MariaDB server (put on by the fixtures)")
+    config.addinivalue_line("markers", "postgres: needs a PostgreSQL server (put on by the fixtures)")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects by these markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        for kind in ("mariadb", "postgres"):
+            names = {kind, f"{kind}_tls", f"new_{kind}", f"{kind}_database"}
+            if names.intersection(fixtures):
+                item.add_marker(kind)
+            if not SERVERS and item.get_closest_marker(kind):
+                item.add_marker(pytest.mark.skip(reason=f"SERVERS=0: no {kind}"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for kind in ("mariadb", "postgres"):
+        if not SERVERS and item.get_closest_marker(kind):
+            _left_out[kind] = _left_out.get(kind, 0) + 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not _left_out:
+        return
+    terminalreporter.section("SERVERS=0: NOT TESTED", sep="!", red=True, bold=True)
+    for kind, count in sorted(_left_out.items()):
+        terminalreporter.line(f"{count} tests against a real {kind} server were LEFT OUT", red=True, bold=True)
+    terminalreporter.line("Nothing is known about these databases. Run again without SERVERS=0.", red=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _end_servers() -> Iterator[None]:
+    yield
+    reaper.close()
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable or .env file of the machine or the checkout reaches a test: it may name a real database."""
+    for name in list(os.environ):
+        if is_configuration(name):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+# Shared servers: started by the first test that needs them, healed before each.
+
+
+class _Shared:
+    """The servers that a test run has started so far, by name."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._servers: dict[str, MariaDbServer | PostgresServer] = {}
+
+    def get(self, kind: type[Server], tls: Tls | None) -> Server:
+        key = f"{kind.kind}{tls}"
+        server = self._servers.get(key)
+        if server is None:
+            server = self._servers[key] = self._stack.enter_context(_installed(kind, tls=tls))
+        assert isinstance(server, kind)
+        server.heal()
+        return server
+
+
+def _installed(
+    kind: type[Server], *, tls: Tls | None, options: Sequence[str] = ()
+) -> Server:
+    """A server not yet started; the test fails, and is not skipped, where the program is missing."""
+    try:
+        return kind(tls=tls, options=options)
+    except MissingServerError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def _shared(_end_servers: None) -> Iterator[_Shared]:
+    with ExitStack() as stack:
+        yield _Shared(stack)
+
+
+@pytest.fixture
+def mariadb(_shared: _Shared) -> MariaDbServer:
+    """The MariaDB that all tests share."""
+    return _shared.get(MariaDbServer, None)
+
+
+@pytest.fixture
+def postgres(_shared: _Shared) -> PostgresServer:
+    """The PostgreSQL that all tests share."""
+    return _shared.get(PostgresServer, None)
+
+
+@pytest.fixture
+def mariadb_tls(_shared: _Shared) -> MariaDbServer:
+    """A shared MariaDB that offers TLS and does not demand it."""
+    return _shared.get(MariaDbServer, Tls())
+
+
+@pytest.fixture
+def postgres_tls(_shared: _Shared) -> PostgresServer:
+    """A shared PostgreSQL that offers TLS and does not demand it."""
+    return _shared.get(PostgresServer, Tls())
+
+
+# Servers of one test.
+
+
+@pytest.fixture
+def new_mariadb(_end_servers: None) -> Iterator[Callable[..., MariaDbServer]]:
+    """Start a MariaDB for this test alone: `new_mariadb(tls=Tls(...), options=("--max-connections=20",))`."""
+    with ExitStack() as stack:
+
+        def start(*, tls: Tls | None = None, options: Sequence[str] = ()) -> MariaDbServer:
+            return stack.enter_context(_installed(MariaDbServer, tls=tls, options=options))
+
+        yield start
+
+
+@pytest.fixture
+def new_postgres(_end_servers: None) -> Iterator[Callable[..., PostgresServer]]:
+    """Start a PostgreSQL for this test alone: `new_postgres(tls=Tls(...), options=("max_connections=20",))`."""
+    with ExitStack() as stack:
+
+        def start(*, tls: Tls | None = None, options: Sequence[str] = ()) -> PostgresServer:
+            return stack.enter_context(_installed(PostgresServer, tls=tls, options=options))
+
+        yield start
+
+
+# Databases of one test.
+
+
+def _fresh(server: MariaDbServer | PostgresServer) -> Iterator[TestDatabase]:
+    database = server.create_database()
+    yield database
+    server.heal()
+    database.drop()
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path) -> SqliteDatabase:
+    """A SQLite file that does not exist yet."""
+    return SqliteDatabase(tmp_path / "test.sqlite3")
+
+
+@pytest.fixture
+def mariadb_database(mariadb: MariaDbServer) -> Iterator[TestDatabase]:
+    """An empty database on the shared MariaDB."""
+    yield from _fresh(mariadb)
+
+
+@pytest.fixture
+def postgres_database(postgres: PostgresServer) -> Iterator[TestDatabase]:
+    """An empty database on the shared PostgreSQL."""
+    yield from _fresh(postgres)
+
+
+def _database_of(request: pytest.FixtureRequest) -> TestDatabase:
+    database = request.getfixturevalue(f"{request.param}_database")
+    assert isinstance(database, TestDatabase)
+    return database
+
+
+@pytest.fixture(params=KINDS)
+def any_database(request: pytest.FixtureRequest) -> TestDatabase:
+    """An empty database, on each of SQLite, MariaDB and PostgreSQL in turn."""
+    return _database_of(request)
+
+
+@pytest.fixture(params=KINDS[1:])
+def server_database(request: pytest.FixtureRequest) -> TestDatabase:
+    """An empty database, on each of MariaDB and PostgreSQL in turn."""
+    return _database_of(request)
+
+
+@pytest.fixture
+def database_url(any_database: TestDatabase) -> str:
+    """URL of an empty database, on each of SQLite, MariaDB and PostgreSQL in turn."""
+    return any_database.url
+
+
+@pytest.fixture(params=["aiomysql", "asyncmy"])
+def mysql_driver(request: pytest.FixtureRequest) -> str:
+    """Each async driver for MySQL and MariaDB in turn."""
+    return str(request.param)
+
+
+@pytest.fixture(params=["asyncpg", "psycopg"])
+def postgres_driver(request: pytest.FixtureRequest) -> str:
+    """Each async driver for PostgreSQL in turn."""
+    return str(request.param)
+
+
+# Faults and commands.
+
+
+@pytest.fixture
+def fault_proxy() -> Iterator[Callable[[int], FaultProxy]]:
+    """Open a fault proxy before a port: `proxy = fault_proxy(server.port)`."""
+    with ExitStack() as stack:
+        yield lambda port: stack.enter_context(FaultProxy(port))
+
+
+@pytest.fixture
+def start_command(_end_servers: None) -> Iterator[Callable[..., RunningCommand]]:
+    """Start a command that is killed at the end of the test: `start_command([...], env=database.environ())`."""
+    with ExitStack() as stack:
+
+        def start(
+            command: Sequence[str],
+            *,
+            env: Mapping[str, str] | None = None,
+            cwd: Path | None = None,
+            port: int | None = None,
+        ) -> RunningCommand:
+            return stack.enter_context(RunningCommand(command, env=env, cwd=cwd, port=port))
+
+        yield start

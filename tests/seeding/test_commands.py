@@ -1,0 +1,198 @@
+"""What `plimsoll admin create | reset-password | check` call: one more admin, a new password, a look at all."""
+
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from plimsoll.seeding import AdminError, PasswordHasher
+from tests.seeding.accounts import (
+    EMAIL,
+    GOOD_PASSWORD,
+    OTHER_GOOD_PASSWORD,
+    Account,
+    FastArgon2,
+    admin_account,
+)
+
+OTHER_EMAIL = "mate@harbour.example"
+
+
+async def add(engine: AsyncEngine, email: str, password: str, role: str = "admin") -> None:
+    values = {
+        "email": email,
+        "display_name": "A person",
+        "password_hash": FastArgon2().hash(password),
+        "role": role,
+        "is_active": True,
+    }
+    async with engine.begin() as connection:
+        await connection.execute(insert(Account.__table__).values(values))
+
+
+async def hash_of(engine: AsyncEngine, email: str) -> str:
+    async with engine.connect() as connection:
+        found = await connection.execute(select(Account.password_hash).where(Account.email == email))
+        return str(found.scalar_one())
+
+
+async def roles(engine: AsyncEngine) -> dict[str, str]:
+    async with engine.connect() as connection:
+        found = await connection.execute(select(Account.email, Account.role))
+        return {row[0]: row[1] for row in found}
+
+
+# create
+
+
+async def test_create_adds_a_further_admin(engine: AsyncEngine) -> None:
+    """A second admin can be made beside the first, its e-mail in the application's form."""
+    account = admin_account()
+    await account.seed(engine, production=True)
+    await account.create(engine, email="Mate@harbour.example", name="Mate", password=OTHER_GOOD_PASSWORD)
+    assert await roles(engine) == {EMAIL: "admin", OTHER_EMAIL: "admin"}
+    assert await account.hasher.verify(await hash_of(engine, OTHER_EMAIL), OTHER_GOOD_PASSWORD)
+
+
+@pytest.mark.parametrize("password", ["", "admin", "k7#Qz!m2", "mate@harbour.example", "Dragon-2026-05!"])
+async def test_create_refuses_a_weak_password(engine: AsyncEngine, password: str) -> None:
+    """Also in development: whoever types a password can type a good one."""
+    with pytest.raises(AdminError):
+        await admin_account().create(engine, email=OTHER_EMAIL, name="Mate", password=password)
+    assert await roles(engine) == {}
+
+
+async def test_create_refuses_a_taken_email(engine: AsyncEngine) -> None:
+    """An account that has the e-mail is neither changed nor made an admin."""
+    await add(engine, OTHER_EMAIL, "whatever", role="user")
+    with pytest.raises(AdminError, match=f"{OTHER_EMAIL} exists already"):
+        await admin_account().create(engine, email=OTHER_EMAIL, name="M", password=GOOD_PASSWORD)
+    assert await roles(engine) == {OTHER_EMAIL: "user"}
+
+
+async def test_create_without_tables_says_so(empty_engine: AsyncEngine) -> None:
+    """A database's refusal is one plain sentence without parameters, and its chain is not printed."""
+    with pytest.raises(AdminError, match="the table of accounts is missing") as raised:
+        await admin_account().create(empty_engine, email=EMAIL, name="M", password=GOOD_PASSWORD)
+    assert raised.value.__suppress_context__
+    assert "plimsoll migrate" in str(raised.value)
+    assert "argon2" not in str(raised.value)
+
+
+# reset-password
+
+
+async def test_reset_gives_a_new_password_to_one_admin(engine: AsyncEngine) -> None:
+    """The new password works, the old one does not, and the other admin keeps theirs."""
+    await add(engine, EMAIL, GOOD_PASSWORD)
+    await add(engine, OTHER_EMAIL, GOOD_PASSWORD)
+    account = admin_account()
+    await account.reset_password(engine, email=EMAIL.upper(), password=OTHER_GOOD_PASSWORD)
+    stored = await hash_of(engine, EMAIL)
+    assert await account.hasher.verify(stored, OTHER_GOOD_PASSWORD)
+    assert not await account.hasher.verify(stored, GOOD_PASSWORD)
+    assert await account.hasher.verify(await hash_of(engine, OTHER_EMAIL), GOOD_PASSWORD)
+
+
+async def test_reset_refuses_a_weak_password(engine: AsyncEngine) -> None:
+    """A reset cannot make things worse."""
+    await add(engine, EMAIL, GOOD_PASSWORD)
+    before = await hash_of(engine, EMAIL)
+    with pytest.raises(AdminError, match="well-known default"):
+        await admin_account().reset_password(engine, email=EMAIL, password="changeme")
+    assert await hash_of(engine, EMAIL) == before
+
+
+async def test_reset_knows_admins_only(engine: AsyncEngine) -> None:
+    """An e-mail that nobody has, or that is no admin's, is refused."""
+    await add(engine, OTHER_EMAIL, GOOD_PASSWORD, role="user")
+    before = await hash_of(engine, OTHER_EMAIL)
+    for email in (EMAIL, OTHER_EMAIL):
+        with pytest.raises(AdminError, match=f"no admin with the e-mail {email}"):
+            await admin_account().reset_password(engine, email=email, password=OTHER_GOOD_PASSWORD)
+    assert await hash_of(engine, OTHER_EMAIL) == before
+
+
+# check
+
+
+async def test_check_is_content_with_a_good_admin(engine: AsyncEngine) -> None:
+    """One admin with a good password, also when it is still the one in the settings: nothing to report."""
+    await admin_account().seed(engine, production=True)
+    report = await admin_account().check(engine, production=True)
+    assert (report.ok, report.admins, report.findings, report.notes) == (True, 1, (), ())
+
+
+@pytest.mark.parametrize("production", [True, False])
+async def test_check_finds_that_there_is_no_admin(engine: AsyncEngine, production: bool) -> None:
+    """No admin is a finding anywhere; why seeding would make none is said with it."""
+    await add(engine, OTHER_EMAIL, GOOD_PASSWORD, role="user")
+    report = await admin_account("k7#Qz!m2").check(engine, production=production)
+    assert (report.ok, report.admins) == (False, 0)
+    [finding] = report.findings
+    assert "no admin account" in finding.message
+    assert "has 8 characters" in finding.message
+    assert "plimsoll admin create" in finding.fix
+
+
+@pytest.mark.parametrize("password", ["admin123", "changeme", "Admin@123", EMAIL, "chief"])
+async def test_check_finds_a_password_that_anyone_guesses(engine: AsyncEngine, password: str) -> None:
+    """A stored hash of a default or of the own e-mail is found, and named by account and not by password."""
+    await add(engine, EMAIL, password)
+    report = await admin_account(None).check(engine, production=True)
+    [finding] = report.findings
+    assert f"The admin {EMAIL} has a password" in finding.message
+    assert finding.fix == f"Run `plimsoll admin reset-password --email {EMAIL}`."
+    assert (report.ok, report.notes) == (False, ())
+
+
+async def test_check_finds_a_weak_password_still_in_use(engine: AsyncEngine) -> None:
+    """A weak ADMIN_PASSWORD that an admin has is a finding in production and a note in development."""
+    await add(engine, EMAIL, "k7#Qz!m2")
+    account = admin_account("k7#Qz!m2")
+    in_production = await account.check(engine, production=True)
+    assert [EMAIL in finding.message for finding in in_production.findings] == [True]
+    in_development = await account.check(engine, production=False)
+    assert in_development.ok
+    assert [EMAIL in note for note in in_development.notes] == [True]
+    assert "k7#Qz!m2" not in repr((in_production, in_development))
+
+
+async def test_check_only_notes_a_weak_setting_that_nobody_uses(engine: AsyncEngine) -> None:
+    """The admin has changed the password: the setting that remains is worth a word and no more."""
+    await add(engine, EMAIL, GOOD_PASSWORD)
+    report = await admin_account("k7#Qz!m2").check(engine, production=True)
+    assert report.ok
+    assert len(report.notes) == 1
+    assert "no admin uses it" in report.notes[0]
+
+
+async def test_check_is_bounded_and_says_so(engine: AsyncEngine) -> None:
+    """Of many admins all are counted and a few are tried."""
+    for number in range(7):
+        await add(engine, f"admin{number}@harbour.example", GOOD_PASSWORD)
+    report = await admin_account(None).check(engine, production=True)
+    assert (report.ok, report.admins) == (True, 7)
+    assert report.notes == ("The passwords of 5 of 7 admins were tried.",)
+
+
+async def test_check_holds_no_connection_while_it_hashes(engine: AsyncEngine) -> None:
+    """The tries take seconds; the connection is back in the pool before the first."""
+    held: list[int] = []
+
+    class Watching(FastArgon2):
+        def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # noqa: A002
+            held.append(engine.pool.checkedout())  # type: ignore[attr-defined]
+            return super().verify(hash, password)
+
+    await add(engine, EMAIL, GOOD_PASSWORD)
+    await admin_account(hasher=PasswordHasher(argon2id=Watching())).check(engine, production=True)
+    assert held
+    assert set(held) == {0}
+
+
+async def test_check_reports_an_unreadable_database(empty_engine: AsyncEngine) -> None:
+    """Without the table the check ends with a finding and not with a traceback."""
+    report = await admin_account().check(empty_engine, production=True)
+    [finding] = report.findings
+    assert "the table of accounts is missing" in finding.message
+    assert "plimsoll migrate" in finding.fix

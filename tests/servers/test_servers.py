@@ -1,0 +1,335 @@
+"""The throw-away servers themselves: they start, answer, fail on command, and keep their data."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import psycopg
+import pymysql
+import pytest
+
+from tests.servers import MariaDbServer, PostgresServer, ServerFailedError, Tls
+from tests.servers.places import new_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.servers import SqliteDatabase, TestDatabase
+
+TIMEOUT_S = 2
+
+
+def connect(database: TestDatabase, *, tls: bool = False, client_certificate: bool = False) -> Any:
+    """A plain client, written here from the drivers' own manuals: nothing of the library takes part."""
+    cert, key = (database.client_cert, database.client_key) if client_certificate else (None, None)
+    if database.kind == "mariadb":
+        assert database.host is not None
+        assert database.port is not None
+        return pymysql.connect(
+            host=database.host,
+            port=database.port,
+            user=database.user,
+            password=database.password or "",
+            database=database.name,
+            connect_timeout=TIMEOUT_S,
+            read_timeout=TIMEOUT_S,
+            ssl_disabled=not tls,
+            ssl_ca=str(database.ca) if tls else None,
+            ssl_cert=str(cert) if cert else None,
+            ssl_key=str(key) if key else None,
+            ssl_verify_cert=tls,
+            ssl_verify_identity=tls,
+        )
+    return psycopg.connect(
+        database.url_for(""),
+        connect_timeout=TIMEOUT_S,
+        sslmode="verify-full" if tls else "disable",
+        sslrootcert=str(database.ca) if tls else None,
+        sslcert=str(cert or "/nonexistent"),
+        sslkey=str(key or "/nonexistent"),
+    )
+
+
+def fetch(connection: Any, statement: str) -> list[tuple[Any, ...]]:
+    """Rows of one statement."""
+    cursor = connection.cursor()
+    cursor.execute(statement)
+    return [tuple(row) for row in cursor.fetchall()]
+
+
+REFUSED = (pymysql.err.OperationalError, psycopg.OperationalError)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("mariadb", marks=pytest.mark.mariadb),
+        pytest.param("postgres", marks=pytest.mark.postgres),
+    ]
+)
+def new_server(request: pytest.FixtureRequest) -> Any:
+    """`new_mariadb` and `new_postgres` in turn."""
+    return request.getfixturevalue(f"new_{request.param}")
+
+
+def test_each_test_gets_an_empty_database_and_a_user_that_may_use_it(server_database: TestDatabase) -> None:
+    """The user of a fresh database can make a table in it, and finds none."""
+    connection = connect(server_database)
+    assert fetch(connection, "SELECT count(*) FROM information_schema.tables WHERE table_name = 'mark'") == [(0,)]
+    connection.cursor().execute("CREATE TABLE mark (id INTEGER)")
+    connection.close()
+
+
+def test_a_dropped_database_is_gone_although_a_client_held_a_lock_in_it(server_database: TestDatabase) -> None:
+    """Dropping ends an open transaction instead of waiting for it."""
+    server_database.sql("CREATE TABLE mark (id INTEGER)")
+    connection = connect(server_database)
+    fetch(connection, "SELECT * FROM mark")
+    started = time.monotonic()
+    server_database.drop()
+    assert time.monotonic() - started < 5
+    with pytest.raises(REFUSED):
+        connect(server_database)
+    connection.close()
+
+
+def test_connection_count_is_that_of_the_clients_alone(server_database: TestDatabase) -> None:
+    """The administrator's own connections are not counted, the clients' are, and no longer once closed."""
+    assert server_database.connection_count() == 0
+    connections = [connect(server_database) for _ in range(3)]
+    assert server_database.connection_count() == 3
+    for connection in connections:
+        connection.close()
+    assert server_database.wait_connection_count(0) == 0
+
+
+def test_waiting_for_a_connection_count_fails_with_the_servers_list(server_database: TestDatabase) -> None:
+    """A wrong count is an assertion that shows what the server sees."""
+    connection = connect(server_database)
+    with pytest.raises(AssertionError, match=server_database.name):
+        server_database.wait_connection_count(0, timeout_s=0.1)
+    connection.close()
+
+
+def test_query_count_counts_the_clients_statements_and_no_others(server_database: TestDatabase) -> None:
+    """Two statements of a client are two, whatever the administrator runs meanwhile."""
+    connection = connect(server_database)
+    fetch(connection, "SELECT 1")
+    before = server_database.query_count()
+    fetch(connection, "SELECT 1")
+    server_database.sql("SELECT 2")
+    fetch(connection, "SELECT 3")
+    assert server_database.query_count() - before == 2
+    connection.close()
+
+
+def test_killed_connections_are_seen_by_their_clients(server_database: TestDatabase) -> None:
+    """Ending all connections from the server's side breaks the client's next statement."""
+    connection = connect(server_database)
+    assert server_database.server is not None
+    assert server_database.server.kill_connections(server_database) == 1
+    server_database.wait_connection_count(0)
+    with pytest.raises(REFUSED):
+        fetch(connection, "SELECT 1")
+
+
+def test_committed_rows_survive_a_kill(new_server: Callable[..., MariaDbServer | PostgresServer]) -> None:
+    """What was committed before SIGKILL is there after the next start, on the same port."""
+    server = new_server()
+    database = server.create_database()
+    connection = connect(database)
+    connection.cursor().execute("CREATE TABLE mark (id INTEGER)")
+    connection.cursor().execute("INSERT INTO mark VALUES (42)")
+    connection.commit()
+    pid, port = server.pid, server.port
+    server.kill()
+    assert not server.is_running
+    with pytest.raises(REFUSED):
+        connect(database)
+    server.start()
+    assert (server.port, server.pid == pid) == (port, False)
+    assert fetch(connect(database), "SELECT id FROM mark") == [(42,)]
+
+
+def test_a_restarted_server_has_lost_its_connections_and_no_data(
+    new_server: Callable[..., MariaDbServer | PostgresServer],
+) -> None:
+    """An orderly restart ends every connection; the same URL works again afterwards."""
+    server = new_server()
+    database = server.create_database()
+    database.sql("CREATE TABLE mark (id INTEGER)")
+    connection = connect(database)
+    server.restart()
+    with pytest.raises(REFUSED):
+        fetch(connection, "SELECT 1")
+    assert fetch(connect(database), "SELECT count(*) FROM mark") == [(0,)]
+
+
+def test_a_frozen_server_says_nothing_until_it_is_thawed(
+    new_server: Callable[..., MariaDbServer | PostgresServer],
+) -> None:
+    """A connect to a frozen server neither succeeds nor is refused; thawing makes it answer again."""
+    server = new_server()
+    database = server.create_database()
+    server.freeze()
+    started = time.monotonic()
+    with pytest.raises((*REFUSED, TimeoutError)):
+        connect(database)
+    assert time.monotonic() - started >= TIMEOUT_S - 0.1
+    server.thaw()
+    assert fetch(connect(database), "SELECT 1") == [(1,)]
+
+
+def test_healing_restores_a_frozen_and_a_stopped_server(
+    new_server: Callable[..., MariaDbServer | PostgresServer],
+) -> None:
+    """A shared server that a test left frozen or stopped serves the next one."""
+    server = new_server()
+    for damage in (server.freeze, server.stop, server.kill):
+        damage()
+        server.heal()
+        assert server.sql("SELECT 1") == [(1,)]
+
+
+def test_tls_is_offered_and_not_demanded_by_default(new_server: Callable[..., MariaDbServer | PostgresServer]) -> None:
+    """A server with TLS takes verified TLS connections and plain ones."""
+    database = new_server(tls=Tls()).create_database()
+    assert database.ca is not None
+    assert fetch(connect(database, tls=True), cipher_query(database))[0][0]
+    assert not fetch(connect(database), cipher_query(database))[0][0]
+
+
+def test_tls_can_be_demanded(new_server: Callable[..., MariaDbServer | PostgresServer]) -> None:
+    """With `required`, a plain connection is refused."""
+    database = new_server(tls=Tls(required=True)).create_database()
+    with pytest.raises(REFUSED):
+        connect(database)
+    connect(database, tls=True).close()
+
+
+def test_a_certificate_for_another_host_is_not_accepted(
+    new_server: Callable[..., MariaDbServer | PostgresServer],
+) -> None:
+    """A server may be given a certificate with another name, which a client that checks names refuses."""
+    database = new_server(tls=Tls(names=("elsewhere.invalid",))).create_database()
+    with pytest.raises(REFUSED, match=r"(?i)certificate|hostname|host name"):
+        connect(database, tls=True)
+
+
+def test_a_client_certificate_can_be_demanded(new_server: Callable[..., MariaDbServer | PostgresServer]) -> None:
+    """With `client_certificate`, only a client that shows one comes in."""
+    database = new_server(tls=Tls(client_certificate=True)).create_database()
+    with pytest.raises(REFUSED):
+        connect(database, tls=True)
+    connect(database, tls=True, client_certificate=True).close()
+
+
+def cipher_query(database: TestDatabase) -> str:
+    """SQL that tells whether this connection is encrypted."""
+    if database.kind == "mariadb":
+        return "SELECT variable_value FROM information_schema.session_status WHERE variable_name = 'Ssl_cipher'"
+    return "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+
+
+def test_a_server_that_cannot_start_says_why() -> None:
+    """A bad option is reported with the server's own words."""
+    for server in (MariaDbServer(options=["--no-such-option=1"]), PostgresServer(options=["no_such_option=1"])):
+        with pytest.raises(ServerFailedError, match=r"no.such.option"):
+            server.start()
+        server.close()
+
+
+def test_a_closed_server_leaves_neither_process_nor_directory(
+    new_server: Callable[..., MariaDbServer | PostgresServer],
+) -> None:
+    """After `close` the process ids and the files are gone."""
+    server = new_server()
+    pids = [server.pid, *(child.pid for child in psutil.Process(server.pid).children(recursive=True))]
+    server.close()
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert not server.directory.exists()
+
+
+def test_servers_started_by_root_run_as_someone_else(new_server: Callable[..., MariaDbServer | PostgresServer]) -> None:
+    """No server runs as root, and only its own user may enter its directory."""
+    server = new_server()
+    assert psutil.Process(server.pid).uids().effective != 0
+    assert server.directory.stat().st_mode & 0o077 == 0
+
+
+def test_mariadb_globals_are_put_back(mariadb: MariaDbServer) -> None:
+    """A global variable that a test has set is as before after healing."""
+    before = mariadb.sql("SELECT @@GLOBAL.wait_timeout")
+    mariadb.set_global("wait_timeout", 7)
+    mariadb.set_global("wait_timeout", 8)
+    assert mariadb.sql("SELECT @@GLOBAL.wait_timeout") == [(8,)]
+    mariadb.heal()
+    assert mariadb.sql("SELECT @@GLOBAL.wait_timeout") == before
+
+
+def test_mariadb_counts_ddl(mariadb_database: TestDatabase) -> None:
+    """The server's own counter shows a table that was made."""
+    assert isinstance(mariadb_database.server, MariaDbServer)
+    before = mariadb_database.server.status("Com_create_table")
+    mariadb_database.sql("CREATE TABLE mark (id INTEGER)")
+    assert mariadb_database.server.status("Com_create_table") == before + 1
+
+
+def test_sqlite_connections_are_this_processs_open_files(sqlite_database: SqliteDatabase) -> None:
+    """SQLite has no server to ask, so open descriptors of the file are counted."""
+    import sqlite3
+
+    assert sqlite_database.connection_count() == 0
+    connection = sqlite3.connect(sqlite_database.path)
+    connection.execute("CREATE TABLE mark (id INTEGER)")
+    assert sqlite_database.connection_count() == 1
+    connection.close()
+    assert sqlite_database.connection_count() == 0
+
+
+def test_urls_name_driver_host_port_and_password(any_database: TestDatabase) -> None:
+    """A URL can be had with any driver, without its password, and through another port."""
+    assert any_database.url.startswith(f"{any_database.dialect}+")
+    assert any_database.url_for("").startswith(f"{any_database.dialect}://")
+    if any_database.password is not None:
+        assert any_database.password in any_database.url
+        assert any_database.password not in any_database.url_for(password=False)
+        assert ":1234/" in any_database.url_for(port=1234)
+
+
+def test_the_machines_own_configuration_does_not_reach_a_test(tmp_path: Path, sqlite_database: SqliteDatabase) -> None:
+    """Neither this process nor its subprocesses see a variable that could name a real database."""
+    assert Path.cwd() == tmp_path
+    for environ in (dict(os.environ), sqlite_database.environ()):
+        assert not [name for name in environ if name.startswith(("MYSQL_", "DB_", "ADMIN_", "PRODUCTION"))]
+    assert "DATABASE_URL" not in os.environ
+    assert sqlite_database.environ()["DATABASE_URL"] == sqlite_database.url
+
+
+def test_a_killed_test_run_takes_its_servers_along(start_command: Any) -> None:
+    """When the test run dies without a chance to clean up, its servers end and their directories go."""
+    import sys
+
+    from tests.servers.environment import REPOSITORY
+
+    program = "import time; from tests.servers import MariaDbServer as S; s = S().start(); print(s.pid, s.directory, flush=True); time.sleep(60)"
+    run = start_command([sys.executable, "-c", program], cwd=REPOSITORY)
+    pid, directory = run.wait_output("plimsoll-").split()
+    os.kill(run.pid, 9)
+    deadline = time.monotonic() + 5
+    while (psutil.pid_exists(int(pid)) or Path(directory).exists()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not psutil.pid_exists(int(pid))
+    assert not Path(directory).exists()
+
+
+def test_a_directory_of_a_server_is_reachable_by_its_socket() -> None:
+    """The path is short enough for a Unix socket, whatever TMPDIR says."""
+    from tests.servers.places import Account, remove_directory
+
+    directory = new_directory(Account("mysql"))
+    assert len(str(directory)) < 80
+    remove_directory(directory)
