@@ -1,4 +1,4 @@
-"""Fixtures for every test: a clean environment, fresh databases on real servers, faults, and commands to run."""
+"""Fixtures for every test: a clean environment, fresh databases on real servers, faults, commands."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     terminalreporter.section("SERVERS=0: NOT TESTED", sep="!", red=True, bold=True)
     for kind, count in sorted(_left_out.items()):
-        terminalreporter.line(f"{count} tests against a real {kind} server were LEFT OUT", red=True, bold=True)
+        terminalreporter.line(f"{count} tests against a real {kind} were LEFT OUT", red=True, bold=True)
     terminalreporter.line("Nothing is known about these databases. Run again without SERVERS=0.", red=True)
 
 
@@ -105,9 +105,7 @@ class _Shared:
         return server
 
 
-def _installed(
-    kind: type[Server], *, tls: Tls | None, options: Sequence[str] = ()
-) -> Server:
+def _installed(kind: type[Server], *, tls: Tls | None, options: Sequence[str] = ()) -> Server:
     """A server not yet started; the test fails, and is not skipped, where the program is missing."""
     try:
         return kind(tls=tls, options=options)
@@ -150,7 +148,7 @@ def postgres_tls(_shared: _Shared) -> PostgresServer:
 
 @pytest.fixture
 def new_mariadb(_end_servers: None) -> Iterator[Callable[..., MariaDbServer]]:
-    """Start a MariaDB for this test alone: `new_mariadb(tls=Tls(...), options=("--max-connections=20",))`."""
+    """Start a MariaDB for this test alone: `new_mariadb(tls=Tls(), options=("--max-connections=20",))`."""
     with ExitStack() as stack:
 
         def start(*, tls: Tls | None = None, options: Sequence[str] = ()) -> MariaDbServer:
@@ -161,7 +159,7 @@ def new_mariadb(_end_servers: None) -> Iterator[Callable[..., MariaDbServer]]:
 
 @pytest.fixture
 def new_postgres(_end_servers: None) -> Iterator[Callable[..., PostgresServer]]:
-    """Start a PostgreSQL for this test alone: `new_postgres(tls=Tls(...), options=("max_connections=20",))`."""
+    """Start a PostgreSQL for this test alone: `new_postgres(tls=Tls(), options=("max_connections=20",))`."""
     with ExitStack() as stack:
 
         def start(*, tls: Tls | None = None, options: Sequence[str] = ()) -> PostgresServer:
@@ -246,7 +244,7 @@ def fault_proxy() -> Iterator[Callable[[int], FaultProxy]]:
 
 @pytest.fixture
 def start_command(_end_servers: None) -> Iterator[Callable[..., RunningCommand]]:
-    """Start a command that is killed at the end of the test: `start_command([...], env=database.environ())`."""
+    """Start a command, killed at the end of the test: `start_command([...], env=database.environ())`."""
     with ExitStack() as stack:
 
         def start(

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from plimsoll import Database
-from plimsoll.server import Fault, fault_of
 from sqlalchemy import insert, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,6 +19,8 @@ from app.models import BookedHour, Booking, BookingItem, Item, Space, Venue
 from app.models.columns import now
 from app.problems import problem
 from app.schemas.bookings import BookedItem, BookingAnswer, NewBooking
+from plimsoll import Database
+from plimsoll.server import Fault, fault_of
 
 ATTEMPTS = 5
 LONGEST_WAIT_S = 0.05
@@ -30,9 +30,7 @@ FARTHEST_AHEAD = timedelta(days=730)
 MINUTES_AN_HOUR, SECONDS_A_MINUTE = 60, 60
 
 
-async def book(
-    database: Database, account_id: int, request: NewBooking, key: str | None
-) -> tuple[BookingAnswer, bool]:
+async def book(database: Database, account_id: int, request: NewBooking, key: str | None) -> tuple[BookingAnswer, bool]:
     """Book, and return the booking and whether it is one that the same key has made before.
 
     Raises a problem: 404 or 422 for what cannot be booked, 409 for hours that are taken or a key that was
@@ -68,9 +66,7 @@ async def _made_before(
     return await booking_answer(session, known.id)
 
 
-async def _make(
-    session: AsyncSession, account_id: int, request: NewBooking, key_hash: str | None
-) -> BookingAnswer:
+async def _make(session: AsyncSession, account_id: int, request: NewBooking, key_hash: str | None) -> BookingAnswer:
     space, venue = await _bookable_space(session, request.space_id)
     _check_times(request, venue.utc_offset_minutes)
     if request.guests > space.capacity:
@@ -103,9 +99,7 @@ async def _write_parts(
     items: Sequence[tuple[Item, BookedItem]],
 ) -> None:
     # In the order of time: two bookings that overlap then wait for each other's first hour, not crosswise.
-    taken = [
-        {"space_id": booking.space_id, "hour_start": hour, "booking_id": booking.id} for hour in hours
-    ]
+    taken = [{"space_id": booking.space_id, "hour_start": hour, "booking_id": booking.id} for hour in hours]
     await session.execute(insert(BookedHour), taken)
     if items:
         wanted = [
@@ -121,20 +115,14 @@ async def _write_parts(
 
 
 async def _bookable_space(session: AsyncSession, space_id: int) -> tuple[Space, Venue]:
-    query = (
-        select(Space, Venue)
-        .join(Space.venue)
-        .where(Space.id == space_id, Space.is_active, Venue.is_active)
-    )
+    query = select(Space, Venue).join(Space.venue).where(Space.id == space_id, Space.is_active, Venue.is_active)
     found = (await session.execute(query)).one_or_none()
     if found is None:
         raise problem(404, f"There is no space {space_id} to book.")
     return found[0], found[1]
 
 
-async def _bookable_items(
-    session: AsyncSession, request: NewBooking, currency: str
-) -> list[tuple[Item, BookedItem]]:
+async def _bookable_items(session: AsyncSession, request: NewBooking, currency: str) -> list[tuple[Item, BookedItem]]:
     if not request.items:
         return []
     wanted = select(Item).where(Item.id.in_([line.item_id for line in request.items]), Item.is_active)

@@ -10,7 +10,7 @@ from app.models import Booking, BookingItem, Item, Space, Venue
 from app.problems import problem
 from app.schemas.bookings import BookingAnswer, BookingItemAnswer, BookingSummary
 
-SUMMARY_COLUMNS = (
+SUMMARY_COLUMNS: tuple[Any, ...] = (
     Booking.id,
     Booking.account_id,
     Booking.space_id,

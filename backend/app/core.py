@@ -4,14 +4,13 @@ import logging
 import secrets
 from pathlib import Path
 
-from plimsoll import Database, DatabaseSettings
-from plimsoll.seeding import AdminAccount, AdminSettings, PasswordHasher
-from plimsoll.settings import Settings, SettingsError, setting
-from plimsoll.settings.records import NOT_SET, Problem
 from pydantic import SecretStr
 
 from app.models import Account, Base
 from app.sample import seed_sample
+from plimsoll import Database, DatabaseSettings
+from plimsoll.seeding import AdminAccount, AdminSettings, PasswordHasher
+from plimsoll.settings import Problem, Settings, SettingsError, setting
 
 logger = logging.getLogger("app")
 
@@ -25,10 +24,13 @@ GOOD_KEY = (
 
 
 class BackendDatabaseSettings(DatabaseSettings):
-    """The library's database settings with the defaults of this service."""
+    """The library's database settings, which know the hosts that mean production here."""
 
-    database_url: SecretStr | None = setting("DATABASE_URL", default=None, secret=True)
-    production_hosts: tuple[str, ...] = setting("PRODUCTION_HOSTS", default=("taxtower.in",))
+    production_hosts: tuple[str, ...] = setting(
+        "PRODUCTION_HOSTS",
+        default=("taxtower.in",),
+        help="texts that mean production where MYSQL_HOST or DATABASE_URL contains one of them",
+    )
 
 
 class AppSettings(Settings):
@@ -72,7 +74,7 @@ def signing_key(settings: AppSettings, *, production: bool) -> bytes:
     if production:
         wrong = f"it has {len(key)} characters, and whoever guesses it can be anyone"
         source = str(settings.source_of("secret_key"))
-        raise SettingsError([Problem("SECRET_KEY", "***" if key else NOT_SET, source, wrong, GOOD_KEY)])
+        raise SettingsError([Problem("SECRET_KEY", "***" if key else "(not set)", source, wrong, GOOD_KEY)])
     logger.warning("SECRET_KEY is not set: access tokens are good until this process ends, and in it alone.")
     return secrets.token_bytes(KEY_CHARACTERS)
 

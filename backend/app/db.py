@@ -4,12 +4,11 @@ What the operator's note asks of this file (pool of 20 + 20, clean-up of session
 done by the library; the settings say how.
 """
 
+from app.core import AppSettings, BackendDatabaseSettings, make_database
+from app.models import Base
 from plimsoll.fastapi import get_session
 from plimsoll.seeding import AdminSettings
 from plimsoll.settings import read_settings
-
-from app.core import AppSettings, BackendDatabaseSettings, make_database
-from app.models import Base
 
 __all__ = ["Base", "admin_settings", "app_settings", "database", "engine", "get_session", "init_db", "settings"]
 

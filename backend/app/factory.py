@@ -4,10 +4,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from plimsoll import Database
-from plimsoll.fastapi import install
-from plimsoll.seeding import PasswordHasher
-from plimsoll.settings import Settings
 from starlette.types import ASGIApp
 
 from app.core import AppSettings, signing_key
@@ -16,6 +12,10 @@ from app.problems import described, install_problems
 from app.provider import PaymentProvider
 from app.routes import accounts, admin, bookings, export, items, payments, spaces, venues
 from app.services import Services
+from plimsoll import Database
+from plimsoll.fastapi import install
+from plimsoll.seeding import PasswordHasher
+from plimsoll.settings import Settings
 
 DESCRIPTION = """
 Venues, the spaces in them, and what vendors offer beside: found, booked by the hour, paid for.
@@ -97,5 +97,3 @@ def _provider(settings: AppSettings) -> PaymentProvider | None:
         timeout_s=settings.payment_timeout_s,
         attempts=settings.payment_attempts,
     )
-
-

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
-from sqlalchemy import ColumnElement, Row, Select
+from sqlalchemy import Row, Select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 T = TypeVar("T")
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
@@ -33,9 +34,7 @@ class PageRequest:
 
 
 def _page_request(
-    cursor: Annotated[
-        str | None, Query(pattern=CURSOR_PATTERN, description="`next` of the page before")
-    ] = None,
+    cursor: Annotated[str | None, Query(pattern=CURSOR_PATTERN, description="`next` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
 ) -> PageRequest:
     return PageRequest(None if cursor is None else read_cursor(cursor), limit)
@@ -57,7 +56,7 @@ def read_cursor(cursor: str) -> int:
 async def fetch_page(
     session: AsyncSession,
     query: Select[Any],
-    key: ColumnElement[int],
+    key: InstrumentedAttribute[int],
     page: PageRequest,
     *,
     descending: bool = False,

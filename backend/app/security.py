@@ -78,9 +78,7 @@ def _vendor(caller: Caller) -> Identity:
 async def _administrator(caller: Caller, services: ServicesDep) -> Identity:
     """Ask the database, not the token alone. Its session ends here, so a request never holds two connections."""
     if caller.role == "admin":
-        still = select(Account.id).where(
-            Account.id == caller.account_id, Account.role == "admin", Account.is_active
-        )
+        still = select(Account.id).where(Account.id == caller.account_id, Account.role == "admin", Account.is_active)
         async with services.database.read_session() as session:
             if await session.scalar(still) is not None:
                 return caller

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
-from plimsoll import Database
-from plimsoll.seeding import PasswordHasher
 
 from app.core import AppSettings
 from app.provider import PaymentProvider
+from plimsoll import Database
+from plimsoll.seeding import PasswordHasher
 
 
 @dataclass(frozen=True, slots=True)

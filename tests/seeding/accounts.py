@@ -68,3 +68,16 @@ def engine_for(url: str, **settings: object) -> AsyncEngine:
 async def make_tables(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
+
+
+async def add_account(engine: AsyncEngine, email: str, *, password: str = GOOD_PASSWORD, role: str = "admin") -> None:
+    """An account that was there before, made without the code under test."""
+    values = {
+        "email": email,
+        "display_name": "A person",
+        "password_hash": FastArgon2().hash(password),
+        "role": role,
+        "is_active": True,
+    }
+    async with engine.begin() as connection:
+        await connection.execute(Base.metadata.tables["accounts"].insert().values(values))

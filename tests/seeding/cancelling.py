@@ -10,17 +10,13 @@ T = TypeVar("T")
 class CancelAt(Generic[T]):
     """`await CancelAt(work, n)` runs `work` in this task, and cancels the task as it waits for the n-th time.
 
-    `waits` says how often it waited in all, and `cancelled` whether it came to the n-th time.
+    Where it waits less often, it ends as if nothing had been asked. `waits` says how often it waited.
     """
 
     def __init__(self, work: Coroutine[Any, Any, T], step: int) -> None:
         self._work = work
         self._step = step
         self.waits = 0
-
-    @property
-    def cancelled(self) -> bool:
-        return self.waits >= self._step
 
     def __await__(self) -> Generator[Any, Any, T]:
         resume = self._work.send

@@ -1,7 +1,9 @@
 """What `plimsoll admin create | reset-password | check` call: one more admin, a new password, a look at all."""
 
+from typing import Literal
+
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plimsoll.seeding import AdminError, PasswordHasher
@@ -11,22 +13,11 @@ from tests.seeding.accounts import (
     OTHER_GOOD_PASSWORD,
     Account,
     FastArgon2,
+    add_account,
     admin_account,
 )
 
 OTHER_EMAIL = "mate@harbour.example"
-
-
-async def add(engine: AsyncEngine, email: str, password: str, role: str = "admin") -> None:
-    values = {
-        "email": email,
-        "display_name": "A person",
-        "password_hash": FastArgon2().hash(password),
-        "role": role,
-        "is_active": True,
-    }
-    async with engine.begin() as connection:
-        await connection.execute(insert(Account.__table__).values(values))
 
 
 async def hash_of(engine: AsyncEngine, email: str) -> str:
@@ -63,7 +54,7 @@ async def test_create_refuses_a_weak_password(engine: AsyncEngine, password: str
 
 async def test_create_refuses_a_taken_email(engine: AsyncEngine) -> None:
     """An account that has the e-mail is neither changed nor made an admin."""
-    await add(engine, OTHER_EMAIL, "whatever", role="user")
+    await add_account(engine, OTHER_EMAIL, role="user")
     with pytest.raises(AdminError, match=f"{OTHER_EMAIL} exists already"):
         await admin_account().create(engine, email=OTHER_EMAIL, name="M", password=GOOD_PASSWORD)
     assert await roles(engine) == {OTHER_EMAIL: "user"}
@@ -83,8 +74,8 @@ async def test_create_without_tables_says_so(empty_engine: AsyncEngine) -> None:
 
 async def test_reset_gives_a_new_password_to_one_admin(engine: AsyncEngine) -> None:
     """The new password works, the old one does not, and the other admin keeps theirs."""
-    await add(engine, EMAIL, GOOD_PASSWORD)
-    await add(engine, OTHER_EMAIL, GOOD_PASSWORD)
+    await add_account(engine, EMAIL)
+    await add_account(engine, OTHER_EMAIL)
     account = admin_account()
     await account.reset_password(engine, email=EMAIL.upper(), password=OTHER_GOOD_PASSWORD)
     stored = await hash_of(engine, EMAIL)
@@ -95,7 +86,7 @@ async def test_reset_gives_a_new_password_to_one_admin(engine: AsyncEngine) -> N
 
 async def test_reset_refuses_a_weak_password(engine: AsyncEngine) -> None:
     """A reset cannot make things worse."""
-    await add(engine, EMAIL, GOOD_PASSWORD)
+    await add_account(engine, EMAIL)
     before = await hash_of(engine, EMAIL)
     with pytest.raises(AdminError, match="well-known default"):
         await admin_account().reset_password(engine, email=EMAIL, password="changeme")
@@ -104,7 +95,7 @@ async def test_reset_refuses_a_weak_password(engine: AsyncEngine) -> None:
 
 async def test_reset_knows_admins_only(engine: AsyncEngine) -> None:
     """An e-mail that nobody has, or that is no admin's, is refused."""
-    await add(engine, OTHER_EMAIL, GOOD_PASSWORD, role="user")
+    await add_account(engine, OTHER_EMAIL, role="user")
     before = await hash_of(engine, OTHER_EMAIL)
     for email in (EMAIL, OTHER_EMAIL):
         with pytest.raises(AdminError, match=f"no admin with the e-mail {email}"):
@@ -125,7 +116,7 @@ async def test_check_is_content_with_a_good_admin(engine: AsyncEngine) -> None:
 @pytest.mark.parametrize("production", [True, False])
 async def test_check_finds_that_there_is_no_admin(engine: AsyncEngine, production: bool) -> None:
     """No admin is a finding anywhere; why seeding would make none is said with it."""
-    await add(engine, OTHER_EMAIL, GOOD_PASSWORD, role="user")
+    await add_account(engine, OTHER_EMAIL, role="user")
     report = await admin_account("k7#Qz!m2").check(engine, production=production)
     assert (report.ok, report.admins) == (False, 0)
     [finding] = report.findings
@@ -137,7 +128,7 @@ async def test_check_finds_that_there_is_no_admin(engine: AsyncEngine, productio
 @pytest.mark.parametrize("password", ["admin123", "changeme", "Admin@123", EMAIL, "chief"])
 async def test_check_finds_a_password_that_anyone_guesses(engine: AsyncEngine, password: str) -> None:
     """A stored hash of a default or of the own e-mail is found, and named by account and not by password."""
-    await add(engine, EMAIL, password)
+    await add_account(engine, EMAIL, password=password)
     report = await admin_account(None).check(engine, production=True)
     [finding] = report.findings
     assert f"The admin {EMAIL} has a password" in finding.message
@@ -147,7 +138,7 @@ async def test_check_finds_a_password_that_anyone_guesses(engine: AsyncEngine, p
 
 async def test_check_finds_a_weak_password_still_in_use(engine: AsyncEngine) -> None:
     """A weak ADMIN_PASSWORD that an admin has is a finding in production and a note in development."""
-    await add(engine, EMAIL, "k7#Qz!m2")
+    await add_account(engine, EMAIL, password="k7#Qz!m2")
     account = admin_account("k7#Qz!m2")
     in_production = await account.check(engine, production=True)
     assert [EMAIL in finding.message for finding in in_production.findings] == [True]
@@ -159,7 +150,7 @@ async def test_check_finds_a_weak_password_still_in_use(engine: AsyncEngine) -> 
 
 async def test_check_only_notes_a_weak_setting_that_nobody_uses(engine: AsyncEngine) -> None:
     """The admin has changed the password: the setting that remains is worth a word and no more."""
-    await add(engine, EMAIL, GOOD_PASSWORD)
+    await add_account(engine, EMAIL)
     report = await admin_account("k7#Qz!m2").check(engine, production=True)
     assert report.ok
     assert len(report.notes) == 1
@@ -169,7 +160,7 @@ async def test_check_only_notes_a_weak_setting_that_nobody_uses(engine: AsyncEng
 async def test_check_is_bounded_and_says_so(engine: AsyncEngine) -> None:
     """Of many admins all are counted and a few are tried."""
     for number in range(7):
-        await add(engine, f"admin{number}@harbour.example", GOOD_PASSWORD)
+        await add_account(engine, f"admin{number}@harbour.example")
     report = await admin_account(None).check(engine, production=True)
     assert (report.ok, report.admins) == (True, 7)
     assert report.notes == ("The passwords of 5 of 7 admins were tried.",)
@@ -180,11 +171,11 @@ async def test_check_holds_no_connection_while_it_hashes(engine: AsyncEngine) ->
     held: list[int] = []
 
     class Watching(FastArgon2):
-        def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # noqa: A002
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002
             held.append(engine.pool.checkedout())  # type: ignore[attr-defined]
             return super().verify(hash, password)
 
-    await add(engine, EMAIL, GOOD_PASSWORD)
+    await add_account(engine, EMAIL)
     await admin_account(hasher=PasswordHasher(argon2id=Watching())).check(engine, production=True)
     assert held
     assert set(held) == {0}

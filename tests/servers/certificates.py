@@ -1,11 +1,14 @@
-"""Certificates for one test server: an authority of its own, the server's certificate, and one for a client."""
+"""Certificates for one test server: an authority of its own, the server's certificate, and a client's."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import trustme
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class Certificates:
     def issue(cls, directory: Path, tls: Tls) -> Certificates:
         """Make an authority and have it sign a server's and a client's certificate, all below `directory`."""
         directory.mkdir(exist_ok=True)
-        made = cls(*(directory / name for name in ("ca.pem", "server.pem", "server.key", "client.pem", "client.key")))
+        files = ("ca.pem", "server.pem", "server.key", "client.pem", "client.key")
+        made = cls(*(directory / name for name in files))
         authority = trustme.CA()
         authority.cert_pem.write_to_path(made.ca)
         _write(authority.issue_cert(*tls.names), made.server_cert, made.server_key)

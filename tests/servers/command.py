@@ -11,9 +11,8 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import psutil
-
 from tests.servers.environment import clean_environ
+from tests.servers.family import family, kill_all
 from tests.servers.places import HOST, free_port
 from tests.servers.reaper import reaper
 
@@ -24,7 +23,7 @@ POLL_S = 0.02
 
 
 class RunningCommand:
-    """A started process: its output is collected, and it is killed with its children at the latest by `close`.
+    """A started process: its output is collected, and `close` kills it with its children if it still runs.
 
     `{port}` in an argument becomes the free port chosen for it, which the variable PORT names too.
     """
@@ -71,7 +70,7 @@ class RunningCommand:
         return self._output.read_text(errors="replace")
 
     def wait_ready(self, path: str = "/health/live", timeout_s: float = 20.0) -> Self:
-        """Wait for any HTTP answer on `path`, of whatever status; AssertionError with the output if none comes."""
+        """Wait for an HTTP answer on `path`, of any status; AssertionError with the output if none comes."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             assert self.returncode is None, f"{self.command} ended with {self.returncode}:\n{self.output()}"
@@ -97,12 +96,12 @@ class RunningCommand:
             ended = self.returncode is not None
             if text in (output := self.output()):
                 return output
-            assert not ended, f"{self.command} ended with {self.returncode}, without printing {text!r}:\n{output}"
+            assert not ended, f"{self.command} ended with {self.returncode} before {text!r}:\n{output}"
             time.sleep(POLL_S)
         raise AssertionError(f"{text!r} was not printed within {timeout_s} s:\n{self.output()}")
 
     def wait(self, timeout_s: float = 20.0) -> int:
-        """Wait for the process to end and return its exit code; AssertionError with the output if it does not."""
+        """Wait for the end and return the exit code; AssertionError with the output if it does not come."""
         try:
             return self._process.wait(timeout=timeout_s)
         except subprocess.TimeoutExpired:
@@ -121,11 +120,7 @@ class RunningCommand:
     def kill(self) -> int:
         """End the process and its children at once."""
         if self._process.poll() is None:
-            for process in (psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)):
-                try:
-                    process.kill()
-                except psutil.NoSuchProcess:
-                    continue  # it ended between the listing and now
+            kill_all(family(self.pid))
         return self._process.wait(timeout=10)
 
     def close(self) -> None:

@@ -53,9 +53,14 @@ class TestDatabase(ABC):
 
     @abstractmethod
     def url_for(
-        self, driver: str | None = None, *, password: bool = True, host: str | None = None, port: int | None = None
+        self,
+        driver: str | None = None,
+        *,
+        password: bool = True,
+        host: str | None = None,
+        port: int | None = None,
     ) -> str:
-        """URL with the driver named (`""`: none), perhaps without its password, perhaps through a proxy's port."""
+        """URL with the driver named (`""`: none), with or without password, perhaps with a proxy's port."""
 
     @abstractmethod
     def connection_count(self) -> int:
@@ -82,11 +87,14 @@ class TestDatabase(ABC):
         return clean_environ() | {"DATABASE_URL": self.url} | extra
 
     def wait_connection_count(self, expected: int, timeout_s: float = 5.0) -> int:
-        """Wait until the server counts exactly `expected` connections; AssertionError with its list if it never does."""
+        """Wait until the server counts exactly `expected` connections.
+
+        Raises AssertionError with the server's own list of them if it does not within the time.
+        """
         deadline = time.monotonic() + timeout_s
         while (count := self.connection_count()) != expected and time.monotonic() < deadline:
             time.sleep(POLL_S)
-        assert count == expected, f"{count} connections after {timeout_s} s, not {expected}: {self.connections()}"
+        assert count == expected, f"{count} connections, not {expected}: {self.connections()}"
         return count
 
     def __repr__(self) -> str:
@@ -110,7 +118,12 @@ class ServerDatabase(TestDatabase):
             self.client_key = server.certificates.client_key
 
     def url_for(
-        self, driver: str | None = None, *, password: bool = True, host: str | None = None, port: int | None = None
+        self,
+        driver: str | None = None,
+        *,
+        password: bool = True,
+        host: str | None = None,
+        port: int | None = None,
     ) -> str:
         driver = ASYNC_DRIVERS[self.kind] if driver is None else driver
         return URL.create(
@@ -149,10 +162,16 @@ class SqliteDatabase(TestDatabase):
         self.name = path.stem
 
     def url_for(
-        self, driver: str | None = None, *, password: bool = True, host: str | None = None, port: int | None = None
+        self,
+        driver: str | None = None,
+        *,
+        password: bool = True,
+        host: str | None = None,
+        port: int | None = None,
     ) -> str:
         driver = ASYNC_DRIVERS[self.kind] if driver is None else driver
-        return URL.create(f"sqlite+{driver}" if driver else "sqlite", database=str(self.path)).render_as_string()
+        scheme = f"sqlite+{driver}" if driver else "sqlite"
+        return URL.create(scheme, database=str(self.path)).render_as_string()
 
     def connection_count(self) -> int:
         """Descriptors that this process has open on the file: SQLite has no server to ask."""

@@ -1,4 +1,4 @@
-"""The environment that tests run in: nothing of the machine's own configuration of a database reaches them."""
+"""The environment of tests: none of the machine's own configuration of a database reaches them."""
 
 from __future__ import annotations
 

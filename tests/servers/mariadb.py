@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.servers.certificates import Tls
+    from tests.servers.database import TestDatabase
 
 ADMIN_TIMEOUT_S = 10
 
@@ -137,13 +138,13 @@ class MariaDbServer(Server):
         self.sql(f"GRANT ALL ON `{name}`.* TO '{name}'@'%'")
         return database
 
-    def drop_database(self, database: ServerDatabase) -> None:
+    def drop_database(self, database: TestDatabase) -> None:
         self.sql(f"DROP USER IF EXISTS '{database.name}'@'%'")
         # A connection left behind may hold a lock on a table, and DROP DATABASE would wait for it.
         self.kill_connections(database)
         self.sql(f"DROP DATABASE IF EXISTS `{database.name}`")
 
-    def connections(self, database: ServerDatabase) -> list[Row]:
+    def connections(self, database: TestDatabase) -> list[Row]:
         return self.sql(
             "SELECT id, user, db, command, time, state, info FROM information_schema.processlist"
             " WHERE (user = %s OR db = %s) AND user <> %s",
@@ -152,7 +153,7 @@ class MariaDbServer(Server):
             ADMIN,
         )
 
-    def kill_connections(self, database: ServerDatabase) -> int:
+    def kill_connections(self, database: TestDatabase) -> int:
         killed = 0
         for row in self.connections(database):
             try:
@@ -162,7 +163,7 @@ class MariaDbServer(Server):
             killed += 1
         return killed
 
-    def query_count(self, database: ServerDatabase) -> int:
+    def query_count(self, database: TestDatabase) -> int:
         rows = self.sql(
             "SELECT select_commands + update_commands + other_commands"
             " FROM information_schema.user_statistics WHERE user = %s",
@@ -193,7 +194,7 @@ class MariaDbServer(Server):
 def _find(*names: str) -> str:
     for name in names:
         # Debian keeps the server in /usr/sbin, which is not on everyone's PATH.
-        found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/usr/local/mysql/bin")
+        found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
         if found:
             return found
     raise missing("MariaDB", "mariadb-server")

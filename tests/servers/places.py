@@ -7,11 +7,13 @@ import pwd
 import random
 import shutil
 import socket
+import subprocess
 import tempfile
 from pathlib import Path
+from typing import IO
 
-# Below the kernel's ephemeral range (32768 and up on Linux), so that no outgoing connection of a test can sit on
-# the port while its server is down for a restart.
+# Below the kernel's ephemeral range (32768 and up on Linux), so that no outgoing connection of a test can
+# sit on the port while its server is down for a restart.
 FIRST_PORT, LAST_PORT = 20_000, 32_000
 HOST = "127.0.0.1"
 
@@ -58,12 +60,19 @@ class Account:
                 continue
         raise RuntimeError(f"no user named {' or '.join(preferred)} or nobody to run a server as")
 
-    @property
-    def popen_arguments(self) -> dict[str, object]:
-        """Keyword arguments that make `subprocess` change to this user before it runs the program."""
-        if self.entry is None:
-            return {}
-        return {"user": self.entry.pw_uid, "group": self.entry.pw_gid, "extra_groups": []}
+    def popen(self, command: list[str], directory: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start a program as this user, in a session of its own, which Ctrl-C in the terminal does not reach."""
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=directory,
+            start_new_session=True,
+            user=self.entry.pw_uid if self.entry else None,
+            group=self.entry.pw_gid if self.entry else None,
+            extra_groups=[] if self.entry else None,
+        )
 
     def own(self, path: Path) -> None:
         """Give a path, and all below it, to this user."""

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, LiteralString, cast
+from typing import TYPE_CHECKING, ClassVar
 
 import psycopg
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.servers.certificates import Tls
+    from tests.servers.database import TestDatabase
 
 ADMIN_TIMEOUT_S = 10
 
@@ -82,7 +83,9 @@ class PostgresServer(Server):
             "log_line_prefix": "%m [%p] %u@%d ",
         }
         settings.update(self._tls_settings())
-        settings.update(option.split("=", 1) for option in self.options)
+        for option in self.options:
+            name, _, value = option.partition("=")
+            settings[name] = value
         options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
         return [str(self.programs / "postgres"), "-D", str(self.directory / "data"), *options]
 
@@ -106,8 +109,7 @@ class PostgresServer(Server):
             autocommit=True,
             connect_timeout=ADMIN_TIMEOUT_S,
         ) as connection:
-            # Tests write these statements themselves; psycopg asks for literals so that no input is pasted in.
-            cursor = connection.execute(cast("LiteralString", statement), parameters or None)
+            cursor = connection.execute(statement, parameters or None)
             return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
 
     def create_database(self, prefix: str = "t") -> ServerDatabase:
@@ -118,11 +120,11 @@ class PostgresServer(Server):
         self.sql(f"CREATE DATABASE {database.name} OWNER {database.name}")
         return database
 
-    def drop_database(self, database: ServerDatabase) -> None:
+    def drop_database(self, database: TestDatabase) -> None:
         self.sql(f"DROP DATABASE IF EXISTS {database.name} WITH (FORCE)")
         self.sql(f"DROP ROLE IF EXISTS {database.name}")
 
-    def connections(self, database: ServerDatabase) -> list[Row]:
+    def connections(self, database: TestDatabase) -> list[Row]:
         return self.sql(
             "SELECT pid, usename, datname, state, application_name, query FROM pg_stat_activity"
             " WHERE (usename = %s OR datname = %s) AND usename <> %s AND backend_type = 'client backend'",
@@ -131,10 +133,12 @@ class PostgresServer(Server):
             ADMIN,
         )
 
-    def kill_connections(self, database: ServerDatabase) -> int:
-        return sum(bool(self.sql("SELECT pg_terminate_backend(%s)", row[0])[0][0]) for row in self.connections(database))
+    def kill_connections(self, database: TestDatabase) -> int:
+        return sum(
+            bool(self.sql("SELECT pg_terminate_backend(%s)", row[0])[0][0]) for row in self.connections(database)
+        )
 
-    def query_count(self, database: ServerDatabase) -> int:
+    def query_count(self, database: TestDatabase) -> int:
         self.sql("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         rows = self.sql(
             "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements"

@@ -10,16 +10,15 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import psutil
-
 from tests.servers.certificates import Certificates, Tls
+from tests.servers.family import family, kill_all, signal_all
 from tests.servers.places import HOST, Account, free_port, new_directory, remove_directory
 from tests.servers.reaper import reaper
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.servers.database import ServerDatabase
+    from tests.servers.database import ServerDatabase, TestDatabase
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
@@ -78,19 +77,19 @@ class Server(ABC):
         """Create an empty database with a fresh name, and a user of the same name who owns it."""
 
     @abstractmethod
-    def drop_database(self, database: ServerDatabase) -> None:
+    def drop_database(self, database: TestDatabase) -> None:
         """Remove a database and its user, ending the connections it has."""
 
     @abstractmethod
-    def connections(self, database: ServerDatabase) -> list[Row]:
+    def connections(self, database: TestDatabase) -> list[Row]:
         """One row a client connection of a database or its user, the administrator's left out."""
 
     @abstractmethod
-    def kill_connections(self, database: ServerDatabase) -> int:
+    def kill_connections(self, database: TestDatabase) -> int:
         """End every connection of a database from the server's side; return how many there were."""
 
     @abstractmethod
-    def query_count(self, database: ServerDatabase) -> int:
+    def query_count(self, database: TestDatabase) -> int:
         """Statements of this database's user that the server has counted since it started."""
 
     @abstractmethod
@@ -99,7 +98,7 @@ class Server(ABC):
 
     # What they share.
 
-    def connection_count(self, database: ServerDatabase) -> int:
+    def connection_count(self, database: TestDatabase) -> int:
         """How many client connections the server itself sees for a database, the administrator's left out."""
         return len(self.connections(database))
 
@@ -127,7 +126,7 @@ class Server(ABC):
         if not self._prepared:
             self._prepare()
         with self.log_path.open("ab") as log:
-            self._process = self.popen(self.command(), log)
+            self._process = self.account.popen(self.command(), self.directory, log)
         reaper.watch(self._process.pid, self.directory)
         self._wait_until_it_answers()
         return self
@@ -139,22 +138,10 @@ class Server(ABC):
         self.prepare()
         self._prepared = True
 
-    def popen(self, command: list[str], log: Any) -> subprocess.Popen[bytes]:
-        """Start a program under the server's account, in a session that Ctrl-C in the terminal does not reach."""
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=self.directory,
-            start_new_session=True,
-            **self.account.popen_arguments,  # type: ignore[arg-type]
-        )
-
     def run_tool(self, command: list[str]) -> None:
         """Run a set-up program of the server to its end; its output goes to the server's log."""
         with self.log_path.open("ab") as log:
-            process = self.popen(command, log)
+            process = self.account.popen(command, self.directory, log)
         try:
             returncode = process.wait(timeout=START_TIMEOUT_S)
         except subprocess.TimeoutExpired:
@@ -174,7 +161,7 @@ class Server(ABC):
                 time.sleep(POLL_S)
             else:
                 return
-        outcome = "does not answer" if self.is_running else f"ended with {self._process and self._process.returncode}"
+        outcome = "does not answer" if self.is_running else "has ended"
         self.kill()
         raise ServerFailedError(f"{self.kind} on port {self.port} {outcome} ({reason}); its log:\n{self.log_tail()}")
 
@@ -195,8 +182,8 @@ class Server(ABC):
         """End the server at once, as a crash would (SIGKILL to it and its children)."""
         if self._process is None:
             return
-        for process in self._family():
-            _signal(process, signal.SIGKILL)
+        if self.is_running:
+            kill_all(family(self.pid))
         self._process.wait(timeout=STOP_TIMEOUT_S)
         reaper.forget(self._process.pid)
 
@@ -207,14 +194,13 @@ class Server(ABC):
 
     def freeze(self) -> None:
         """Halt the server without closing anything: it accepts (the kernel does) and says nothing."""
-        # The parent first, so that it cannot start a child between the two steps.
-        for process in self._family():
-            _signal(process, signal.SIGSTOP)
+        # The parent first, and its children listed afterwards: it must not start one between the two steps.
+        signal_all(family(self.pid)[:1], signal.SIGSTOP)
+        signal_all(family(self.pid)[1:], signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let a frozen server go on; does nothing to one that is not frozen."""
-        for process in reversed(self._family()):
-            _signal(process, signal.SIGCONT)
+        signal_all(family(self.pid)[::-1], signal.SIGCONT)
 
     def heal(self) -> None:
         """Undo what a test did to a shared server: let it go on, or start it again."""
@@ -234,28 +220,11 @@ class Server(ABC):
             return "(no log)"
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
 
-    def _family(self) -> list[psutil.Process]:
-        """The server's process, then its children."""
-        if self._process is None or self._process.poll() is not None:
-            return []
-        try:
-            parent = psutil.Process(self._process.pid)
-            return [parent, *parent.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
-
     def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def _signal(process: psutil.Process, which: signal.Signals) -> None:
-    try:
-        process.send_signal(which)
-    except psutil.NoSuchProcess:
-        pass  # it ended between the listing and now
 
 
 def missing(kind: str, package: str) -> MissingServerError:

@@ -7,6 +7,7 @@ every method is an ordinary call.
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
@@ -44,7 +45,9 @@ class FaultProxy:
         self._deaf = False
         self._trigger: tuple[bytes, Action] | None = None
         self._triggered = threading.Event()
-        self._listener: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
+        self._opening: set[asyncio.Task[None]] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault proxy", daemon=True)
 
@@ -60,7 +63,7 @@ class FaultProxy:
 
     def deaf(self) -> None:
         """Accept new connections and say nothing; open ones go on."""
-        self._deaf = True
+        self._call(self._ignore_new())
 
     def freeze(self) -> None:
         """Forward nothing in either direction, on connections old and new, and close none."""
@@ -105,21 +108,30 @@ class FaultProxy:
             link.allowance.clear()
         self.flowing.set()
         if self._listener is None:
-            self._listener = await asyncio.start_server(self._accept, self.host, self.port)
+            self._listener = socket.create_server((self.host, self.port), backlog=1024)
+            self._listener.setblocking(False)
+            self._loop.add_reader(self._listener, self._accept)
 
     async def _close_port(self) -> None:
         if self._listener is not None:
+            self._accept()
+            self._loop.remove_reader(self._listener)
             self._listener.close()
             self._listener = None
+
+    async def _ignore_new(self) -> None:
+        self._accept()
+        self._deaf = True
 
     async def _freeze(self) -> None:
         self.flowing.clear()
 
     async def _cut(self) -> int:
+        self._accept()
+        await asyncio.gather(*self._opening)
         links = list(self._links)
         for link in links:
             link.reset()
-        await asyncio.sleep(0)
         return len(links)
 
     async def _limit(self, bytes_: int, direction: Direction) -> None:
@@ -127,12 +139,27 @@ class FaultProxy:
         for link in self._links:
             link.allowance[direction] = bytes_
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections_total += 1
-        link = Link(self, reader, writer)
+    def _accept(self) -> None:
+        """Take all clients that the kernel has let in.
+
+        Called before each change of mode as well: a client that was connected before it is treated as before it.
+        """
+        while self._listener is not None:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return  # none left
+            self.connections_total += 1
+            _keep(self._opening, self._open_link(connection, self._deaf))
+
+    async def _open_link(self, connection: socket.socket, deaf: bool) -> None:
+        link = Link(self, *await asyncio.open_connection(sock=connection))
         self._links.add(link)
+        _keep(self._serving, self._serve(link, deaf))
+
+    async def _serve(self, link: Link, deaf: bool) -> None:
         try:
-            await (link.ignore() if self._deaf else link.run(self.target_host, self.target_port))
+            await (link.ignore() if deaf else link.run(self.target_host, self.target_port))
         finally:
             self._links.discard(link)
             link.reset()
@@ -172,10 +199,9 @@ class FaultProxy:
 
     async def _end_tasks(self) -> None:
         await self._cut()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
+        for task in self._serving:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
     def __enter__(self) -> Self:
         return self.open()
@@ -188,3 +214,10 @@ class FaultProxy:
 
     async def __aexit__(self, *exception: object) -> None:
         self.close()
+
+
+def _keep(tasks: set[asyncio.Task[None]], coroutine: Coroutine[None, None, None]) -> None:
+    """Run a coroutine as a task that is kept in a set until it ends."""
+    task = asyncio.get_running_loop().create_task(coroutine)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)

@@ -99,8 +99,8 @@ class Link:
         self.allowance[direction] = allowed - len(part)
         if self.allowance[direction] > 0:
             return True
-        while writer.transport.get_write_buffer_size():  # a reset would throw away what is still to be sent
-            await asyncio.sleep(0)
+        writer.transport.set_write_buffer_limits(high=0)
+        await writer.drain()  # to the last byte: a reset would throw away what is still to be sent
         self.reset()
         return False
 

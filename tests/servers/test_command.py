@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from tests.servers.family import runs
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -55,9 +57,10 @@ def test_kill_takes_the_children_along(start_command: Callable[..., RunningComma
     program = "import subprocess, sys; p = subprocess.Popen(['sleep', '60']); print(p.pid); p.wait()"
     command = start_command([sys.executable, "-c", program])
     command.wait_output("\n")
-    child = int(command.output())
+    child = psutil.Process(int(command.output()))
+    assert runs(child)
     command.kill()
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    assert not runs(child)
 
 
 def test_a_command_knows_its_port_and_no_database_of_the_machine(start_command: Callable[..., RunningCommand]) -> None:

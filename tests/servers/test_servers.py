@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +15,15 @@ import pymysql
 import pytest
 
 from tests.servers import MariaDbServer, PostgresServer, ServerFailedError, Tls
-from tests.servers.places import new_directory
+from tests.servers.environment import REPOSITORY
+from tests.servers.places import Account, new_directory, remove_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.servers import SqliteDatabase, TestDatabase
+    from tests.servers import RunningCommand, SqliteDatabase, TestDatabase
+
+    NewServer = Callable[..., MariaDbServer | PostgresServer]
 
 TIMEOUT_S = 2
 
@@ -136,7 +141,7 @@ def test_killed_connections_are_seen_by_their_clients(server_database: TestDatab
         fetch(connection, "SELECT 1")
 
 
-def test_committed_rows_survive_a_kill(new_server: Callable[..., MariaDbServer | PostgresServer]) -> None:
+def test_committed_rows_survive_a_kill(new_server: NewServer) -> None:
     """What was committed before SIGKILL is there after the next start, on the same port."""
     server = new_server()
     database = server.create_database()
@@ -155,7 +160,7 @@ def test_committed_rows_survive_a_kill(new_server: Callable[..., MariaDbServer |
 
 
 def test_a_restarted_server_has_lost_its_connections_and_no_data(
-    new_server: Callable[..., MariaDbServer | PostgresServer],
+    new_server: NewServer,
 ) -> None:
     """An orderly restart ends every connection; the same URL works again afterwards."""
     server = new_server()
@@ -169,7 +174,7 @@ def test_a_restarted_server_has_lost_its_connections_and_no_data(
 
 
 def test_a_frozen_server_says_nothing_until_it_is_thawed(
-    new_server: Callable[..., MariaDbServer | PostgresServer],
+    new_server: NewServer,
 ) -> None:
     """A connect to a frozen server neither succeeds nor is refused; thawing makes it answer again."""
     server = new_server()
@@ -184,7 +189,7 @@ def test_a_frozen_server_says_nothing_until_it_is_thawed(
 
 
 def test_healing_restores_a_frozen_and_a_stopped_server(
-    new_server: Callable[..., MariaDbServer | PostgresServer],
+    new_server: NewServer,
 ) -> None:
     """A shared server that a test left frozen or stopped serves the next one."""
     server = new_server()
@@ -194,7 +199,7 @@ def test_healing_restores_a_frozen_and_a_stopped_server(
         assert server.sql("SELECT 1") == [(1,)]
 
 
-def test_tls_is_offered_and_not_demanded_by_default(new_server: Callable[..., MariaDbServer | PostgresServer]) -> None:
+def test_tls_is_offered_and_not_demanded_by_default(new_server: NewServer) -> None:
     """A server with TLS takes verified TLS connections and plain ones."""
     database = new_server(tls=Tls()).create_database()
     assert database.ca is not None
@@ -202,7 +207,7 @@ def test_tls_is_offered_and_not_demanded_by_default(new_server: Callable[..., Ma
     assert not fetch(connect(database), cipher_query(database))[0][0]
 
 
-def test_tls_can_be_demanded(new_server: Callable[..., MariaDbServer | PostgresServer]) -> None:
+def test_tls_can_be_demanded(new_server: NewServer) -> None:
     """With `required`, a plain connection is refused."""
     database = new_server(tls=Tls(required=True)).create_database()
     with pytest.raises(REFUSED):
@@ -211,7 +216,7 @@ def test_tls_can_be_demanded(new_server: Callable[..., MariaDbServer | PostgresS
 
 
 def test_a_certificate_for_another_host_is_not_accepted(
-    new_server: Callable[..., MariaDbServer | PostgresServer],
+    new_server: NewServer,
 ) -> None:
     """A server may be given a certificate with another name, which a client that checks names refuses."""
     database = new_server(tls=Tls(names=("elsewhere.invalid",))).create_database()
@@ -219,7 +224,7 @@ def test_a_certificate_for_another_host_is_not_accepted(
         connect(database, tls=True)
 
 
-def test_a_client_certificate_can_be_demanded(new_server: Callable[..., MariaDbServer | PostgresServer]) -> None:
+def test_a_client_certificate_can_be_demanded(new_server: NewServer) -> None:
     """With `client_certificate`, only a client that shows one comes in."""
     database = new_server(tls=Tls(client_certificate=True)).create_database()
     with pytest.raises(REFUSED):
@@ -243,7 +248,7 @@ def test_a_server_that_cannot_start_says_why() -> None:
 
 
 def test_a_closed_server_leaves_neither_process_nor_directory(
-    new_server: Callable[..., MariaDbServer | PostgresServer],
+    new_server: NewServer,
 ) -> None:
     """After `close` the process ids and the files are gone."""
     server = new_server()
@@ -253,7 +258,7 @@ def test_a_closed_server_leaves_neither_process_nor_directory(
     assert not server.directory.exists()
 
 
-def test_servers_started_by_root_run_as_someone_else(new_server: Callable[..., MariaDbServer | PostgresServer]) -> None:
+def test_servers_started_by_root_run_as_someone_else(new_server: NewServer) -> None:
     """No server runs as root, and only its own user may enter its directory."""
     server = new_server()
     assert psutil.Process(server.pid).uids().effective != 0
@@ -280,8 +285,6 @@ def test_mariadb_counts_ddl(mariadb_database: TestDatabase) -> None:
 
 def test_sqlite_connections_are_this_processs_open_files(sqlite_database: SqliteDatabase) -> None:
     """SQLite has no server to ask, so open descriptors of the file are counted."""
-    import sqlite3
-
     assert sqlite_database.connection_count() == 0
     connection = sqlite3.connect(sqlite_database.path)
     connection.execute("CREATE TABLE mark (id INTEGER)")
@@ -309,13 +312,12 @@ def test_the_machines_own_configuration_does_not_reach_a_test(tmp_path: Path, sq
     assert sqlite_database.environ()["DATABASE_URL"] == sqlite_database.url
 
 
-def test_a_killed_test_run_takes_its_servers_along(start_command: Any) -> None:
+def test_a_killed_test_run_takes_its_servers_along(start_command: Callable[..., RunningCommand]) -> None:
     """When the test run dies without a chance to clean up, its servers end and their directories go."""
-    import sys
-
-    from tests.servers.environment import REPOSITORY
-
-    program = "import time; from tests.servers import MariaDbServer as S; s = S().start(); print(s.pid, s.directory, flush=True); time.sleep(60)"
+    program = (
+        "import time; from tests.servers import MariaDbServer;"
+        "server = MariaDbServer().start(); print(server.pid, server.directory); time.sleep(60)"
+    )
     run = start_command([sys.executable, "-c", program], cwd=REPOSITORY)
     pid, directory = run.wait_output("plimsoll-").split()
     os.kill(run.pid, 9)
@@ -328,8 +330,6 @@ def test_a_killed_test_run_takes_its_servers_along(start_command: Any) -> None:
 
 def test_a_directory_of_a_server_is_reachable_by_its_socket() -> None:
     """The path is short enough for a Unix socket, whatever TMPDIR says."""
-    from tests.servers.places import Account, remove_directory
-
     directory = new_directory(Account("mysql"))
     assert len(str(directory)) < 80
     remove_directory(directory)

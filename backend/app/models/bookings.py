@@ -67,8 +67,6 @@ class BookedHour(Base):
     __tablename__ = "booked_hours"
     __table_args__ = (Index(None, "booking_id"), TABLE_OPTIONS)
 
-    space_id: Mapped[int] = mapped_column(
-        ROW_ID, ForeignKey("spaces.id"), primary_key=True, autoincrement=False
-    )
+    space_id: Mapped[int] = mapped_column(ROW_ID, ForeignKey("spaces.id"), primary_key=True, autoincrement=False)
     hour_start: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
     booking_id: Mapped[int] = mapped_column(ForeignKey("bookings.id"))

@@ -4,8 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 from fastapi.security import OAuth2PasswordRequestForm
-from plimsoll.fastapi import ReadSessionDep, SessionDep
-from plimsoll.server import Fault, fault_of
 from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 
@@ -14,6 +12,8 @@ from app.problems import described, problem
 from app.schemas.accounts import AccountAnswer, AccountChange, PasswordChange, Registration, Token
 from app.security import Caller, issue_token, unauthorized
 from app.services import ServicesDep
+from plimsoll.fastapi import ReadSessionDep, SessionDep
+from plimsoll.server import Fault, fault_of
 
 router = APIRouter(tags=["accounts"])
 
@@ -57,9 +57,7 @@ async def read_own_account(caller: Caller, session: ReadSessionDep) -> AccountAn
     return AccountAnswer.model_validate(_own(await session.get(Account, caller.account_id)))
 
 
-@router.patch(
-    "/accounts/me", summary="Change the caller's account", responses=described(400, 401, 413, 422)
-)
+@router.patch("/accounts/me", summary="Change the caller's account", responses=described(400, 401, 413, 422))
 async def change_own_account(change: AccountChange, caller: Caller, session: SessionDep) -> AccountAnswer:
     """Change the name of the caller's account."""
     account = _own(await session.get(Account, caller.account_id))
@@ -78,15 +76,11 @@ async def change_password(change: PasswordChange, caller: Caller, services: Serv
     """Change the caller's password. Tokens given out before are good until they expire."""
     async with services.database.read_session() as session:
         account = _own(await session.get(Account, caller.account_id))
-    if not await services.hasher.verify(
-        account.password_hash, change.current_password.get_secret_value()
-    ):
+    if not await services.hasher.verify(account.password_hash, change.current_password.get_secret_value()):
         raise unauthorized("The current password is wrong.")
     password_hash = await services.hasher.hash(change.new_password.get_secret_value())
     async with services.database.transaction() as session:
-        await session.execute(
-            update(Account).where(Account.id == account.id).values(password_hash=password_hash)
-        )
+        await session.execute(update(Account).where(Account.id == account.id).values(password_hash=password_hash))
     return Response(status_code=204)
 
 

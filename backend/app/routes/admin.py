@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from plimsoll.fastapi import ReadSessionDep, SessionDep
 from sqlalchemy import select
 
 from app.booking_queries import summaries
@@ -14,6 +13,7 @@ from app.schemas.accounts import AccountAdminChange, AccountAnswer, Role
 from app.schemas.bookings import AdminBooking, BookingStatus
 from app.schemas.values import MAX_ID
 from app.security import Administrator
+from plimsoll.fastapi import ReadSessionDep, SessionDep
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 

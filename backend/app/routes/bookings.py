@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Response
-from plimsoll.fastapi import ReadSessionDep, TransactionDep
 from sqlalchemy import delete, select
 
 from app.booking import book
@@ -17,6 +16,7 @@ from app.schemas.bookings import BookingAnswer, BookingSummary, IdempotencyKey, 
 from app.schemas.values import MAX_ID
 from app.security import Caller
 from app.services import ServicesDep
+from plimsoll.fastapi import ReadSessionDep, TransactionDep
 
 router = APIRouter(tags=["bookings"])
 BookingId = Annotated[int, Path(ge=1, le=MAX_ID)]
@@ -61,9 +61,7 @@ async def read_booking(booking_id: BookingId, caller: Caller, session: ReadSessi
     return await booking_answer(session, booking_id, caller.account_id)
 
 
-@router.post(
-    "/bookings/{booking_id}/cancel", summary="Cancel a booking", responses=described(401, 404, 409, 422)
-)
+@router.post("/bookings/{booking_id}/cancel", summary="Cancel a booking", responses=described(401, 404, 409, 422))
 async def cancel_booking(booking_id: BookingId, caller: Caller, session: TransactionDep) -> BookingAnswer:
     """Cancel a booking that has not begun; its hours are free again. To cancel twice is to cancel once."""
     query = select(Booking).where(Booking.id == booking_id, Booking.account_id == caller.account_id)

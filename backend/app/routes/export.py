@@ -9,13 +9,13 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
-from plimsoll import Database
 
 from app.booking_queries import summaries
 from app.models import Account, Booking
 from app.problems import described
 from app.security import Administrator
 from app.services import ServicesDep
+from plimsoll import Database
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from plimsoll.fastapi import IntegrityConflict, ReadSessionDep, TransactionDep
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import load_only
@@ -14,6 +13,7 @@ from app.problems import described, problem
 from app.schemas.items import Category, ItemAnswer, ItemFields, ItemSummary
 from app.schemas.values import MAX_ID, Id
 from app.security import Vendor
+from plimsoll.fastapi import IntegrityConflict, ReadSessionDep, TransactionDep
 
 router = APIRouter(tags=["items"])
 ItemId = Annotated[int, Path(ge=1, le=MAX_ID)]
@@ -58,12 +58,8 @@ async def read_item(item_id: ItemId, session: ReadSessionDep) -> ItemAnswer:
     return ItemAnswer.model_validate(await _find(session, item_id))
 
 
-@router.put(
-    "/items/{item_id}", summary="Change an item", responses=described(400, 401, 403, 404, 413, 422)
-)
-async def change_item(
-    item_id: ItemId, change: ItemFields, caller: Vendor, session: TransactionDep
-) -> ItemAnswer:
+@router.put("/items/{item_id}", summary="Change an item", responses=described(400, 401, 403, 404, 413, 422))
+async def change_item(item_id: ItemId, change: ItemFields, caller: Vendor, session: TransactionDep) -> ItemAnswer:
     """Say anew what an item is. Bookings made before keep their prices."""
     item = await _find(session, item_id)
     if not caller.may_change(item.vendor_id):

@@ -5,9 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 from fastapi import APIRouter
-from plimsoll import Database
-from plimsoll.fastapi import ReadSessionDep
-from plimsoll.server import Fault, fault_of
 from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,6 +18,9 @@ from app.routes.bookings import BookingId
 from app.schemas.bookings import PaymentOrderAnswer
 from app.security import Caller
 from app.services import Services, ServicesDep
+from plimsoll import Database
+from plimsoll.fastapi import ReadSessionDep
+from plimsoll.server import Fault, fault_of
 
 router = APIRouter(tags=["payments"])
 
@@ -55,9 +55,7 @@ async def order_payment(booking_id: BookingId, caller: Caller, services: Service
         return await _order_answer(session, booking_id, caller.account_id)
 
 
-@router.get(
-    "/bookings/{booking_id}/payment", summary="Read a payment order", responses=described(401, 404, 422)
-)
+@router.get("/bookings/{booking_id}/payment", summary="Read a payment order", responses=described(401, 404, 422))
 async def read_payment(booking_id: BookingId, caller: Caller, session: ReadSessionDep) -> PaymentOrderAnswer:
     """Read the payment order of one of the caller's bookings."""
     return await _order_answer(session, booking_id, caller.account_id)
@@ -95,7 +93,7 @@ async def _note(session: AsyncSession, booking_id: int, account_id: int) -> _Ord
 
 async def _place(services: Services, order: _Order) -> None:
     """Ask the provider, holding no connection, and note what it said."""
-    assert services.provider is not None  # noqa: S101 - the caller has looked
+    assert services.provider is not None
     try:
         reference = await services.provider.place(order.key, order.amount, order.currency)
     except ProviderTimeoutError as error:

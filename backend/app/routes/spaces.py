@@ -5,17 +5,17 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from plimsoll.fastapi import IntegrityConflict, ReadSessionDep, SessionDep
 from sqlalchemy import select
 
 from app.models import BookedHour, Space
 from app.models.columns import now
-from app.paging import DEFAULT_LIMIT, MAX_LIMIT, CURSOR_PATTERN, Page, Paging, fetch_page, make_cursor, read_cursor
+from app.paging import CURSOR_PATTERN, DEFAULT_LIMIT, MAX_LIMIT, Page, Paging, fetch_page, make_cursor, read_cursor
 from app.problems import described, problem
 from app.routes.venues import VenueId, find_venue, own_venue
 from app.schemas.values import MAX_ID, Time
 from app.schemas.venues import BookedHourAnswer, NewSpace, SpaceAnswer
 from app.security import Vendor
+from plimsoll.fastapi import IntegrityConflict, ReadSessionDep, SessionDep
 
 router = APIRouter(tags=["venues"])
 SpaceId = Annotated[int, Path(ge=1, le=MAX_ID)]
@@ -37,9 +37,7 @@ async def list_spaces(venue_id: VenueId, session: ReadSessionDep, page: Paging) 
     responses=described(400, 401, 403, 404, 409, 413, 422),
     dependencies=[IntegrityConflict],
 )
-async def create_space(
-    venue_id: VenueId, space: NewSpace, caller: Vendor, session: SessionDep
-) -> SpaceAnswer:
+async def create_space(venue_id: VenueId, space: NewSpace, caller: Vendor, session: SessionDep) -> SpaceAnswer:
     """Add a space to the vendor's venue. One venue cannot have two of the same name."""
     await own_venue(session, venue_id, caller)
     made = Space(venue_id=venue_id, **space.model_dump())

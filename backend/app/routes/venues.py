@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from plimsoll.fastapi import IntegrityConflict, ReadSessionDep, SessionDep
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,6 +14,7 @@ from app.schemas.bookings import BookingSummary
 from app.schemas.values import MAX_ID, Line80
 from app.schemas.venues import NewVenue, VenueAnswer, VenueFields
 from app.security import Identity, Vendor
+from plimsoll.fastapi import IntegrityConflict, ReadSessionDep, SessionDep
 
 router = APIRouter(tags=["venues"])
 VenueId = Annotated[int, Path(ge=1, le=MAX_ID)]
@@ -59,9 +59,7 @@ async def read_venue(venue_id: VenueId, session: ReadSessionDep) -> VenueAnswer:
     responses=described(400, 401, 403, 404, 409, 413, 422),
     dependencies=[IntegrityConflict],
 )
-async def change_venue(
-    venue_id: VenueId, change: VenueFields, caller: Vendor, session: SessionDep
-) -> VenueAnswer:
+async def change_venue(venue_id: VenueId, change: VenueFields, caller: Vendor, session: SessionDep) -> VenueAnswer:
     """Say anew what a venue is. Bookings made before stay as they are."""
     venue = await own_venue(session, venue_id, caller)
     for field, value in change.model_dump().items():

@@ -8,6 +8,14 @@ from plimsoll.errors import PlimsollError
 SeedOutcome = Literal["exists", "created", "refused", "failed"]
 
 
+_PUBLIC: dict[SeedOutcome, str] = {
+    "exists": "an admin account exists",
+    "created": "an admin account exists",
+    "refused": "no admin account: ADMIN_PASSWORD is missing or too weak for production, see the log",
+    "failed": "no admin account: making it failed, see the log",
+}
+
+
 class AdminError(PlimsollError):
     """An admin account cannot be made or changed as asked. The text says why and what to do."""
 
@@ -31,6 +39,11 @@ class SeedReport:
     def ok(self) -> bool:
         """Whether there is an admin now."""
         return self.outcome in ("exists", "created")
+
+    @property
+    def public(self) -> str:
+        """The outcome for a health page, which strangers read: no e-mail, no words of the database."""
+        return _PUBLIC[self.outcome]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from sqlalchemy.engine import URL
 from plimsoll.settings.drafting import Draft
 from plimsoll.settings.drivers import DRIVERS, Dialect, missing
 from plimsoll.settings.production import Production
-from plimsoll.settings.tls import TlsFileError, TlsMode, TlsSettings
+from plimsoll.settings.tls import TlsMode, TlsSettings
 from plimsoll.settings.urls import UrlReading, read_url, with_charset
 
 DEFAULT_URL = "sqlite+aiosqlite:///plimsoll.db"
@@ -136,4 +136,6 @@ def _checked(draft: Draft, reading: UrlReading, mode: TlsMode, files: dict[str, 
 
 def _place(draft: Draft, reading: UrlReading, part: str) -> str:
     attribute = f"ssl_{part}"
-    return draft.specs[attribute].name if draft.is_given(attribute) else reading.tls_keys[part]
+    if draft.is_given(attribute):
+        return draft.specs[attribute].name
+    return f"{reading.tls_keys[part]} in DATABASE_URL"

@@ -1,0 +1,38 @@
+# make run     the service, on http://127.0.0.1:8000 (HOST, PORT)
+# make test    all tests (ARGS="-k word" for some, SERVERS=0 without MariaDB and PostgreSQL)
+# make lint    style, types, direction of imports
+# make bench   the measurements that the documentation quotes
+# make lock    requirements/*.lock anew, after a change of dependencies in pyproject.toml
+# make clean   remove the environment and all caches
+
+BIN := .venv/bin
+
+.PHONY: run test lint bench lock clean
+
+# The stamps make a second run start at once.
+.venv/%.stamp: requirements/%.lock pyproject.toml tools/environment.sh
+	@tools/environment.sh $*
+
+# exec: a signal to stop reaches the service itself.
+run: .venv/run.stamp
+	@exec $(BIN)/plimsoll serve
+
+test: .venv/dev.stamp
+	@tools/servers.sh
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports --config .importlinter
+
+bench: .venv/dev.stamp
+	@set -e; for bench in bench/bench_*.py; do echo "== $$bench"; $(BIN)/python "$$bench"; done
+
+lock:
+	@tools/lock.sh
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

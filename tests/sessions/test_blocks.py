@@ -1,0 +1,161 @@
+"""Sessions outside of requests: `async with database.session()` and its kin, whatever ends the block."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import HTTPConnection
+
+from plimsoll import Database
+from plimsoll.errors import ReadOnlySessionError, SessionEndedError
+from plimsoll.fastapi import get_session
+from plimsoll.fastapi.runtime import SCOPE_KEY, RequestSessions, Runtime
+from tests.servers import TestDatabase
+from tests.sessions.application import Note, Pair
+from tests.sessions.conftest import checked_out
+
+
+@pytest.fixture
+async def started(database: Database) -> Database:
+    """The database with its tables made."""
+    await database.start()
+    return database
+
+
+async def count(database: Database, model: type[Note] | type[Pair] = Note) -> int:
+    async with database.read_session() as session:
+        found = await session.scalar(select(func.count()).select_from(model))
+        assert found is not None
+        return found
+
+
+async def test_a_session_that_commits_keeps_its_work_and_its_objects_readable(started: Database) -> None:
+    """`expire_on_commit` is off: an answer is made from what was written, without a further query."""
+    async with started.session() as session:
+        note = Note(name="a")
+        session.add(note)
+        await session.commit()
+    assert note.id == 1
+    assert note.name == "a"
+    assert await count(started) == 1
+
+
+async def test_a_transaction_block_commits_at_its_end(started: Database) -> None:
+    """One statement of intent instead of a commit that can be forgotten."""
+    async with started.transaction() as session:
+        session.add(Note(name="a"))
+    assert await count(started) == 1
+
+
+@pytest.mark.parametrize("kind", ["session", "transaction"])
+@pytest.mark.parametrize("error", [LookupError, asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit])
+async def test_every_exception_rolls_back_and_passes_through(
+    started: Database, kind: str, error: type[BaseException]
+) -> None:
+    """`except Exception`, as in the operator's note, would not see four of these five."""
+    open_block = getattr(started, kind)
+    with pytest.raises(error):
+        async with open_block() as session:
+            session.add(Note(name="a"))
+            await session.flush()
+            raise error
+    assert checked_out(started) == 0
+    assert await count(started) == 0
+
+
+async def test_a_closed_generator_dependency_gives_its_connection_back(started: Database) -> None:
+    """What a framework does with the dependency of a request that it abandons."""
+    scope = {"type": "http", "method": "GET", "path": "/", SCOPE_KEY: RequestSessions(Runtime(started, ()))}
+    generator = get_session(HTTPConnection(scope))
+    session = await anext(generator)
+    session.add(Note(name="a"))
+    await session.flush()
+    await generator.aclose()
+    assert checked_out(started) == 0
+    assert await count(started) == 0
+
+
+async def test_a_read_session_refuses_each_kind_of_write(started: Database) -> None:
+    """By object, by ORM statement and by text; reading, also with a CTE, goes on."""
+    writes = (
+        insert(Note).values(name="a"),
+        update(Note).values(name="b"),
+        delete(Note),
+        text("/* why */ INSERT INTO note (name) VALUES ('a')"),
+        text("WITH gone AS (SELECT 1) DELETE FROM note"),
+        text("drop table note"),
+    )
+    async with started.read_session() as session:
+        for write in writes:
+            with pytest.raises(ReadOnlySessionError):
+                await session.execute(write)
+        assert await session.scalar(text("WITH one AS (SELECT 1 AS deleted) SELECT deleted FROM one")) == 1
+
+
+async def test_a_session_kept_past_its_block_never_reconnects(started: Database) -> None:
+    """Every door is closed: queries, additions, commits that would begin anew."""
+    async with started.session() as session:
+        await session.scalar(select(Note.name))
+    for use in (
+        lambda: session.execute(select(Note)),
+        lambda: session.get(Note, 1),
+        lambda: session.connection(),
+        lambda: session.begin(),
+    ):
+        with pytest.raises(SessionEndedError, match=r"test_blocks\.py:\d+"):
+            await use()
+    with pytest.raises(SessionEndedError):
+        session.add(Note(name="late"))
+    assert checked_out(started) == 0
+
+
+async def test_a_session_closed_by_its_own_user_may_go_on_within_the_block(started: Database) -> None:
+    """SQLAlchemy allows it, so do we: only the end of the block is final."""
+    async with started.session() as session:
+        await session.scalar(select(Note.name))
+        await session.close()
+        session.add(Note(name="a"))
+        await session.commit()
+    assert await count(started) == 1
+
+
+async def _half_a_pair(session: AsyncSession) -> None:
+    session.add(Pair(token="t", half=1))
+    await session.flush()
+    session.add(Pair(token="t", half=2))
+    await session.commit()
+
+
+async def test_cancelled_after_each_number_of_steps_no_half_is_written_and_nothing_leaks(
+    started: Database, any_database: TestDatabase
+) -> None:
+    """The task is cancelled at its Nth step, for every N until it ends by itself first."""
+    for steps in range(1, 400):
+        task = asyncio.ensure_future(_write(started))
+        if not await _cancel_after(task, steps):
+            break
+        assert checked_out(started) == 0, f"leaked after {steps} steps"
+    else:
+        pytest.fail("the task never came to its end")
+    assert steps > 3, "nothing was cancelled"
+    rows = any_database.sql("SELECT half, count(*) FROM pair GROUP BY half ORDER BY half")
+    assert len({number for _half, number in rows}) <= 1, f"half a pair was written: {rows}"
+
+
+async def _write(database: Database) -> None:
+    async with database.session() as session:
+        await _half_a_pair(session)
+
+
+async def _cancel_after(task: asyncio.Future[None], steps: int) -> bool:
+    """Cancel `task` after so many turns of the loop in which it waited; False where it ended before."""
+    for _ in range(steps):
+        await asyncio.sleep(0.0005)
+        if task.done():
+            await task
+            return False
+    task.cancel()
+    await asyncio.wait({task}, timeout=10)
+    assert task.done()
+    return True
