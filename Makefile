@@ -25,7 +25,8 @@ lint: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
-	$(BIN)/lint-imports --config .importlinter
+	$(BIN)/lint-imports
+	@! grep -n '://' requirements/*.lock # a lock does not say where packages come from
 
 bench: .venv/dev.stamp
 	@set -e; for bench in bench/bench_*.py; do echo "== $$bench"; $(BIN)/python "$$bench"; done

@@ -94,16 +94,21 @@ class Database:
         return self.sessions.open(Purpose.READ, _caller())
 
     async def start(self) -> None:
-        """Wait for the database, verify it, make or check the schema, seed the admin account (see `Gate.run`).
+        """Wait for the database, verify it, make or check the schema, seed the admin account.
+
+        Returns at once where that is done. While another task is at it, as in an application's own lifespan,
+        this waits for that task and shares its outcome.
 
         Raises:
-            DatabaseUnavailableError: no connection in time, or the account is refused.
+            DatabaseUnavailableError: no connection in time.
+            DatabaseRefusedError: the account or what start-up asks is refused; waiting would not help.
             NotReadyError: migrations are missing.
         """
         await self.gate.run()
 
     async def close(self) -> None:
-        """Close the pool's connections. The object may be used again; it then opens new ones."""
+        """Close the pool's connections. The object may be used again: `start` then passes the gate anew."""
+        self.gate.reset()
         if self.admin is not None:
             self.admin.hasher.close()
         await self.engine.dispose()

@@ -53,6 +53,12 @@ class NotInstalledError(PlimsollError):
     code = "PLE023"
 
 
+class InstallationError(PlimsollError):
+    """`install(app, database)` was called twice for one application, or after it had begun to serve."""
+
+    code = "PLE024"
+
+
 class LockTimeoutError(PlimsollError):
     """A lock that the server holds for us was not free in time."""
 

@@ -46,6 +46,9 @@ class Pair(Base):
     half: Mapped[int]
 
 
+DEFERRED: Any = {"deferrable": True, "initially": "DEFERRED"}
+
+
 class Late(Base):
     """Refers to a note; on PostgreSQL and SQLite the check waits for the commit, which then fails."""
 
@@ -56,9 +59,8 @@ class Late(Base):
 
     __table_args__ = (
         ForeignKeyConstraint(["note_id"], [Note.id]).ddl_if(dialect="mysql"),
-        ForeignKeyConstraint(["note_id"], [Note.id], deferrable=True, initially="DEFERRED").ddl_if(
-            callable_=lambda _ddl, _target, _bind, dialect, **_: dialect.name != "mysql"
-        ),
+        ForeignKeyConstraint(["note_id"], [Note.id], **DEFERRED).ddl_if(dialect="postgresql"),
+        ForeignKeyConstraint(["note_id"], [Note.id], **DEFERRED).ddl_if(dialect="sqlite"),
     )
 
 

@@ -54,12 +54,15 @@ async def test_every_exception_rolls_back_and_passes_through(
     started: Database, kind: str, error: type[BaseException]
 ) -> None:
     """`except Exception`, as in the operator's note, would not see four of these five."""
-    open_block = getattr(started, kind)
-    with pytest.raises(error):
-        async with open_block() as session:
+
+    async def use() -> None:
+        async with getattr(started, kind)() as session:
             session.add(Note(name="a"))
             await session.flush()
             raise error
+
+    with pytest.raises(error):
+        await use()
     assert checked_out(started) == 0
     assert await count(started) == 0
 

@@ -97,5 +97,5 @@ async def test_an_answer_of_503_keeps_the_clients_connection(
 
 async def _until_pool_is_empty(client: httpx.AsyncClient) -> None:
     async with asyncio.timeout(60):
-        while (await client.get("/pool")).text != "0":
+        while (await client.get("/pool")).text != "0":  # noqa: ASYNC110 - the server is another process
             await asyncio.sleep(0.2)

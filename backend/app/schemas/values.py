@@ -1,5 +1,6 @@
 """The kinds of value that requests and answers are made of, each with its bounds and its JSON form."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
@@ -43,11 +44,11 @@ Prose1000 = Annotated[Prose, Field(max_length=1000)]
 Prose4000 = Annotated[Prose, Field(max_length=4000)]
 
 
-def _two_places(value: object) -> object:
-    """Money comes as text: a JSON number has been a float in too many hands."""
-    if isinstance(value, float | int):
-        raise ValueError('a decimal in a string, such as "1250.00"')
-    return value
+def _exact(value: object) -> object:
+    """Money comes as text, in one form: a JSON number has been a float in too many hands."""
+    if isinstance(value, Decimal) or (isinstance(value, str) and re.fullmatch(MONEY_PATTERN, value)):
+        return value
+    raise ValueError('a decimal in a string, such as "1250.00"')
 
 
 def _plausible(value: datetime) -> datetime:
@@ -67,7 +68,7 @@ Currency = Annotated[str, StringConstraints(pattern="^(INR|USD|EUR|GBP|AED|SGD)$
 Amount = Annotated[
     Decimal,
     Field(ge=0, max_digits=10, decimal_places=2),
-    BeforeValidator(_two_places),
+    BeforeValidator(_exact),
     PlainSerializer(lambda value: f"{value:.2f}", return_type=str),
     WithJsonSchema({"type": "string", "pattern": MONEY_PATTERN, "examples": ["1250.00"]}),
 ]

@@ -1,5 +1,6 @@
 """`install(app, database)`: everything Plimsoll adds to an application, in one place."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,7 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from plimsoll.database import Database
-from plimsoll.errors import DatabaseUnavailableError
+from plimsoll.errors import DatabaseUnavailableError, InstallationError
 from plimsoll.fastapi.health import LIVE_PATH, READY_PATH, health_routes
 from plimsoll.fastapi.middleware import SessionMiddleware
 from plimsoll.fastapi.problems import answer_database_error
@@ -24,8 +25,9 @@ def install(app: FastAPI, database: Database, *, extra_settings: Sequence[Settin
     `extra_settings` are shown by `plimsoll settings` beside the database's.
 
     Raises:
-        RuntimeError: the application has begun to serve; call this where it is made.
+        InstallationError: it has a database already, or has begun to serve.
     """
+    _refuse_where_too_late(app)
     runtime = Runtime(database, extra_settings)
     app.state.plimsoll = runtime
     app.add_middleware(SessionMiddleware, runtime=runtime, always=(LIVE_PATH, READY_PATH))
@@ -36,15 +38,35 @@ def install(app: FastAPI, database: Database, *, extra_settings: Sequence[Settin
     _compose_lifespan(app, runtime)
 
 
+def _refuse_where_too_late(app: FastAPI) -> None:
+    if hasattr(app.state, "plimsoll"):
+        raise InstallationError(
+            "install(app, database) was called twice for this application, which can have one database's sessions "
+            "and start-up. Call it once, where the application is made; a second Database is used by its own "
+            "'async with other.session()' and started by 'await other.start()' in the application's lifespan."
+        )
+    if app.middleware_stack is not None:
+        raise InstallationError(
+            "install(app, database) was called after the application had begun to serve, so start-up would never "
+            "run. Call it where the application is made, not in its lifespan or in a request."
+        )
+
+
 def _compose_lifespan(app: FastAPI, runtime: Runtime) -> None:
     inner = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(started: Any) -> AsyncGenerator[Any]:
+        serving = False
         try:
             await runtime.start()
             async with inner(started) as state:
+                serving = True
                 yield state
+        except asyncio.CancelledError:
+            # Ending the process cancels the lifespan too; the log has said why, so this adds no traceback to it.
+            if not (serving and runtime.ending):
+                raise
         finally:
             await runtime.stop()
 

@@ -2,9 +2,10 @@
 the request at hand has open."""
 
 import asyncio
-import contextlib
 import logging
+import threading
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 from starlette.requests import HTTPConnection
@@ -12,6 +13,7 @@ from starlette.requests import HTTPConnection
 from plimsoll.database import Database
 from plimsoll.errors import NotInstalledError, PlimsollError
 from plimsoll.session import Purpose, SessionScope
+from plimsoll.session.cleanup import finish
 from plimsoll.settings import Settings
 from plimsoll.startup import State
 
@@ -25,20 +27,26 @@ GRACE_S = 2.0
 no request ever meets a closed gate, with a late one the health probes are answered meanwhile."""
 
 RETRY_FAILED_S = 5.0
-"""Without lifespan nothing ends the process when the gate failed; a request tries it again after this."""
+"""Where a failed gate does not end the process, a request tries it again after this."""
+
+LAST_ANSWERS_S = 0.2
+"""Between the gate's failure and the end of the process: requests that wait for the gate get their 503."""
 
 EXIT_STATUS = 3
-"""Exit status of a process whose start-up failed, the same that uvicorn uses."""
+"""Exit status of a process whose start-up failed, the same that uvicorn and gunicorn use."""
 
 
 class Runtime:
-    """One per application; `app.state.plimsoll`."""
+    """One per application; `app.state.plimsoll`. Times are seconds of the monotonic clock."""
 
     def __init__(self, database: Database, settings: Sequence[Settings]) -> None:
         self.database = database
         self.settings = tuple(settings)
+        self.ending = False
+        """Whether this process is being ended since its start-up failed while it served."""
         self._task: asyncio.Task[None] | None = None
-        self._failed_at_s = 0.0
+        self._began_s = self._ended_s = 0.0
+        self._exit: asyncio.TimerHandle | None = None
 
     @property
     def ready(self) -> bool:
@@ -51,48 +59,90 @@ class Runtime:
         Raises:
             PlimsollError: start-up failed, and says why.
         """
-        self._task = task = asyncio.create_task(self._run_gate(), name="plimsoll start-up gate")
+        self._task = task = self._begin()
         await asyncio.wait({task}, timeout=GRACE_S)
-        if task.done():
-            task.result()
-        else:
-            task.add_done_callback(_end_process_on_failure)
+        if not task.done():
+            task.add_done_callback(self._end_process_on_failure)
+        elif (error := _failure_of(task)) is not None:
+            if isinstance(error, PlimsollError):
+                # It explains itself; the driver's tracebacks would bury that in the server's own report.
+                raise error.with_traceback(None) from None
+            raise error
 
     async def stop(self) -> None:
-        """Lifespan's end."""
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        await self.database.close()
+        """Lifespan's end. Against a database that has fallen silent it takes two clean-up time limits at most."""
+        if self._exit is not None:
+            self._exit.cancel()
+        task, self._task = self._task, None
+        limit_s = self.database.settings.cleanup_timeout_s
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=limit_s)
+        if not await finish(self.database.close(), limit_s):
+            logger.warning(
+                "the database did not answer our good-bye within %g s; its connections were dropped", limit_s
+            )
 
     async def pass_gate(self) -> bool:
-        """Whether a request may go on. Starts the gate where no lifespan did, as under a WSGI server."""
-        if self._task is None or self._may_retry(self._task):
-            self._task = asyncio.create_task(self._run_gate(), name="plimsoll start-up gate")
-        if not self.ready:
-            await asyncio.wait({self._task}, timeout=GRACE_S)
+        """Whether a request may go on. Starts the gate where no lifespan did, as under a WSGI server, and waits
+        for it while it is no older than `GRACE_S`; after that requests are refused at once."""
+        task = self.open_gate()
+        left_s = self._began_s + GRACE_S - monotonic()
+        if not self.ready and left_s > 0:
+            await asyncio.wait({task}, timeout=left_s)
         return self.ready
 
+    def open_gate(self) -> asyncio.Task[None]:
+        """The task that passes the gate; started here where there is none, or where one failed a while ago."""
+        task = self._task
+        # A client of tests may run each request in a loop of its own: a task of another loop never ends here.
+        if task is None or task.get_loop() is not asyncio.get_running_loop() or self._may_retry(task):
+            self._task = task = self._begin()
+        return task
+
     def _may_retry(self, task: asyncio.Task[None]) -> bool:
-        """Never inside a lifespan: there a failure ends the process."""
-        if self.ready or not task.done():
-            return False
-        return asyncio.get_running_loop().time() - self._failed_at_s > RETRY_FAILED_S
+        return task.done() and not self.ready and not self.ending and monotonic() - self._ended_s > RETRY_FAILED_S
+
+    def _begin(self) -> asyncio.Task[None]:
+        self._began_s = monotonic()
+        task = asyncio.create_task(self._run_gate(), name="plimsoll start-up gate")
+        task.add_done_callback(_failure_of)  # read, so that the loop does not report it a second time
+        return task
 
     async def _run_gate(self) -> None:
         try:
             await self.database.gate.run_until_passed()
         except PlimsollError as error:
-            self._failed_at_s = asyncio.get_running_loop().time()
             logger.critical("Start-up failed: %s", error)
+            logger.debug("its cause", exc_info=error)
             raise
+        except Exception:
+            logger.critical("Start-up failed", exc_info=True)
+            raise
+        finally:
+            self._ended_s = monotonic()
+
+    def _end_process_on_failure(self, task: asyncio.Task[None]) -> None:
+        """The server listens by now, to answer health probes, so only this ends it with a status that says so.
+
+        A server in a thread, as in tests, is left to run: the process is not its own, and what is raised there
+        ends only the thread. It stays alive and not ready, and its requests try the gate again.
+        """
+        if _failure_of(task) is None or threading.current_thread() is not threading.main_thread():
+            return
+        self.ending = True
+        self._exit = task.get_loop().call_later(LAST_ANSWERS_S, _exit)
 
 
-def _end_process_on_failure(task: asyncio.Task[None]) -> None:
-    """The server has been listening, to answer health probes, so only this ends it with a status that says so."""
-    if not task.cancelled() and task.exception() is not None:
-        raise SystemExit(EXIT_STATUS)
+def _failure_of(task: asyncio.Task[None]) -> BaseException | None:
+    """What the task ended with; None where it is fine or was cancelled."""
+    return None if task.cancelled() else task.exception()
+
+
+def _exit() -> None:
+    """Raised from a callback this leaves the loop; the servers then cancel what runs, lifespan included, which
+    closes the pool, and exit with the status."""
+    raise SystemExit(EXIT_STATUS)
 
 
 class RequestSessions:

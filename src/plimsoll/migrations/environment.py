@@ -2,69 +2,84 @@
 when it is called by `alembic` itself, or without any, to print SQL."""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from contextlib import nullcontext
+from logging.config import fileConfig
 
 from alembic import context
-from alembic.runtime.environment import NameFilterType
+from alembic.config import Config
 from sqlalchemy import Connection, MetaData
-from sqlalchemy.schema import SchemaItem
+from sqlalchemy.engine import Dialect
 
 from plimsoll.engine import build_engine
+from plimsoll.migrations.comparison import options, prepare
+from plimsoll.migrations.locking import Limits, locked
 from plimsoll.settings import DatabaseSettings
 
 CONNECTION = "connection"
 """Key of Alembic's `Config.attributes` under which the connection is handed over."""
 
 DIALECT = "dialect"
-"""The same for the dialect's name, where SQL is only printed."""
+"""The same for the dialect of the server, where SQL is only printed."""
 
 
-def run_env(target_metadata: MetaData) -> None:
+def run_env(
+    target_metadata: MetaData, settings: Callable[[], DatabaseSettings] = DatabaseSettings.from_env
+) -> None:
     """Run the migrations that Alembic was asked for. The whole body of a project's `env.py`.
 
-    Under plain `alembic` the database is the one that the environment and `.env` name.
+    `settings` is called under plain `alembic`, which knows no application: for the database that the environment
+    and `.env` name, unless you pass another function.
     """
-    attributes = context.config.attributes
+    config = context.config
+    _set_up_logging(config)
     if context.is_offline_mode():
-        dialect = attributes.get(DIALECT) or DatabaseSettings.from_env().dialect
-        context.configure(
-            dialect_name=dialect,
-            literal_binds=True,
-            dialect_opts={"paramstyle": "named"},
-            **options(target_metadata),
-        )
-        with context.begin_transaction():
-            context.run_migrations()
-    elif (connection := attributes.get(CONNECTION)) is not None:
+        _print_sql(target_metadata, config.attributes.get(DIALECT) or settings().dialect)
+    elif (connection := config.attributes.get(CONNECTION)) is not None:
         _run_on(connection, target_metadata)
     else:
-        asyncio.run(_run_alone(target_metadata))
+        asyncio.run(_run_alone(target_metadata, settings()))
 
 
-def _run_on(connection: Connection, target_metadata: MetaData) -> None:
-    context.configure(connection=connection, transaction_per_migration=True, **options(target_metadata))
+def _print_sql(target_metadata: MetaData, dialect: Dialect | str) -> None:
+    context.configure(
+        dialect_name=dialect if isinstance(dialect, str) else dialect.name,
+        literal_binds=True,
+        # With a driver's own style a "%" in a statement would be printed twice.
+        dialect_opts={"paramstyle": "named"},
+        transaction_per_migration=True,
+        **options(target_metadata),
+    )
+    for fact in ("server_version_info", "is_mariadb"):
+        # Some statements are written differently for an older server.
+        if hasattr(dialect, fact):
+            setattr(context.get_context().dialect, fact, getattr(dialect, fact))
     with context.begin_transaction():
         context.run_migrations()
 
 
-async def _run_alone(target_metadata: MetaData) -> None:
-    engine = build_engine(DatabaseSettings.from_env(), pooled=False)
-    async with engine.connect() as connection:
-        await connection.run_sync(_run_on, target_metadata)
-        await connection.commit()
-    await engine.dispose()
+def _run_on(connection: Connection, target_metadata: MetaData) -> None:
+    context.configure(connection=connection, transaction_per_migration=True, **options(target_metadata))
+    found = context.get_context()
+    prepare(found)
+    if connection.dialect.name == "sqlite":
+        # The open transaction is the lock, and SQLite has no statement that needs to be outside of one.
+        found.autocommit_block = nullcontext  # type: ignore[method-assign]
+    with context.begin_transaction():
+        context.run_migrations()
 
 
-def options(target_metadata: MetaData) -> dict[str, Any]:
-    """Options that running, comparing and autogenerating share, so that they see the same schema."""
-    return {
-        "target_metadata": target_metadata,
-        "compare_type": True,
-        "render_as_batch": True,  # SQLite alters most things by copying the table; elsewhere it changes nothing
-        "include_object": _is_ours,
-    }
+async def _run_alone(target_metadata: MetaData, settings: DatabaseSettings) -> None:
+    engine = build_engine(settings, pooled=False)
+    limits = Limits(settings.migration_lock_timeout_s, settings.lock_wait_timeout_s)
+    try:
+        async with locked(engine, limits) as connection:
+            await connection.run_sync(_run_on, target_metadata)
+    finally:
+        await engine.dispose()
 
 
-def _is_ours(item: SchemaItem, _name: str | None, kind: NameFilterType, reflected: bool, other: Any) -> bool:
-    """Leave tables alone that the models do not know: a database on shared hosting serves other programs too."""
-    return not (kind == "table" and reflected and other is None)
+def _set_up_logging(config: Config) -> None:
+    """As Alembic's own template does, where there is an alembic.ini that says how."""
+    if config.config_file_name is not None and config.file_config.has_section("loggers"):
+        fileConfig(config.config_file_name, disable_existing_loggers=False)

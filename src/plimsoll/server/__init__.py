@@ -1,6 +1,6 @@
 """Facts and locks of the database server: the only place that knows SQL and error codes of a dialect."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from sqlalchemy.exc import DBAPIError
@@ -14,7 +14,7 @@ from plimsoll.server.mysql import MySQL
 from plimsoll.server.postgresql import PostgreSQL
 from plimsoll.server.sqlite import SQLite
 
-__all__ = ["Fault", "Server", "acquire", "exclusive", "fault_of", "holding", "server_of"]
+__all__ = ["Fault", "Server", "acquire", "exclusive", "fault_of", "holding", "prepare_for_ddl", "server_of"]
 
 _SERVERS: dict[str, Server] = {
     "mysql": MySQL(),
@@ -59,16 +59,24 @@ async def exclusive(engine: AsyncEngine, name: str, *, wait_s: float) -> AsyncGe
 
 
 @asynccontextmanager
-async def holding(connection: AsyncConnection, name: str, *, wait_s: float) -> AsyncGenerator[None]:
+async def holding(
+    connection: AsyncConnection,
+    name: str,
+    *,
+    wait_s: float,
+    setting: str = "",
+    say: Callable[[str], None] | None = None,
+) -> AsyncGenerator[None]:
     """Hold the lock `name` on `connection` while the block runs; what is open at its end is committed.
 
     A block that commits by itself keeps the lock, except in SQLite (see `Server.lock_outlives_commit`).
+    For `setting` and `say` see `acquire`.
 
     Raises:
         LockTimeoutError: another process held the lock for more than `wait_s` seconds.
     """
     server = server_of(connection.dialect.name)
-    await acquire(connection, name, wait_s=wait_s)
+    await acquire(connection, name, wait_s=wait_s, setting=setting, say=say)
     try:
         yield
         await connection.commit()
@@ -82,13 +90,44 @@ async def holding(connection: AsyncConnection, name: str, *, wait_s: float) -> A
     await server.release(connection, name)
 
 
-async def acquire(connection: AsyncConnection, name: str, *, wait_s: float) -> None:
-    """Take the lock `name` for `connection`, or raise `LockTimeoutError` after `wait_s` seconds."""
-    if not await server_of(connection.dialect.name).acquire(connection, name, wait_s):
+async def acquire(
+    connection: AsyncConnection,
+    name: str,
+    *,
+    wait_s: float,
+    setting: str = "",
+    say: Callable[[str], None] | None = None,
+) -> None:
+    """Take the lock `name` for `connection`.
+
+    `setting` is the name of the setting that `wait_s` came from, for the error; `say` is told that there is a wait.
+
+    Raises:
+        LockTimeoutError: another process held the lock for more than `wait_s` seconds. It names the holder.
+    """
+    server = server_of(connection.dialect.name)
+    if say is not None:
+        if await server.acquire(connection, name, 0):
+            return
+        say(f"Waiting up to {wait_s:g} s for another process that {await _holder(connection, server, name)}.")
+    if not await server.acquire(connection, name, wait_s):
         raise LockTimeoutError(
-            f"The lock '{name}' was not free within {wait_s:g} s: another process holds it. "
-            "Wait for that process to end, or allow a longer wait, then run this again."
+            f"The lock '{name}' was not free within {wait_s:g} s: another process "
+            f"{await _holder(connection, server, name)}. Wait for that process to end or end it, or allow a longer "
+            f"wait{f' ({setting})' if setting else ''}, then run this again."
         )
+
+
+async def _holder(connection: AsyncConnection, server: Server, name: str) -> str:
+    holder = await server.holder(connection, name)
+    return f"holds it ({holder})" if holder else "holds it"
+
+
+async def prepare_for_ddl(connection: AsyncConnection, lock_wait_s: float) -> None:
+    """Set `connection`, which should not go back to a pool, up for schema changes (see `Server.ddl_settings`)."""
+    for statement in server_of(connection.dialect.name).ddl_settings(lock_wait_s):
+        await connection.exec_driver_sql(statement)
+    await connection.commit()
 
 
 async def _give_up(connection: AsyncConnection, server: Server, name: str) -> None:

@@ -34,11 +34,14 @@ class Server(Protocol):
     async def release(self, connection: AsyncConnection, name: str) -> None:
         """Give back what `acquire` took; the transaction has ended before."""
 
-    async def prepare_for_ddl(self, connection: AsyncConnection, lock_wait_s: float) -> None:
-        """Set `connection` up for schema changes: statements wait at most so long for a lock of a table or row.
+    async def holder(self, connection: AsyncConnection, name: str) -> str:
+        """Which connection holds the lock `name`, in words for an operator; empty where the server cannot tell."""
+
+    def ddl_settings(self, lock_wait_s: float) -> tuple[str, ...]:
+        """Statements that set a connection up for schema changes: at most `lock_wait_s` for a lock of a table or row.
 
         An ALTER that waits for a lock makes every later query on that table wait behind it.
-        The setting stays with the connection, which should not go back to a pool.
+        The settings stay with the connection, which should not go back to a pool.
         """
 
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:

@@ -81,12 +81,20 @@ class MySQL:
         await connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": lock})
         await connection.commit()
 
-    async def prepare_for_ddl(self, connection: AsyncConnection, lock_wait_s: float) -> None:
-        whole = max(1, math.ceil(lock_wait_s))
-        await connection.execute(
-            text("SET SESSION lock_wait_timeout = :s, SESSION innodb_lock_wait_timeout = :s"), {"s": whole}
+    async def holder(self, connection: AsyncConnection, name: str) -> str:
+        lock = _lock_name(connection.engine.url.database or "", name)
+        number = await connection.scalar(text("SELECT IS_USED_LOCK(:name)"), {"name": lock})
+        # Without the PROCESS privilege the server shows an account its own connections, which ours are.
+        found = await connection.execute(
+            text("SELECT host, time FROM information_schema.processlist WHERE id = :id"), {"id": number}
         )
+        row = found.first()
         await connection.commit()
+        return f"connection {number} from {row[0]}" if row else ""
+
+    def ddl_settings(self, lock_wait_s: float) -> tuple[str, ...]:
+        whole = max(1, math.ceil(lock_wait_s))
+        return (f"SET SESSION lock_wait_timeout = {whole}, SESSION innodb_lock_wait_timeout = {whole}",)
 
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
         return float(await connection.scalar(text("SELECT @@SESSION.wait_timeout")))

@@ -102,12 +102,23 @@ class PostgreSQL:
         await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _lock_key(name)})
         await connection.commit()
 
-    async def prepare_for_ddl(self, connection: AsyncConnection, lock_wait_s: float) -> None:
-        await connection.execute(
-            text("SELECT set_config('lock_timeout', :ms, false)"),
-            {"ms": f"{math.ceil(lock_wait_s * 1000)}ms"},
+    async def holder(self, connection: AsyncConnection, name: str) -> str:
+        # How pg_locks shows a key of 64 bits: the halves in classid and objid, 1 in objsubid.
+        key = _lock_key(name) % 2**64
+        found = await connection.execute(
+            text(
+                "SELECT a.pid, host(a.client_addr), a.application_name FROM pg_locks l JOIN pg_stat_activity a USING"
+                " (pid) WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.datname ="
+                " current_database() AND l.classid::bigint = :high AND l.objid::bigint = :low"
+            ),
+            {"high": key >> 32, "low": key % 2**32},
         )
+        row = found.first()
         await connection.commit()
+        return f"process {row[0]} of the server, from {row[1] or 'its socket'}, named {row[2]}" if row else ""
+
+    def ddl_settings(self, lock_wait_s: float) -> tuple[str, ...]:
+        return (f"SET lock_timeout = '{math.ceil(lock_wait_s * 1000)}ms'",)
 
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
         # Known since PostgreSQL 14; before it there is no row.

@@ -67,12 +67,13 @@ class SQLite:
     async def release(self, connection: AsyncConnection, name: str) -> None:
         """The end of the transaction was the release."""
 
-    async def prepare_for_ddl(self, connection: AsyncConnection, lock_wait_s: float) -> None:
+    async def holder(self, connection: AsyncConnection, name: str) -> str:
+        return ""
+
+    def ddl_settings(self, lock_wait_s: float) -> tuple[str, ...]:
         # Altering a table copies it, and dropping the original would delete or refuse what refers to it.
         # Neither pragma works inside a transaction; SQLAlchemy's own has not reached SQLite yet.
-        await connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-        await connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(lock_wait_s * 1000)}")
-        await connection.commit()
+        return ("PRAGMA foreign_keys = OFF", f"PRAGMA busy_timeout = {round(lock_wait_s * 1000)}")
 
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
         return None

@@ -1,0 +1,81 @@
+"""Compares the schema with the models: Alembic's comparison, with the differences left out that are none."""
+
+import logging
+import warnings
+from typing import Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.ddl.impl import DefaultImpl
+from alembic.runtime.environment import NameFilterParentNames, NameFilterType
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Column, Connection, Double, Enum, Float, Index, MetaData
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import TypeEngine
+
+from plimsoll.migrations.defaults import same_default
+from plimsoll.migrations.describe import describe
+
+logger = logging.getLogger("plimsoll.migrations")
+
+FLOAT_BITS = 24
+"""MySQL makes a DOUBLE of a FLOAT with more bits than this."""
+
+
+def options(target_metadata: MetaData) -> dict[str, Any]:
+    """Options that running, comparing and autogenerating share, so that they see the same schema."""
+    schemas = {table.schema for table in target_metadata.tables.values()}
+
+    def include_name(name: str | None, kind: NameFilterType, _parents: NameFilterParentNames) -> bool:
+        return kind != "schema" or name in schemas
+
+    return {
+        "target_metadata": target_metadata,
+        "compare_type": _type_differs,
+        "compare_server_default": True,
+        "render_as_batch": True,  # SQLite alters most things by copying the table; elsewhere it changes nothing
+        "include_object": _is_ours,
+        "include_schemas": schemas > {None} or bool(schemas - {None}),
+        "include_name": include_name,
+    }
+
+
+def prepare(context: MigrationContext) -> None:
+    """Have `context` compare server defaults by what they mean; its own way stumbles over JSON and quotes.
+
+    The option `compare_server_default` takes a function too, but Alembic fails with one on a computed column.
+    """
+    context.impl.compare_server_default = _default_differs(context.impl)  # type: ignore[method-assign]
+
+
+def differences(connection: Connection, metadata: MetaData) -> tuple[str, ...]:
+    """Where the schema is not what the models expect, a line each. Tables the models do not know are left out."""
+    context = MigrationContext.configure(connection, opts=options(metadata))
+    prepare(context)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = compare_metadata(context, metadata)
+    for words in dict.fromkeys(str(warning.message) for warning in caught):
+        logger.info("not compared: %s", words)
+    return describe(_without_pairs(found))
+
+
+def _is_ours(item: SchemaItem, _name: str | None, kind: NameFilterType, reflected: bool, other: Any) -> bool:
+    """Leave tables alone that the models do not know: a database on shared hosting serves other programs too."""
+    return not (kind == "table" and reflected and other is None)
+
+
+def _type_differs(
+    context: MigrationContext,
+    _there: Column[Any],
+    _wanted: Column[Any],
+    there: TypeEngine[Any],
+    wanted: TypeEngine[Any],
+) -> bool | None:
+    """What Alembic does not see or sees wrongly; None leaves the answer to it."""
+    wanted = wanted.dialect_impl(context.dialect)
+    if isinstance(there, postgresql.ENUM) and isinstance(wanted, Enum) and there.name == wanted.name:
+        return list(there.enums) != list(wanted.enums)
+    if isinstance(there, Double) and isinstance(wanted, Float) and context.dialect.name == "mysql":
+        return None if (wanted.precision or 0) <= FLOAT_BITS else False
+    return None
