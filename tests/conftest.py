@@ -55,10 +55,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=f"SERVERS=0: no {kind}"))
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # Counted here, when -m and -k have taken theirs: a skipped test runs no hook of ours.
     for kind in ("mariadb", "postgres"):
-        if not SERVERS and item.get_closest_marker(kind):
-            _left_out[kind] = _left_out.get(kind, 0) + 1
+        count = sum(item.get_closest_marker(kind) is not None for item in session.items)
+        if count and not SERVERS:
+            _left_out[kind] = count
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -166,6 +168,13 @@ def new_postgres(_end_servers: None) -> Iterator[Callable[..., PostgresServer]]:
             return stack.enter_context(_installed(PostgresServer, tls=tls, options=options))
 
         yield start
+
+
+@pytest.fixture(params=KINDS[1:])
+def new_server(request: pytest.FixtureRequest) -> Callable[..., MariaDbServer | PostgresServer]:
+    """Start a server for this test alone: a MariaDB and a PostgreSQL in turn."""
+    start: Callable[..., MariaDbServer | PostgresServer] = request.getfixturevalue(f"new_{request.param}")
+    return start
 
 
 # Databases of one test.

@@ -7,8 +7,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 PROBLEM_TYPE = "application/problem+json"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 PROBLEM_SCHEMA: dict[str, Any] = {
     "title": "Problem",
     "description": "What went wrong (RFC 9457).",
@@ -76,8 +78,22 @@ async def _http_error(request: Request, error: Exception) -> Response:
     error = cast("HTTPException", error)
     if error.status_code < HTTPStatus.BAD_REQUEST:
         return Response(status_code=error.status_code, headers=error.headers)
-    body = problem_body(error.status_code, error.detail)
-    return ProblemResponse(body, error.status_code, error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_allowed(request))
+    return ProblemResponse(problem_body(error.status_code, error.detail), error.status_code, headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return the methods of every route of this path; the framework names those of the first one only."""
+    return [
+        method
+        for method in METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.router.routes
+        )
+    ]
 
 
 async def _invalid_request(request: Request, error: Exception) -> Response:

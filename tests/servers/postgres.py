@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.servers.database import TestDatabase
 
 ADMIN_TIMEOUT_S = 10
+PACKAGED = Path("/usr/lib/postgresql")
+"""Debian's place for the programs of each version, which are not on PATH."""
 
 
 class PostgresServer(Server):
@@ -156,7 +158,7 @@ class PostgresServer(Server):
 
 def _find_programs() -> Path:
     """The directory with `postgres` and `initdb`: the newest of Debian's, else the one on PATH."""
-    packaged = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    packaged = [path.parent for path in PACKAGED.glob("*/bin/initdb")]
     if packaged:
         return max(packaged, key=lambda path: [int(part) for part in path.parent.name.split(".")])
     found = shutil.which("initdb")

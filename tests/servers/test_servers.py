@@ -7,14 +7,13 @@ import sqlite3
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
-import psycopg
-import pymysql
 import pytest
 
-from tests.servers import MariaDbServer, PostgresServer, ServerFailedError, Tls
+from tests.servers import MariaDbServer, PostgresServer, ServerFailedError
+from tests.servers.client import REFUSED, TIMEOUT_S, connect, fetch
 from tests.servers.environment import REPOSITORY
 from tests.servers.places import Account, new_directory, remove_directory
 
@@ -24,60 +23,6 @@ if TYPE_CHECKING:
     from tests.servers import RunningCommand, SqliteDatabase, TestDatabase
 
     NewServer = Callable[..., MariaDbServer | PostgresServer]
-
-TIMEOUT_S = 2
-
-
-def connect(database: TestDatabase, *, tls: bool = False, client_certificate: bool = False) -> Any:
-    """A plain client, written here from the drivers' own manuals: nothing of the library takes part."""
-    cert, key = (database.client_cert, database.client_key) if client_certificate else (None, None)
-    if database.kind == "mariadb":
-        assert database.host is not None
-        assert database.port is not None
-        return pymysql.connect(
-            host=database.host,
-            port=database.port,
-            user=database.user,
-            password=database.password or "",
-            database=database.name,
-            connect_timeout=TIMEOUT_S,
-            read_timeout=TIMEOUT_S,
-            ssl_disabled=not tls,
-            ssl_ca=str(database.ca) if tls else None,
-            ssl_cert=str(cert) if cert else None,
-            ssl_key=str(key) if key else None,
-            ssl_verify_cert=tls,
-            ssl_verify_identity=tls,
-        )
-    return psycopg.connect(
-        database.url_for(""),
-        connect_timeout=TIMEOUT_S,
-        sslmode="verify-full" if tls else "disable",
-        sslrootcert=str(database.ca) if tls else None,
-        sslcert=str(cert or "/nonexistent"),
-        sslkey=str(key or "/nonexistent"),
-    )
-
-
-def fetch(connection: Any, statement: str) -> list[tuple[Any, ...]]:
-    """Rows of one statement."""
-    cursor = connection.cursor()
-    cursor.execute(statement)
-    return [tuple(row) for row in cursor.fetchall()]
-
-
-REFUSED = (pymysql.err.OperationalError, psycopg.OperationalError)
-
-
-@pytest.fixture(
-    params=[
-        pytest.param("mariadb", marks=pytest.mark.mariadb),
-        pytest.param("postgres", marks=pytest.mark.postgres),
-    ]
-)
-def new_server(request: pytest.FixtureRequest) -> Any:
-    """`new_mariadb` and `new_postgres` in turn."""
-    return request.getfixturevalue(f"new_{request.param}")
 
 
 def test_each_test_gets_an_empty_database_and_a_user_that_may_use_it(server_database: TestDatabase) -> None:
@@ -197,46 +142,6 @@ def test_healing_restores_a_frozen_and_a_stopped_server(
         damage()
         server.heal()
         assert server.sql("SELECT 1") == [(1,)]
-
-
-def test_tls_is_offered_and_not_demanded_by_default(new_server: NewServer) -> None:
-    """A server with TLS takes verified TLS connections and plain ones."""
-    database = new_server(tls=Tls()).create_database()
-    assert database.ca is not None
-    assert fetch(connect(database, tls=True), cipher_query(database))[0][0]
-    assert not fetch(connect(database), cipher_query(database))[0][0]
-
-
-def test_tls_can_be_demanded(new_server: NewServer) -> None:
-    """With `required`, a plain connection is refused."""
-    database = new_server(tls=Tls(required=True)).create_database()
-    with pytest.raises(REFUSED):
-        connect(database)
-    connect(database, tls=True).close()
-
-
-def test_a_certificate_for_another_host_is_not_accepted(
-    new_server: NewServer,
-) -> None:
-    """A server may be given a certificate with another name, which a client that checks names refuses."""
-    database = new_server(tls=Tls(names=("elsewhere.invalid",))).create_database()
-    with pytest.raises(REFUSED, match=r"(?i)certificate|hostname|host name"):
-        connect(database, tls=True)
-
-
-def test_a_client_certificate_can_be_demanded(new_server: NewServer) -> None:
-    """With `client_certificate`, only a client that shows one comes in."""
-    database = new_server(tls=Tls(client_certificate=True)).create_database()
-    with pytest.raises(REFUSED):
-        connect(database, tls=True)
-    connect(database, tls=True, client_certificate=True).close()
-
-
-def cipher_query(database: TestDatabase) -> str:
-    """SQL that tells whether this connection is encrypted."""
-    if database.kind == "mariadb":
-        return "SELECT variable_value FROM information_schema.session_status WHERE variable_name = 'Ssl_cipher'"
-    return "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 
 
 def test_a_server_that_cannot_start_says_why() -> None:

@@ -138,6 +138,7 @@ class Kinds(Settings):
     names: tuple[str, ...] = setting("NAMES", default=())
     secret: SecretStr | None = setting("SECRET", default=None, secret=True)
     most: int = setting("MOST", default=0, le=9)
+    size: int = setting("SIZE", default=1_000_000, ge=1, le=104_857_600)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,9 @@ class Kinds(Settings):
 )
 def test_a_flag_takes_the_usual_words(text: str, flag: bool) -> None:
     """The words for yes and no are read in any case."""
-    assert Kinds.from_env(environ={"FLAG": text}, env_file=None).flag is flag
+    settings = Kinds.from_env(environ={"FLAG": text}, env_file=None)
+    assert settings.flag is flag
+    assert settings.rows()[0].value == ("true" if flag else "false")
 
 
 def test_names_are_split_at_commas_and_empty_ones_are_dropped() -> None:
@@ -181,3 +184,9 @@ def test_bounds_on_one_side_are_described() -> None:
     allowed = {row.name: row.allowed for row in Kinds().rows()}
     assert allowed["RATIO"] == "a number, 0 or more"
     assert allowed["MOST"] == "a whole number, 9 or less"
+
+
+def test_large_bounds_are_shown_in_full() -> None:
+    """A bound of a hundred million is no power of ten with its digits rounded."""
+    assert {row.name: row.allowed for row in Kinds().rows()}["SIZE"] == "a whole number from 1 to 104857600"
+    assert refused(lambda: Kinds(size=104_857_601))["SIZE"].what == "is above 104857600"

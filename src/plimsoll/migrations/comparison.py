@@ -5,13 +5,12 @@ import warnings
 from typing import Any
 
 from alembic.autogenerate import compare_metadata
-from alembic.ddl.impl import DefaultImpl
 from alembic.runtime.environment import NameFilterParentNames, NameFilterType
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Column, Connection, Double, Enum, Float, Index, MetaData
+from sqlalchemy import Column, Connection, Double, Enum, Float, MetaData
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import SchemaItem
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from plimsoll.migrations.defaults import same_default
 from plimsoll.migrations.describe import describe
@@ -35,7 +34,7 @@ def options(target_metadata: MetaData) -> dict[str, Any]:
         "compare_server_default": True,
         "render_as_batch": True,  # SQLite alters most things by copying the table; elsewhere it changes nothing
         "include_object": _is_ours,
-        "include_schemas": schemas > {None} or bool(schemas - {None}),
+        "include_schemas": bool(schemas - {None}),
         "include_name": include_name,
     }
 
@@ -45,7 +44,11 @@ def prepare(context: MigrationContext) -> None:
 
     The option `compare_server_default` takes a function too, but Alembic fails with one on a computed column.
     """
-    context.impl.compare_server_default = _default_differs(context.impl)  # type: ignore[method-assign]
+
+    def differs(_there: Column[Any], column: Column[Any], _wanted: str | None, there: str | None) -> bool:
+        return not same_default(there, column, context.dialect)
+
+    context.impl.compare_server_default = differs  # type: ignore[method-assign]
 
 
 def differences(connection: Connection, metadata: MetaData) -> tuple[str, ...]:
@@ -57,7 +60,7 @@ def differences(connection: Connection, metadata: MetaData) -> tuple[str, ...]:
         found = compare_metadata(context, metadata)
     for words in dict.fromkeys(str(warning.message) for warning in caught):
         logger.info("not compared: %s", words)
-    return describe(_without_pairs(found))
+    return describe(found, with_expressions=connection.dialect.name == "postgresql")
 
 
 def _is_ours(item: SchemaItem, _name: str | None, kind: NameFilterType, reflected: bool, other: Any) -> bool:
@@ -74,8 +77,10 @@ def _type_differs(
 ) -> bool | None:
     """What Alembic does not see or sees wrongly; None leaves the answer to it."""
     wanted = wanted.dialect_impl(context.dialect)
-    if isinstance(there, postgresql.ENUM) and isinstance(wanted, Enum) and there.name == wanted.name:
-        return list(there.enums) != list(wanted.enums)
+    while isinstance(wanted, TypeDecorator):
+        wanted = wanted.impl_instance
+    if isinstance(there, postgresql.ENUM) and isinstance(wanted, Enum):
+        return True if set(there.enums) != set(wanted.enums) else None
     if isinstance(there, Double) and isinstance(wanted, Float) and context.dialect.name == "mysql":
-        return None if (wanted.precision or 0) <= FLOAT_BITS else False
+        return False if (wanted.precision or 0) > FLOAT_BITS else None
     return None

@@ -1,29 +1,24 @@
 """Runs migrations: under a lock that the server holds, one revision at a time, so that a failure has a name."""
 
-import io
 import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, redirect_stdout
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, inspect
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from plimsoll.errors import MigrationError, SchemaDiffersError
-from plimsoll.migrations.describe import describe
-from plimsoll.migrations.environment import CONNECTION, DIALECT, options
+from plimsoll.migrations.comparison import differences
+from plimsoll.migrations.environment import CONNECTION
+from plimsoll.migrations.failure import explained
+from plimsoll.migrations.locking import LOCK, SETTING, Limits, commit, end_transaction, locked
+from plimsoll.migrations.plan import printed, schema_copy
 from plimsoll.migrations.state import MigrationState, Revision, Scripts
-from plimsoll.server import acquire, exclusive, holding, server_of
+from plimsoll.server import exclusive
 
 logger = logging.getLogger("plimsoll.migrations")
-
-LOCK = "migrate"
-"""Name of the lock that migrations and the creation of tables in development share."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +34,11 @@ class Migrations:
     def __post_init__(self) -> None:
         object.__setattr__(self, "scripts", Scripts(self.directory))
 
+    @property
+    def limits(self) -> Limits:
+        """How long locks are waited for."""
+        return Limits(self.lock_timeout_s, self.lock_wait_timeout_s)
+
     async def state(self, engine: AsyncEngine) -> MigrationState:
         """Where the database stands; one SELECT."""
         async with engine.connect() as connection:
@@ -48,7 +48,7 @@ class Migrations:
         """Bring the database to the newest revision and return those that were run here, oldest first.
 
         However many call this at once, one works and the others find nothing left to do. `engine` should not
-        be pooled: time limits for locks are set on its connections.
+        be pooled: time limits for locks are set on its connections. `say` is told of each revision and of a wait.
 
         Raises:
             LockTimeoutError: another process migrated for longer than `lock_timeout_s` seconds.
@@ -56,8 +56,13 @@ class Migrations:
                 begins with it.
         """
         done: list[Revision] = []
-        async with self._locked(engine) as connection:
+        async with locked(engine, self.limits, say) as connection:
             while missing := await self._missing(connection):
+                if missing[0] in done:
+                    raise MigrationError(
+                        f"Revision {missing[0]} was run, and the database does not know of it. The migrations' env.py "
+                        "must run on the connection that it is given: let 'run_env(metadata)' be all that it does."
+                    )
                 say(f"[{len(done) + 1}/{len(done) + len(missing)}] {missing[0]}")
                 await self._run(connection, missing[0])
                 done.append(missing[0])
@@ -71,27 +76,20 @@ class Migrations:
             )
         return state.missing
 
-    @asynccontextmanager
-    async def _locked(self, engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
-        """A connection that holds the migrations' lock and is set up for schema changes."""
-        async with engine.connect() as connection:
-            await server_of(engine.dialect.name).prepare_for_ddl(connection, self.lock_wait_timeout_s)
-            async with holding(connection, LOCK, wait_s=self.lock_timeout_s):
-                yield connection
-
     async def _run(self, connection: AsyncConnection, revision: Revision) -> None:
         """Run one revision and commit it, so that a later failure does not take it back."""
         try:
+            # Alembic then begins and ends transactions itself, as a revision with an autocommit_block needs.
+            await end_transaction(connection)
             await connection.run_sync(self._upgrade_to, revision.id)
-            await connection.commit()
         except Exception as error:
             logger.debug("revision %s failed", revision.id, exc_info=True)
             raise MigrationError(
-                f"Revision {revision} failed: {_cause(error)}. The revisions before it are done and stay. "
-                "Mend the cause, then run 'plimsoll migrate' again: it goes on with this revision."
+                f"Revision {revision} failed: {explained(error, connection.dialect.name, self)}\n"
+                "The revisions before it are done and stay. Mend the cause, then run 'plimsoll migrate' again: "
+                "it goes on with this revision."
             ) from error
-        if not server_of(connection.dialect.name).lock_outlives_commit:
-            await acquire(connection, LOCK, wait_s=self.lock_timeout_s)
+        await commit(connection, self.limits)
 
     def _upgrade_to(self, connection: Connection, revision: str) -> None:
         config = self.scripts.config()
@@ -99,59 +97,63 @@ class Migrations:
         command.upgrade(config, revision)
 
     async def plan(self, engine: AsyncEngine) -> str:
-        """The SQL that `upgrade` would run now; empty where the database is at the newest revision."""
-        state = await self.state(engine)
-        if state.unknown:
-            raise MigrationError(f"There is no plan: {state.describe()}.")
-        if not state.missing:
-            return ""
-        return self._sql(state, engine.dialect.name)
+        """The SQL that `upgrade` would run now; empty where the database is at the newest revision.
 
-    def _sql(self, state: MigrationState, dialect: str) -> str:
-        config = self.scripts.config()
-        config.attributes[DIALECT] = dialect
-        config.output_buffer = out = io.StringIO()
-        start = ",".join(state.current) or "base"
-        with redirect_stdout(io.StringIO()):
-            command.upgrade(config, f"{start}:heads", sql=True)
-        return out.getvalue()
+        Raises:
+            MigrationError: the database is ahead of this code, or a revision's SQL is not known before it runs.
+        """
+        async with engine.connect() as connection:
+            state = await self.scripts.state(connection)
+            if state.unknown:
+                raise MigrationError(f"There is no plan: {state.describe()}.")
+            if not state.missing:
+                return ""
+            if connection.dialect.name != "sqlite":
+                return printed(self.scripts, state, connection.dialect, self.lock_wait_timeout_s)
+            async with schema_copy(connection, state) as copy:
+                await self.upgrade(copy.engine, copy.note)
+                return copy.sql()
 
     async def differences(self, engine: AsyncEngine) -> tuple[str, ...]:
         """Where the schema is not what the models expect, a line each. Tables the models do not know are left out."""
         async with engine.connect() as connection:
-            return await connection.run_sync(self._differences)
+            return await connection.run_sync(differences, self.metadata)
 
-    def _differences(self, connection: Connection) -> tuple[str, ...]:
-        context = MigrationContext.configure(connection, opts=options(self.metadata))
-        return tuple(describe(difference) for difference in compare_metadata(context, self.metadata))
+    async def has_tables(self, engine: AsyncEngine) -> bool:
+        """Whether the database has any of the models' tables."""
+        async with engine.connect() as connection:
+            return await connection.run_sync(self._any_table)
 
-    async def adopt(self, engine: AsyncEngine) -> MigrationState:
+    async def adopt(self, engine: AsyncEngine, say: Callable[[str], None]) -> MigrationState:
         """Stamp a database whose tables were made without migrations, where they equal the models.
 
         Raises:
             SchemaDiffersError: they do not; the text lists the differences. Nothing is changed.
             MigrationError: the database is empty, or stamped already at another revision.
         """
-        async with self._locked(engine) as connection:
+        async with locked(engine, self.limits, say) as connection:
             state = await self.scripts.state(connection)
             if state.current:
                 if state.missing or state.unknown:
                     raise MigrationError(f"This database is under migrations already: {state.describe()}.")
                 return state
-            if not await connection.run_sync(self._any_table):
-                raise MigrationError(
-                    "There is nothing to adopt: the database has none of the models' tables. "
-                    "Run 'plimsoll migrate' to make them."
-                )
-            if differences := await connection.run_sync(self._differences):
-                raise SchemaDiffersError(
-                    "The schema is not what the models expect, so it was not stamped:\n  "
-                    + "\n  ".join(differences)
-                    + "\nBring the tables to the models by hand (each line above is one difference), "
-                    "then run 'plimsoll migrate --adopt' again."
-                )
+            await connection.run_sync(self._demand_equal)
             await connection.run_sync(self._stamp)
             return await self.scripts.state(connection)
+
+    def _demand_equal(self, connection: Connection) -> None:
+        if not self._any_table(connection):
+            raise MigrationError(
+                "There is nothing to adopt: the database has none of the models' tables. "
+                "Run 'plimsoll migrate' to make them."
+            )
+        if found := differences(connection, self.metadata):
+            raise SchemaDiffersError(
+                "The schema is not what the models expect, so it was not stamped:\n  "
+                + "\n  ".join(found)
+                + "\nBring the tables to the models by hand (each line above is one difference), "
+                "then run 'plimsoll migrate --adopt' again."
+            )
 
     async def create_all(self, engine: AsyncEngine) -> None:
         """Make the tables that are missing, as development does, under the migrations' lock.
@@ -165,16 +167,10 @@ class Migrations:
                 await connection.run_sync(self._stamp)
 
     def _any_table(self, connection: Connection) -> bool:
-        names = {*inspect(connection).get_table_names()}
-        return any(table.name in names for table in self.metadata.tables.values())
+        schema = inspect(connection)
+        return any(schema.has_table(table.name, schema=table.schema) for table in self.metadata.tables.values())
 
     def _stamp(self, connection: Connection) -> None:
         config = self.scripts.config()
         config.attributes[CONNECTION] = connection
         command.stamp(config, "heads")
-
-
-def _cause(error: Exception) -> str:
-    """The server's own words where it has any; SQLAlchemy's text would add the statement and a link."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    return f"{type(cause).__name__}: {cause}"

@@ -56,8 +56,13 @@ class PostgreSQL:
         }
         if settings.tls is not None:
             arguments["sslmode"] = settings.tls.mode
-            files = {"sslrootcert": settings.tls.ca, "sslcert": settings.tls.cert, "sslkey": settings.tls.key}
+            files = {"sslcert": settings.tls.cert, "sslkey": settings.tls.key}
+            if settings.tls.mode != "require":  # with a root certificate libpq would verify for "require" too
+                files["sslrootcert"] = settings.tls.ca
             arguments |= {key: str(path) for key, path in files.items() if path}
+            if settings.tls.mode == "verify-full":
+                # Without a file of ours, the authorities that this machine trusts, as Python's context does.
+                arguments.setdefault("sslrootcert", "system")
         return arguments
 
     def prepare(self, connection: DBAPIConnection) -> None:

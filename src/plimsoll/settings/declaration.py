@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from plimsoll.settings.records import NOT_SET
 from plimsoll.settings.redaction import HIDDEN, hide_within, redact_url, shorten
-from plimsoll.settings.text import Kind, RefusedError, describe, kind_of, read_value, without_none
+from plimsoll.settings.text import Kind, RefusedError, describe, kind_of, plain, read_value, without_none
 
 Check = Callable[[Any], str | None]
 """Gets a value of the right type and within its bounds; returns None, or words that say what is wrong."""
@@ -62,9 +62,9 @@ class Spec:
         value = read_value(self.kind, given)
         declared = self.declared
         if declared.ge is not None and value < declared.ge:
-            raise RefusedError(f"is below {declared.ge:g}")
+            raise RefusedError(f"is below {plain(declared.ge)}")
         if declared.le is not None and value > declared.le:
-            raise RefusedError(f"is above {declared.le:g}")
+            raise RefusedError(f"is above {plain(declared.le)}")
         wrong = declared.check(value) if declared.check else None
         if wrong:
             secret = [value.get_secret_value()] if isinstance(value, SecretStr) else []
@@ -77,8 +77,10 @@ class Spec:
             return NOT_SET
         if self.declared.secret:
             return self._masked(value)
-        if isinstance(value, float) and value.is_integer():
-            return str(int(value))
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, float):
+            return plain(value)
         if isinstance(value, tuple):
             return ", ".join(map(str, value)) or NOT_SET
         return str(value)

@@ -176,10 +176,15 @@ def kind_of(annotation: Any) -> Kind:
     return _KINDS.get(annotation) or _other(annotation)
 
 
+def plain(number: float) -> str:
+    """A number as one would type it: 104857600 and 0.1, neither 1.04858e+08 nor 30.0."""
+    return str(int(number)) if number == int(number) else str(number)
+
+
 def describe(allowed: str, ge: float | None, le: float | None) -> str:
     """What is allowed, with the bounds: "a whole number from 1 to 1000"."""
     if ge is not None and le is not None:
-        return f"{allowed} from {ge:g} to {le:g}"
+        return f"{allowed} from {plain(ge)} to {plain(le)}"
     if ge is not None:
-        return f"{allowed}, {ge:g} or more"
-    return f"{allowed}, {le:g} or less" if le is not None else allowed
+        return f"{allowed}, {plain(ge)} or more"
+    return f"{allowed}, {plain(le)} or less" if le is not None else allowed
