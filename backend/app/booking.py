@@ -25,7 +25,6 @@ from plimsoll.server import Fault, fault_of
 ATTEMPTS = 5
 LONGEST_WAIT_S = 0.05
 HOUR = timedelta(hours=1)
-LONGEST_BOOKING = timedelta(hours=72)
 FARTHEST_AHEAD = timedelta(days=730)
 MINUTES_AN_HOUR, SECONDS_A_MINUTE = 60, 60
 
@@ -33,8 +32,8 @@ MINUTES_AN_HOUR, SECONDS_A_MINUTE = 60, 60
 async def book(database: Database, account_id: int, request: NewBooking, key: str | None) -> tuple[BookingAnswer, bool]:
     """Book, and return the booking and whether it is one that the same key has made before.
 
-    Raises a problem: 404 or 422 for what cannot be booked, 409 for hours that are taken or a key that was
-    used for something else, 503 where other transactions were in the way every time.
+    Raises a problem: 404 for what is not there, 409 for what cannot be booked as things are, such as hours that are
+    taken, or for a key that was used for something else, 503 where other transactions were in the way every time.
     """
     key_hash = hashlib.sha256(key.encode()).hexdigest() if key else None
     for attempt in range(ATTEMPTS):
@@ -68,17 +67,18 @@ async def _made_before(
 
 async def _make(session: AsyncSession, account_id: int, request: NewBooking, key_hash: str | None) -> BookingAnswer:
     space, venue = await _bookable_space(session, request.space_id)
-    _check_times(request, venue.utc_offset_minutes)
+    _check_start(request.starts_at, venue.utc_offset_minutes)
     if request.guests > space.capacity:
-        raise problem(422, f"The space takes {space.capacity} people, not {request.guests}.")
+        raise problem(409, f"The space takes {space.capacity} people, not {request.guests}.")
     items = await _bookable_items(session, request, space.currency)
-    hours = hours_of(request.starts_at, request.ends_at)
+    ends_at = request.starts_at + request.hours * HOUR
+    hours = hours_of(request.starts_at, ends_at)
     await _refuse_taken(session, space.id, hours)
     booking = Booking(
         account_id=account_id,
         space_id=space.id,
         starts_at=request.starts_at,
-        ends_at=request.ends_at,
+        ends_at=ends_at,
         guests=request.guests,
         note=request.note,
         total=total(space.price_per_hour, len(hours), items),
@@ -140,21 +140,18 @@ async def _bookable_items(session: AsyncSession, request: NewBooking, currency: 
 def _check_item(item: Item, quantity: int, starts_at: datetime, currency: str) -> None:
     most = min(item.max_quantity, item.stock)
     if not item.min_quantity <= quantity <= most:
-        raise problem(422, f"Item {item.id} can be booked {item.min_quantity} to {most} times, not {quantity}.")
+        raise problem(409, f"Of item {item.id} one books {item.min_quantity} to {most}, not {quantity}.")
     if item.currency != currency:
-        raise problem(422, f"Item {item.id} is priced in {item.currency}, the space in {currency}.")
+        raise problem(409, f"Item {item.id} is priced in {item.currency}, the space in {currency}.")
     if starts_at - now() < timedelta(hours=item.lead_time_hours):
-        raise problem(422, f"Item {item.id} has to be booked {item.lead_time_hours} hours ahead.")
+        raise problem(409, f"Item {item.id} has to be booked {item.lead_time_hours} hours ahead.")
 
 
-def _check_times(request: NewBooking, utc_offset_minutes: int) -> None:
-    starts_at, ends_at = request.starts_at, request.ends_at
-    if not (_is_full_hour(starts_at, utc_offset_minutes) and _is_full_hour(ends_at, utc_offset_minutes)):
-        raise problem(422, "A booking begins and ends on the full hour by the venue's clock.")
-    if not HOUR <= ends_at - starts_at <= LONGEST_BOOKING:
-        raise problem(422, f"A booking lasts 1 to {LONGEST_BOOKING // HOUR} hours.")
+def _check_start(starts_at: datetime, utc_offset_minutes: int) -> None:
     if not now() < starts_at <= now() + FARTHEST_AHEAD:
-        raise problem(422, f"A booking begins between now and {FARTHEST_AHEAD.days} days from now.")
+        raise problem(409, f"A booking begins between now and {FARTHEST_AHEAD.days} days from now.")
+    if not _is_full_hour(starts_at, utc_offset_minutes):
+        raise problem(409, "A booking begins on the full hour by the venue's clock.")
 
 
 def _is_full_hour(time: datetime, utc_offset_minutes: int) -> bool:

@@ -1,5 +1,6 @@
 """The service in this process, over one database, with what tests of its routes need again and again."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 import argon2
 import httpx
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from app.core import AppSettings, BackendDatabaseSettings, make_database
 from app.factory import create_app
@@ -75,12 +77,21 @@ async def started(app: FastAPI, database: Database, **client_options: Any) -> As
             yield Service(app, database, client)
 
 
+async def until_ready(service: Service) -> None:
+    """Wait for the end of start-up: it goes on after the lifespan has begun where it takes long."""
+    for _ in range(600):
+        if (await service.client.get("/health/ready")).status_code == 200:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the service did not become ready within a minute")
+
+
 def application(url: str, **app_settings: Any) -> tuple[FastAPI, Database]:
     """Make the application for a database, without the sample unless it is asked for."""
     settings = AppSettings(**{"secret_key": "k" * 40, "sample_data": False, **app_settings})
-    admin = AdminSettings(admin_email=ADMIN_EMAIL, admin_password=ADMIN_PASSWORD)
+    admin = AdminSettings(admin_email=ADMIN_EMAIL, admin_password=SecretStr(ADMIN_PASSWORD))
     hasher = PasswordHasher(argon2id=CHEAP)
-    database = make_database(BackendDatabaseSettings(database_url=url), settings, admin, hasher)
+    database = make_database(BackendDatabaseSettings(database_url=SecretStr(url)), settings, admin, hasher)
     return create_app(database, settings), database
 
 
@@ -120,9 +131,7 @@ def evening(days: int = 30, hour: int = 18) -> datetime:
 
 def a_booking(space_id: int, hours: int = 3, start: datetime | None = None, **fields: Any) -> dict[str, Any]:
     """Return the body of a booking of some hours of one evening."""
-    start = start or evening()
-    ends_at = start + timedelta(hours=hours)
-    return {"space_id": space_id, "starts_at": start.isoformat(), "ends_at": ends_at.isoformat(), **fields}
+    return {"space_id": space_id, "starts_at": (start or evening()).isoformat(), "hours": hours, **fields}
 
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "backend" / "migrations"

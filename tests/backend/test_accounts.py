@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
+from pydantic import SecretStr
 
 from app.core import AppSettings, signing_key
 from plimsoll.settings import SettingsError
@@ -155,11 +156,11 @@ async def test_tokens_that_are_not_ours_or_not_of_now_are_refused(sqlite_service
 
 def test_production_refuses_a_missing_or_short_key() -> None:
     """SECRET_KEY needs 32 characters in production, and the error does not repeat it."""
-    for settings in (AppSettings(), AppSettings(secret_key="short-secret-key")):
+    for settings in (AppSettings(), AppSettings(secret_key=SecretStr("short-secret-key"))):
         with pytest.raises(SettingsError, match="SECRET_KEY") as caught:
             signing_key(settings, production=True)
         assert "short-secret-key" not in str(caught.value)
-    assert signing_key(AppSettings(secret_key="k" * 32), production=True) == b"k" * 32
+    assert signing_key(AppSettings(secret_key=SecretStr("k" * 32)), production=True) == b"k" * 32
 
 
 def test_development_makes_up_a_key_of_its_own(caplog: pytest.LogCaptureFixture) -> None:

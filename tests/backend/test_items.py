@@ -74,7 +74,9 @@ async def test_a_profile_outside_its_bounds_is_refused(sqlite_service: Service, 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"min_quantity": 3, "max_quantity": 2},
+        {"min_quantity": 0},
+        {"is_active": 1},
+        {"stock": "4"},
         {"title": "a\x00b"},
         {"title": "\ud800"},
         {"title": ""},

@@ -1,5 +1,6 @@
 """Migrations and models lead to the same schema, whatever a migration finds when it is run."""
 
+from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -14,7 +15,7 @@ PROFILE = "performance_team_profile"
 
 
 def _parts(database: TestDatabase) -> tuple[Migrations, AsyncEngine]:
-    engine = build_engine(BackendDatabaseSettings(database_url=database.url), pooled=False)
+    engine = build_engine(BackendDatabaseSettings(database_url=SecretStr(database.url)), pooled=False)
     return Migrations(MIGRATIONS, Base.metadata), engine
 
 
@@ -28,12 +29,11 @@ async def test_migrations_make_what_the_models_expect(any_database: TestDatabase
 
 
 async def test_tables_made_by_create_all_equal_the_models(any_database: TestDatabase) -> None:
-    """What development makes is adopted as migrated, since it does not differ."""
+    """What development makes does not differ, so that `plimsoll migrate --adopt` takes it."""
     migrations, engine = _parts(any_database)
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
-    state = await migrations.adopt(engine)
-    assert state.current == ("0006",)
+    assert await migrations.differences(engine) == ()
     await engine.dispose()
 
 

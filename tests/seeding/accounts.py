@@ -2,7 +2,7 @@
 
 import argon2
 from pydantic import SecretStr
-from sqlalchemy import String
+from sqlalchemy import String, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -81,3 +81,9 @@ async def add_account(engine: AsyncEngine, email: str, *, password: str = GOOD_P
     }
     async with engine.begin() as connection:
         await connection.execute(Base.metadata.tables["accounts"].insert().values(values))
+
+
+async def rows(engine: AsyncEngine) -> list[tuple[object, ...]]:
+    """Every account, all columns."""
+    async with engine.connect() as connection:
+        return [tuple(row) for row in await connection.execute(select(Base.metadata.tables["accounts"]))]

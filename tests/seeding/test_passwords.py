@@ -24,7 +24,7 @@ class WatchedArgon2(FastArgon2):
         self.gate = threading.Event()
         self.gate.set()
         self.running = self.most_at_once = self.hashes = 0
-        self.threads: set[str] = set()
+        self.threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
 
     def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
@@ -32,7 +32,7 @@ class WatchedArgon2(FastArgon2):
             self.hashes += 1
             self.running += 1
             self.most_at_once = max(self.most_at_once, self.running)
-            self.threads.add(threading.current_thread().name)
+            self.threads.add(threading.current_thread())
         self.gate.wait(10)
         time.sleep(0.01)  # long enough that a third thread, were there one, would be seen
         with self._lock:
@@ -63,7 +63,7 @@ async def test_no_more_hashes_run_at_once_than_allowed(concurrency: int) -> None
     hasher = PasswordHasher(concurrency, argon2id=watched)
     await asyncio.gather(*(hasher.hash(GOOD_PASSWORD) for _ in range(12)))
     assert (watched.hashes, watched.most_at_once) == (12, concurrency)
-    assert all(name.startswith("plimsoll-argon2") for name in watched.threads)
+    assert all(thread.name.startswith("plimsoll-argon2") for thread in watched.threads)
 
 
 async def test_the_event_loop_goes_on_during_a_hash() -> None:
@@ -169,14 +169,14 @@ async def test_closing_gives_the_threads_back() -> None:
     hasher.close()
     watched.gate.set()
     assert await running
-    await until(lambda: watched.threads.isdisjoint(thread.name for thread in threading.enumerate()))
+    await until(lambda: not any(thread.is_alive() for thread in watched.threads))
     assert await hasher.hash(GOOD_PASSWORD)
     hasher.close()
 
 
 def test_a_hasher_works_in_a_forked_child() -> None:
     """A preloading server forks after first use: the child has none of the threads, and makes its own."""
-    hasher = fast_hasher()
+    hasher = PasswordHasher(1, argon2id=FastArgon2())
     stored = asyncio.run(hasher.hash(GOOD_PASSWORD))
     child = os.fork()
     if child == 0:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import delete, event, select
+from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plimsoll.seeding import AdminAccount, AdminError, AdminSettings, PasswordHasher, SeedReport
@@ -20,21 +20,9 @@ from tests.seeding.accounts import (
     add_account,
     admin_account,
     engine_for,
-    fast_hasher,
-    make_tables,
+    rows,
 )
-from tests.seeding.cancelling import CancelAt
-from tests.seeding.processes import seed_together
 from tests.servers import TestDatabase, free_port
-
-PROCESSES = 16
-FEWEST_STEPS = 10
-"""The database is waited for more often than this while an admin is made: fewer, and the sweep swept nothing."""
-
-
-async def rows(engine: AsyncEngine) -> list[tuple[object, ...]]:
-    async with engine.connect() as connection:
-        return [tuple(row) for row in await connection.execute(select(Account.__table__))]
 
 
 async def only_hash(engine: AsyncEngine) -> str:
@@ -114,7 +102,6 @@ async def test_production_refuses_a_bad_password(
     assert await rows(engine) == []
     assert errors(caplog) == [f"{report.message} {report.fix}"]
     assert "ADMIN_PASSWORD" in report.message
-    assert "too weak for production" in report.public
     assert not (password and password.strip()) or password not in caplog.text
 
 
@@ -186,8 +173,6 @@ async def test_the_email_belongs_to_someone_else(engine: AsyncEngine, caplog: py
     report = await admin_account().seed(engine, production=True)
     assert_one_plain_error(report, caplog)
     assert f"{EMAIL} exists and is no admin" in report.message
-    assert EMAIL not in report.public
-    assert "making it failed" in report.public
     assert await rows(engine) == before
 
 
@@ -222,10 +207,8 @@ async def test_a_read_only_database(read_only_engine: AsyncEngine, caplog: pytes
     assert "primary" in report.fix
 
 
-async def test_a_row_that_the_table_refuses(
-    any_database: TestDatabase, empty_engine: AsyncEngine, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A column without a value is named. PostgreSQL's message quotes the whole row, hash included: not ours."""
+async def test_a_row_that_the_table_refuses(any_database: TestDatabase, caplog: pytest.LogCaptureFixture) -> None:
+    """A column without a value is named. psycopg's message quotes the whole row, hash included: ours does not."""
     key = {"sqlite": "integer primary key", "mariadb": "int primary key auto_increment"}
     any_database.sql(
         f"CREATE TABLE accounts (id {key.get(any_database.kind, 'serial primary key')}, "
@@ -234,8 +217,11 @@ async def test_a_row_that_the_table_refuses(
     )
     if any_database.kind == "postgres":
         any_database.sql(f'ALTER TABLE accounts OWNER TO "{any_database.user}"')
-    report = await admin_account().seed(empty_engine, production=True)
+    engine = engine_for(any_database.url_for("psycopg" if any_database.kind == "postgres" else None))
+    report = await admin_account().seed(engine, production=True)
+    await engine.dispose()
     assert_one_plain_error(report, caplog)
+    assert "***" not in report.message  # the row was left out, and not only made unreadable
     assert "tenant" in report.message
     assert "new={...}" in report.fix
 
@@ -276,77 +262,3 @@ async def test_no_database_at_all(server_database: TestDatabase, caplog: pytest.
     assert "cannot be reached" in report.message
     assert server_database.password is not None
     assert server_database.password not in caplog.text
-
-
-# Many at once, and cancelled ones.
-
-
-def test_sixteen_processes_make_one_admin(any_database: TestDatabase, capfd: pytest.CaptureFixture[str]) -> None:
-    """On an empty table one creates, fifteen find it, nobody fails; a made-up password is printed once."""
-    asyncio.run(_prepare(any_database.url))
-    passwords = (GOOD_PASSWORD, None, GOOD_PASSWORD, GOOD_PASSWORD)
-    outcomes = seed_together(any_database.url, PROCESSES, passwords=passwords)
-    each = ["1 rows", "created"] + ["exists"] * (PROCESSES - 1)
-    assert outcomes == [(turn, outcome) for turn in range(len(passwords)) for outcome in each]
-    out, err = capfd.readouterr()
-    assert out.count("password:") == passwords.count(None)
-    assert err == ""
-
-
-async def _prepare(url: str) -> None:
-    engine = engine_for(url)
-    await make_tables(engine)
-    await engine.dispose()
-
-
-async def test_cancelled_at_every_step(any_database: TestDatabase, engine: AsyncEngine) -> None:
-    """Wherever seeding is cancelled, no connection is lost and another process finds the lock free."""
-    other = engine_for(any_database.url)
-    step = 1
-    while await _ends_cancelled(CancelAt(admin_account().seed(engine, production=True), step)):
-        assert engine.pool.checkedout() == 0, step  # type: ignore[attr-defined]
-        again = await admin_account().seed(other, production=True, wait_s=2)
-        assert again.ok, (step, again)
-        assert len(await rows(other)) == 1
-        await _forget(other)
-        step += 1
-    assert step > FEWEST_STEPS
-    await engine.dispose()
-    await other.dispose()
-    await asyncio.to_thread(any_database.wait_connection_count, 0)
-
-
-async def _ends_cancelled(work: CancelAt[SeedReport]) -> bool:
-    """Run `work` in a task of its own; whether it was cancelled, rather than ended before that step."""
-
-    async def run() -> SeedReport:
-        return await work
-
-    task = asyncio.create_task(run())
-    await asyncio.wait([task], timeout=20)
-    assert task.done(), "cancelled, yet it goes on"
-    if not task.cancelled():
-        assert task.result().ok
-    return task.cancelled()
-
-
-async def _forget(engine: AsyncEngine) -> None:
-    async with engine.begin() as connection:
-        await connection.execute(delete(Account))
-
-
-async def test_cancelled_while_the_password_is_hashed(any_database: TestDatabase, engine: AsyncEngine) -> None:
-    """The longest step: the transaction is rolled back, the connection returned, the lock free again."""
-    account = admin_account(hasher=PasswordHasher())
-    seeding = asyncio.create_task(account.seed(engine, production=True))
-    async with asyncio.timeout(10):
-        while account.hasher._threads is None:  # noqa: ASYNC110 - a thread's state has no event to wait for
-            await asyncio.sleep(0.001)
-    seeding.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await seeding
-    assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
-    assert await rows(engine) == []
-    assert (await admin_account(hasher=fast_hasher()).seed(engine, production=True, wait_s=2)).ok
-    await engine.dispose()
-    await asyncio.to_thread(any_database.wait_connection_count, 0)

@@ -38,8 +38,9 @@ async def create_booking(
 ) -> BookingAnswer:
     """Book a space for some whole hours, with items or without.
 
-    409 where an hour is taken. Sent again with the same `Idempotency-Key` and the same body, it answers with the
-    booking that was made the first time, and the header `Idempotent-Replayed: true`.
+    409 where an hour is taken, or where the space or an item cannot be had as asked for. Sent again with the same
+    `Idempotency-Key` and the same body, it answers with the booking that was made the first time, and the header
+    `Idempotent-Replayed: true`.
     """
     made, replayed = await book(services.database, caller.account_id, booking, idempotency_key)
     if replayed:

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.booking_queries import booking_answer
 from app.models import Booking, PaymentOrder
 from app.models.bookings import CONFIRMED
 from app.models.payments import PENDING, PLACED, REFUSED, new_key
@@ -47,6 +48,8 @@ async def order_payment(booking_id: BookingId, caller: Caller, services: Service
     502 and 504 mean that the order is not known to be placed: ask again, the provider will not place it twice.
     """
     if services.provider is None:
+        async with services.database.read_session() as session:
+            await booking_answer(session, booking_id, caller.account_id)
         raise problem(503, "Payments are not configured here: PAYMENT_PROVIDER_URL is not set.")
     order = await _noted(services.database, booking_id, caller.account_id)
     if order.status != PLACED:

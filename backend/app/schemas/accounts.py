@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from app.schemas.values import Answer, Email, Id, Line120, Request, Time
+from app.schemas.values import Answer, Email, Flag, Id, Line120, Request, Time
 
 Role = Literal["user", "vendor", "admin"]
 # NIST SP 800-63B asks for at least 8 and for room for 64 or more; the top bounds what argon2 has to read.
@@ -36,7 +36,7 @@ class PasswordChange(Request):
 class AccountAdminChange(Request):
     """What an administrator may change: a deactivated account can no longer log in."""
 
-    is_active: bool
+    is_active: Flag
 
 
 class AccountAnswer(Answer):

@@ -1,31 +1,33 @@
 """What clients send and get about bookings and payment orders."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from app.schemas.values import Amount, Answer, Currency, Id, Line100, Prose500, Request, Time, Total
+from app.schemas.values import MAX_ID, Amount, Answer, Currency, Id, Line100, Prose500, Request, Time, Total, Whole
 
+LONGEST_HOURS = 72
 BookingStatus = Literal["confirmed", "cancelled"]
-Quantity = Annotated[int, Field(ge=1, le=1_000_000)]
-Guests = Annotated[int, Field(ge=1, le=100_000)]
+Quantity = Annotated[Whole, Field(ge=1, le=1_000_000)]
+Guests = Annotated[Whole, Field(ge=1, le=100_000)]
 
 
 class BookedItem(Request):
     """An item of the catalogue and how many of it."""
 
-    item_id: Id
+    item_id: Annotated[Whole, Field(ge=1, le=MAX_ID)]
     quantity: Quantity = 1
 
 
 class NewBooking(Request):
-    """A space from one full hour to another, by the venue's clock, and what is wanted with it."""
+    """A space for some hours from a full hour on, by the venue's clock, and what is wanted with it."""
 
-    space_id: Id
+    space_id: Annotated[Whole, Field(ge=1, le=MAX_ID)]
     starts_at: Time
-    ends_at: Time
+    hours: Annotated[Whole, Field(ge=1, le=LONGEST_HOURS)]
     guests: Guests = 1
     note: Prose500 = ""
     items: list[BookedItem] = Field(default=[], max_length=50)
@@ -33,10 +35,12 @@ class NewBooking(Request):
     @field_validator("items")
     @classmethod
     def each_item_once(cls, items: Sequence[BookedItem]) -> list[BookedItem]:
-        """The quantity says how many; the order in which they come means nothing."""
-        if len({item.item_id for item in items}) != len(items):
-            raise ValueError("an item is listed twice: list it once with the whole quantity")
-        return sorted(items, key=lambda item: item.item_id)
+        """Add up an item that is listed twice; the order in which they come means nothing."""
+        quantities: Counter[int] = Counter()
+        for item in items:
+            quantities[item.item_id] += item.quantity
+        # Not validated again: the sum may be above what one line may say, and the item's own limit decides.
+        return [BookedItem.model_construct(item_id=key, quantity=quantities[key]) for key in sorted(quantities)]
 
     def digest(self) -> str:
         """SHA-256 (hex) of what is asked for: equal for two spellings of the same request."""

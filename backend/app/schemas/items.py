@@ -3,13 +3,14 @@
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, HttpUrl, PlainSerializer, model_validator
+from pydantic import Field, HttpUrl, PlainSerializer
 
 from app.schemas.values import (
     Amount,
     Answer,
     Currency,
     Email,
+    Flag,
     Id,
     Line32,
     Line40,
@@ -17,11 +18,13 @@ from app.schemas.values import (
     Line120,
     Line160,
     Line200,
+    Percent,
     Prose255,
     Prose1000,
     Prose4000,
     Request,
     Time,
+    Whole,
 )
 
 Category = Literal[
@@ -37,10 +40,10 @@ Category = Literal[
     "stage",
 ]
 Unit = Literal["event", "hour", "day", "piece", "plate", "person"]
-Count = Annotated[int, Field(ge=0, le=1_000_000)]
-AtLeastOne = Annotated[int, Field(ge=1, le=1_000_000)]
-Hours = Annotated[int, Field(ge=0, le=8760, description="hours")]
-Year = Annotated[int, Field(ge=1800, le=2100)]
+Count = Annotated[Whole, Field(ge=0, le=1_000_000)]
+AtLeastOne = Annotated[Whole, Field(ge=1, le=1_000_000)]
+Hours = Annotated[Whole, Field(ge=0, le=8760, description="hours")]
+Year = Annotated[Whole, Field(ge=1800, le=2100)]
 WebAddress = Annotated[HttpUrl, Field(max_length=300), PlainSerializer(str, return_type=str)]
 
 
@@ -80,7 +83,10 @@ class PerformanceTeamProfile(Request):
 
 
 class ItemFields(Request):
-    """What a vendor says about an item, in a new one and in a changed one."""
+    """What a vendor says about an item, in a new one and in a changed one.
+
+    Where `min_quantity` is above `max_quantity` or `stock`, the item cannot be booked, as when it is not active.
+    """
 
     title: Line160
     summary: Prose255 = ""
@@ -88,29 +94,22 @@ class ItemFields(Request):
     category: Category
     brand: Line80 | None = None
     city: Line80
-    service_radius_km: Annotated[int, Field(ge=0, le=20_000)] = 50
+    service_radius_km: Annotated[Whole, Field(ge=0, le=20_000)] = 50
     price: Amount
     deposit: Amount = Decimal("0.00")
-    tax_percent: Annotated[Amount, Field(le=100)] = Decimal("18.00")
+    tax_percent: Percent = Decimal("18.00")
     currency: Currency = "INR"
     unit: Unit
     stock: Count
     min_quantity: AtLeastOne = 1
     max_quantity: AtLeastOne = 1
     lead_time_hours: Hours = 24
-    setup_minutes: Annotated[int, Field(ge=0, le=10_080)] = 0
+    setup_minutes: Annotated[Whole, Field(ge=0, le=10_080)] = 0
     cancellation_hours: Hours = 48
     images: list[WebAddress] = Field(default=[], max_length=20)
     tags: list[Line40] = Field(default=[], max_length=20)
-    is_active: bool = True
+    is_active: Flag = True
     performance_team_profile: PerformanceTeamProfile | None = None
-
-    @model_validator(mode="after")
-    def quantities_in_order(self) -> "ItemFields":
-        """The least quantity must be possible."""
-        if self.min_quantity > self.max_quantity:
-            raise ValueError("min_quantity is above max_quantity, so nobody could book this item")
-        return self
 
     def columns(self) -> dict[str, Any]:
         """The values for the row: as they are, with what goes into JSON columns in its JSON form."""

@@ -24,7 +24,10 @@ MONEY_PATTERN = r"^[0-9]{1,8}(\.[0-9]{1,2})?$"
 # PostgreSQL cannot store NUL, and no name has a control character in it. The first character is not a space.
 LINE_PATTERN = r"^[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
 PROSE_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
-FIRST_YEAR, LAST_YEAR = 2000, 2100
+TIME_PATTERN = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
+EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+MOST_PERCENT = Decimal(100)
+PERCENT_PATTERN = r"^([0-9]{1,2}(\.[0-9]{1,2})?|100(\.00?)?)$"
 
 
 Line = Annotated[str, StringConstraints(min_length=1, pattern=LINE_PATTERN)]
@@ -51,11 +54,32 @@ def _exact(value: object) -> object:
     raise ValueError('a decimal in a string, such as "1250.00"')
 
 
-def _plausible(value: datetime) -> datetime:
-    """Arithmetic on the first and last years of the calendar overflows; nobody books a hall in them."""
-    if not FIRST_YEAR <= value.year < LAST_YEAR:
-        raise ValueError(f"a time from {FIRST_YEAR} to {LAST_YEAR}")
-    return value.astimezone(UTC)
+def _whole(value: object) -> object:
+    """JSON has numbers, texts and truth values, and each stays what it is."""
+    if isinstance(value, bool | str):
+        raise ValueError("a whole number")
+    return value
+
+
+def _percentage(value: Decimal) -> Decimal:
+    if value > MOST_PERCENT:
+        raise ValueError(f"at most {MOST_PERCENT}")
+    return value
+
+
+def _written_out(value: object) -> object:
+    """A time comes as RFC 3339 writes it: pydantic would take `1700000000` and `today` for one as well."""
+    if isinstance(value, datetime) or (isinstance(value, str) and re.fullmatch(TIME_PATTERN, value)):
+        return value
+    raise ValueError('a time with its offset, such as "2031-05-04T18:00:00+05:30"')
+
+
+def _in_utc(value: datetime) -> datetime:
+    """The first and last hours of the calendar have no UTC time; the nearest that exists stands for them."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        return EARLIEST if value.year == EARLIEST.year else LATEST
 
 
 def _utc_text(value: datetime) -> str:
@@ -63,6 +87,9 @@ def _utc_text(value: datetime) -> str:
 
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+# For bodies: in a path or a query, everything is text.
+Whole = Annotated[int, BeforeValidator(_whole)]
+Flag = Annotated[bool, Field(strict=True)]
 Email = Annotated[EmailStr, Field(max_length=254), AfterValidator(str.lower)]
 Currency = Annotated[str, StringConstraints(pattern="^(INR|USD|EUR|GBP|AED|SGD)$")]
 Amount = Annotated[
@@ -78,9 +105,15 @@ Total = Annotated[
     PlainSerializer(lambda value: f"{value:.2f}", return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^[0-9]+\.[0-9]{2}$", "examples": ["18500.00"]}),
 ]
+Percent = Annotated[
+    Amount,
+    AfterValidator(_percentage),
+    WithJsonSchema({"type": "string", "pattern": PERCENT_PATTERN, "examples": ["18.00"]}),
+]
 Time = Annotated[
     AwareDatetime,
-    AfterValidator(_plausible),
+    BeforeValidator(_written_out),
+    AfterValidator(_in_utc),
     PlainSerializer(_utc_text, return_type=str, when_used="json"),
 ]
 

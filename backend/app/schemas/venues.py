@@ -9,6 +9,7 @@ from app.schemas.values import (
     Amount,
     Answer,
     Currency,
+    Flag,
     Id,
     Line16,
     Line32,
@@ -18,11 +19,12 @@ from app.schemas.values import (
     Prose4000,
     Request,
     Time,
+    Whole,
 )
 
 # UTC-12 to UTC+14; every zone in use is a multiple of a quarter of an hour away.
-UtcOffset = Annotated[int, Field(ge=-720, le=840, multiple_of=15, description="minutes east of UTC")]
-Capacity = Annotated[int, Field(ge=1, le=100_000, description="people")]
+UtcOffset = Annotated[Whole, Field(ge=-720, le=840, multiple_of=15, description="minutes east of UTC")]
+Capacity = Annotated[Whole, Field(ge=1, le=100_000, description="people")]
 
 
 class VenueFields(Request):
@@ -34,7 +36,7 @@ class VenueFields(Request):
     city: Line80
     postal_code: Line16
     phone: Line32 | None = None
-    is_active: bool = True
+    is_active: Flag = True
 
 
 class NewVenue(VenueFields):

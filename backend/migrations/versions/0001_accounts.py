@@ -5,8 +5,9 @@ Revises:
 """
 
 import sqlalchemy as sa
-from plimsoll.migrations.operations import create_index_if_missing, create_table_if_missing, drop_table_if_present
 from sqlalchemy.dialects import mysql
+
+from plimsoll.migrations.operations import create_index_if_missing, create_table_if_missing, drop_table_if_present
 
 revision = "0001"
 down_revision = None

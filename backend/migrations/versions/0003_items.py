@@ -7,6 +7,7 @@ Revises: 0002
 """
 
 import sqlalchemy as sa
+
 from plimsoll.migrations.operations import create_index_if_missing, create_table_if_missing, drop_table_if_present
 
 revision = "0003"

@@ -5,6 +5,7 @@ Revises: 0004
 """
 
 import sqlalchemy as sa
+
 from plimsoll.migrations.operations import create_table_if_missing, drop_table_if_present
 
 revision = "0005"

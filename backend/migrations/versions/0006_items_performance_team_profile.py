@@ -7,6 +7,7 @@ Revises: 0005
 """
 
 import sqlalchemy as sa
+
 from plimsoll.migrations.operations import add_column_if_missing, drop_column_if_present
 
 revision = "0006"

@@ -1,6 +1,8 @@
 """The command's options and subcommands, and how errors are shown."""
 
+import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,11 @@ from plimsoll.cli.settings import show_settings
 from plimsoll.cli.target import Named
 from plimsoll.errors import PlimsollError
 
-COULD_NOT_BEGIN = 2
+COULD_NOT = 2
+"""Exit status where there is no answer; click's own for a wrong command line. 1 is the answer "no"."""
+
+TRACEBACK = "PLIMSOLL_TRACEBACK"
+"""Environment variable that, set to anything, has errors shown with the whole traceback."""
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -21,11 +27,18 @@ cli = typer.Typer(
     # A traceback with local variables would print passwords.
     pretty_exceptions_enable=False,
     help="Keeps an async Python backend and its database above the load line.",
+    epilog="Exit status: 0 fine, 1 it failed or a check found something, 2 it could not be done at all.",
 )
 cli.command("migrate")(migrate)
 cli.command("settings")(show_settings)
 cli.command("serve")(serve)
 cli.add_typer(admin, name="admin")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"plimsoll {version('plimsoll')}")
+        raise typer.Exit
 
 
 @cli.callback()
@@ -36,14 +49,24 @@ def _options(
         typer.Option(help="The application, as module:attribute. Else [tool.plimsoll] in pyproject.toml."),
     ] = None,
     app_dir: Annotated[Path | None, typer.Option(help="The directory that its module is imported from.")] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     context.obj = Named(app, app_dir)
 
 
 def main() -> None:
-    """Run the command; errors that Plimsoll explains are printed without a traceback."""
+    """Run the command; an error is a few lines on standard error, without a traceback."""
     try:
         cli()
-    except PlimsollError as error:
-        print(f"plimsoll: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(COULD_NOT_BEGIN)
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        words = str(error) if isinstance(error, PlimsollError) else _unexpected(error)
+        print(f"plimsoll: {words}", file=sys.stderr)  # noqa: T201
+        sys.exit(COULD_NOT)
+
+
+def _unexpected(error: Exception) -> str:
+    return f"This should not happen: {type(error).__name__}: {error}. {TRACEBACK}=1 shows where it did."

@@ -77,6 +77,6 @@ async def _check(migrations: Migrations, engine: AsyncEngine) -> int:
 
 
 async def _adopt(migrations: Migrations, engine: AsyncEngine) -> int:
-    state = await migrations.adopt(engine)
+    state = await migrations.adopt(engine, typer.echo)
     typer.echo(f"Adopted: {state.describe()}. From now on 'plimsoll migrate' changes the schema.")
     return 0

@@ -13,6 +13,7 @@ from plimsoll.database import Database
 from plimsoll.engine import build_engine
 from plimsoll.errors import DatabaseRefusedError, DatabaseUnavailableError
 from plimsoll.server import Fault, fault_of
+from plimsoll.server.words import words_of
 
 Result = TypeVar("Result")
 
@@ -27,7 +28,8 @@ def run(database: Database, work: Callable[[AsyncEngine], Awaitable[Result]]) ->
     """The result of `work` on an unpooled engine, whose connections end with their use.
 
     Raises:
-        DatabaseUnavailableError: the database cannot be reached or refuses the account.
+        DatabaseUnavailableError: the database cannot be reached, or answers with an error.
+        DatabaseRefusedError: it does not let this account in, or not do what was asked.
     """
     return asyncio.run(_run(database, work))
 
@@ -43,18 +45,18 @@ async def _run(database: Database, work: Callable[[AsyncEngine], Awaitable[Resul
         await database.close()
 
 
-def _explained(error: SQLAlchemyError, database: Database) -> Exception:
-    """An error with the server's words and what to do, where it is about reaching the database."""
+def _explained(error: SQLAlchemyError, database: Database) -> DatabaseUnavailableError:
+    """The server's words and what to do, without the statement."""
+    where = f"The database at {database.settings.safe_url}"
+    words = words_of(error)
     fault = fault_of(error, database.settings.dialect)
-    words = str(getattr(error, "orig", None) or error)
     if fault is Fault.REFUSED:
         return DatabaseRefusedError(
-            f"The database at {database.settings.safe_url} refused: {words}. Check the user, the password and the "
+            f"{where} refused: {words}. Check the user, the password and the "
             "database's name: 'plimsoll settings' shows where each was read."
         )
     if fault in (Fault.UNAVAILABLE, Fault.BUSY):
         return DatabaseUnavailableError(
-            f"The database at {database.settings.safe_url} could not be used: {words}. "
-            "Check that the server runs and is reached from here."
+            f"{where} could not be used: {words}. Check that the server runs and is reached from here."
         )
-    return error
+    return DatabaseUnavailableError(f"{where} answered with an error: {words}.")

@@ -1,15 +1,22 @@
 """`plimsoll serve`: runs the application under uvicorn, with Plimsoll's log lines shown."""
 
 import copy
+import errno
+import signal
+import socket
 import sys
 from typing import Any
 
 import typer
 import uvicorn
-from uvicorn.config import LOGGING_CONFIG
+from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
-from plimsoll.cli.target import Named
-from plimsoll.settings import Settings, read_settings, setting
+from plimsoll.cli.target import Named, Target
+from plimsoll.errors import CommandError
+from plimsoll.settings import Problem, Settings, SettingsError, read_settings, setting
+
+UNPRIVILEGED_PORT = 1024
 
 
 class ServeSettings(Settings):
@@ -24,19 +31,69 @@ def serve(context: typer.Context) -> None:
     """Serve the application. HOST, PORT and WEB_CONCURRENCY say where and with how many processes."""
     named: Named = context.obj
     target = named.demand()
-    (settings,) = read_settings(ServeSettings)
-    target.load()  # a wrong setting or name is explained here, once, and not by every worker
-    url = f"http://{settings.host}:{settings.port}"
+    settings = _read(target)
+    _try_address(settings.host, settings.port)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{settings.port}"
     typer.echo(f"Serving {target.name} at {url} (API: {url}/docs, health: {url}/health/ready). Stop with Ctrl+C.")
     sys.stdout.flush()
-    uvicorn.run(
-        target.name,
-        app_dir=str(target.directory),
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        log_config=_logging(),
+    # uvicorn ends in good order and then raises the signal again, which would end us as if killed by it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if settings.workers > 1:
+        _serve_with_workers(target, settings)
+    else:
+        uvicorn.run(target.name, host=settings.host, port=settings.port, log_config=_logging())
+
+
+def _serve_with_workers(target: Target, settings: ServeSettings) -> None:
+    """As `uvicorn.run` does it, whose exit status is 0 also where the workers could not start."""
+    config = uvicorn.Config(
+        target.name, host=settings.host, port=settings.port, workers=settings.workers, log_config=_logging()
     )
+    supervisor = Multiprocess(config, sockets=[config.bind_socket()])
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        sys.exit(STARTUP_FAILURE)
+
+
+def _read(target: Target) -> ServeSettings:
+    """These settings, with the application imported, so that what is wrong with either is said once and here.
+
+    Raises:
+        SettingsError: settings are wrong; it lists those of the application too.
+        CommandError: the application cannot be imported.
+    """
+    problems: list[Problem] = []
+    try:
+        target.load()
+    except SettingsError as error:
+        problems += error.problems
+    try:
+        (settings,) = read_settings(ServeSettings)
+    except SettingsError as error:
+        raise SettingsError(dict.fromkeys([*problems, *error.problems])) from None
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _try_address(host: str, port: int) -> None:
+    """Bind once and let go: uvicorn would find out only after start-up, and say it in its log."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise CommandError(f"Cannot listen on {host}, port {port}: {_reason(error, port)}") from error
+
+
+def _reason(error: OSError, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "another program does. End that one ('ss -ltnp' names it), or set PORT to another number."
+    if error.errno == errno.EACCES and port < UNPRIVILEGED_PORT:
+        return f"ports below {UNPRIVILEGED_PORT} are for root. Set PORT to a higher number, behind a web server."
+    return f"{error.strerror or error}. Set HOST to an address of this machine, or to 0.0.0.0 for all of them."
 
 
 def _logging() -> dict[str, Any]:

@@ -1,37 +1,47 @@
 """Finds the application that a command is about: `--app module:attribute`, else `[tool.plimsoll]` in pyproject.toml."""
 
 import importlib
+import os
 import sys
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from plimsoll.database import Database
-from plimsoll.errors import CommandError
+from plimsoll.errors import CommandError, PlimsollError
+from plimsoll.origin import origin
 from plimsoll.settings import Settings
 
 HOW = (
     "Name it as in 'plimsoll --app app.main:app ...', or write it into pyproject.toml:\n"
     '  [tool.plimsoll]\n  app = "app.main:app"\n  app-dir = "backend"   # where the module is found, if not here'
 )
+KEYS = ("app", "app-dir")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An application by its import name, and the directory it is imported from."""
+    """An application by its import name, the directory it is imported from, and the one it is run in."""
 
     name: str
     directory: Path
+    home: Path
 
     def load(self) -> tuple[Database, Sequence[Settings]]:
         """Import it; its database and the further settings it was installed with.
 
+        From then on the process is in `home`, where the application's .env and relative paths are looked for.
+
         Raises:
             CommandError: it cannot be imported, or has no Plimsoll database.
+            SettingsError: its settings are wrong.
         """
-        found = self._import()
+        os.chdir(self.home)
+        found = self._find()
         if isinstance(found, Database):
             return found, ()
         runtime = getattr(getattr(found, "state", None), "plimsoll", None)
@@ -42,24 +52,35 @@ class Target:
             )
         return runtime.database, runtime.settings
 
-    def _import(self) -> Any:
+    def _find(self) -> Any:
         module_name, _, attribute = self.name.partition(":")
         if not module_name or not attribute:
             raise CommandError(f"'{self.name}' does not name an application. {HOW}")
         if str(self.directory) not in sys.path:
             sys.path.insert(0, str(self.directory))
+        module = self._import(module_name)
         try:
-            module = importlib.import_module(module_name)
-        except ModuleNotFoundError as error:
-            if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-                raise
+            return attrgetter(attribute)(module)
+        except AttributeError as error:
+            raise CommandError(f"The module {module_name} ({module.__file__}) has no '{attribute}'. {HOW}") from error
+
+    def _import(self, module_name: str) -> ModuleType:
+        try:
+            return importlib.import_module(module_name)
+        except PlimsollError:
+            raise
+        except Exception as error:
+            missing = error.name if isinstance(error, ModuleNotFoundError) else None
+            if missing is not None and f"{module_name}.".startswith(f"{missing}."):
+                raise CommandError(
+                    f"There is no module '{missing}' in {self.directory} or among the installed packages, "
+                    f"so '{self.name}' cannot be used. {HOW}"
+                ) from error
+            where = origin(error, self.directory)
             raise CommandError(
-                f"There is no module '{error.name}' in {self.directory} or among the installed packages, "
-                f"so '{self.name}' cannot be used. {HOW}"
+                f"The application '{self.name}' cannot be imported: {type(error).__name__}: {error}"
+                f"{f' ({where})' if where else ''}. PLIMSOLL_TRACEBACK=1 shows all of it."
             ) from error
-        if not hasattr(module, attribute):
-            raise CommandError(f"The module {module_name} ({module.__file__}) has no '{attribute}'. {HOW}")
-        return getattr(module, attribute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +91,19 @@ class Named:
     app_dir: Path | None
 
     def find(self) -> Target | None:
-        """The application of the options, else the one of pyproject.toml here or in a directory above."""
+        """The application of the options, else the one of pyproject.toml here or in a directory above.
+
+        Raises:
+            CommandError: pyproject.toml cannot be read, or what it says of Plimsoll is wrong.
+        """
+        here = Path.cwd()
         if self.app is not None:
-            return Target(self.app, (self.app_dir or Path.cwd()).resolve())
-        for directory in (Path.cwd(), *Path.cwd().parents):
-            table = _table(directory / "pyproject.toml")
+            return Target(self.app, (self.app_dir or here).resolve(), here)
+        for home in (here, *here.parents):
+            table = _table(home / "pyproject.toml")
             if table is not None:
-                name = table.get("app")
-                if not isinstance(name, str):
-                    raise CommandError(f"[tool.plimsoll] in {directory / 'pyproject.toml'} has no 'app'. {HOW}")
-                return Target(name, (directory / (self.app_dir or table.get("app-dir", "."))).resolve())
+                directory = self.app_dir.resolve() if self.app_dir else (home / table.get("app-dir", ".")).resolve()
+                return Target(table["app"], directory, home)
         return None
 
     def demand(self) -> Target:
@@ -90,11 +114,20 @@ class Named:
         return target
 
 
-def _table(pyproject: Path) -> dict[str, Any] | None:
+def _table(pyproject: Path) -> dict[str, str] | None:
+    """What `[tool.plimsoll]` says, checked; None where there is no such file or table."""
     if not pyproject.is_file():
         return None
     try:
-        found = tomllib.loads(pyproject.read_text()).get("tool", {}).get("plimsoll")
-    except tomllib.TOMLDecodeError as error:
+        content = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise CommandError(f"{pyproject} cannot be read: {error}.") from error
-    return found if isinstance(found, dict) else None
+    tool = content.get("tool")
+    found = tool.get("plimsoll") if isinstance(tool, dict) else None
+    if found is None:
+        return None
+    wrong = [key for key, value in found.items() if key not in KEYS or not isinstance(value, str)]
+    if wrong or "app" not in found:
+        what = f"'{wrong[0]}' is not a text under one of the names {', '.join(KEYS)}" if wrong else "it has no 'app'"
+        raise CommandError(f"[tool.plimsoll] in {pyproject} is wrong: {what}. {HOW}")
+    return dict(found)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Column, Constraint, ForeignKeyConstraint, Index, UnaryExpression
+from sqlalchemy import Column, ForeignKeyConstraint, Index, UnaryExpression
 
 Difference = tuple[Any, ...]
 
@@ -19,7 +19,8 @@ def describe(found: Iterable[Any], *, with_expressions: bool) -> tuple[str, ...]
     for difference in flat:
         key = _key(difference)
         if key not in changed:
-            lines.append(_WORDS.get(difference[0], _plainly)(*difference))
+            say: Callable[..., str] = _WORDS.get(difference[0], _plainly)
+            lines.append(say(*difference))
         elif difference[0].startswith("add") and (with_expressions or not _has_expression(difference[1])):
             lines.append(f"{_name(difference[1])} is not as in the models")
     return tuple(lines)
@@ -27,7 +28,8 @@ def describe(found: Iterable[Any], *, with_expressions: bool) -> tuple[str, ...]
 
 def _changed(flat: Iterable[Difference]) -> set[tuple[str, ...]]:
     """Keys of what is to be removed and also added: it is there, in another form."""
-    removed, added = set(), set()
+    removed: set[tuple[str, ...]] = set()
+    added: set[tuple[str, ...]] = set()
     for difference in flat:
         key = _key(difference)
         if key is not None:
@@ -49,19 +51,17 @@ def _has_expression(item: Any) -> bool:
 
 def _name(item: Any) -> str:
     """What an index or a constraint is called; one without a name is known by its columns."""
-    kind = "index" if isinstance(item, Index) else "foreign key" if isinstance(item, ForeignKeyConstraint) else (
-        "constraint"
-    )
+    kind = "index" if isinstance(item, Index) else "constraint"
+    kind = "foreign key" if isinstance(item, ForeignKeyConstraint) else kind
     if item.name is not None:
         return f"{kind} {item.name} on {item.table.name}"
-    columns = ", ".join(column.name for column in item.columns) if isinstance(item, Constraint) else ""
+    columns = ", ".join(column.name for column in getattr(item, "columns", ()))
     return f"{kind} on {item.table.name} ({columns})"
 
 
 def _default(default: Any) -> str:
-    if default is None:
-        return "none"
-    return str(getattr(default, "arg", None) if getattr(default, "arg", None) is not None else default)
+    argument = getattr(default, "arg", None)
+    return "none" if default is None else str(default if argument is None else argument)
 
 
 def _plainly(kind: str, *details: Any) -> str:

@@ -23,9 +23,7 @@ DIALECT = "dialect"
 """The same for the dialect of the server, where SQL is only printed."""
 
 
-def run_env(
-    target_metadata: MetaData, settings: Callable[[], DatabaseSettings] = DatabaseSettings.from_env
-) -> None:
+def run_env(target_metadata: MetaData, settings: Callable[[], DatabaseSettings] = DatabaseSettings.from_env) -> None:
     """Run the migrations that Alembic was asked for. The whole body of a project's `env.py`.
 
     `settings` is called under plain `alembic`, which knows no application: for the database that the environment
@@ -64,7 +62,7 @@ def _run_on(connection: Connection, target_metadata: MetaData) -> None:
     prepare(found)
     if connection.dialect.name == "sqlite":
         # The open transaction is the lock, and SQLite has no statement that needs to be outside of one.
-        found.autocommit_block = nullcontext  # type: ignore[method-assign]
+        found.autocommit_block = nullcontext  # type: ignore[method-assign,assignment]
     with context.begin_transaction():
         context.run_migrations()
 

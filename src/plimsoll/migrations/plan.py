@@ -65,8 +65,9 @@ class SchemaCopy:
     def remember(self, statement: str) -> None:
         """Keep a statement, unless it only asks something. SQLite gives it with its parameters filled in."""
         verb = statement.split(maxsplit=1)[0].upper() if statement.strip() else ""
-        asks = verb in ("", "SELECT", "ROLLBACK") or verb.startswith("--") or (verb == "PRAGMA" and "=" not in statement)
-        if not asks:
+        if verb == "PRAGMA" and "=" not in statement:
+            return
+        if verb not in ("", "SELECT", "ROLLBACK") and not verb.startswith("--"):
             self._lines.append(f"{statement.strip()};")
 
     def sql(self) -> str:

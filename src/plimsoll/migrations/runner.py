@@ -13,7 +13,7 @@ from plimsoll.errors import MigrationError, SchemaDiffersError
 from plimsoll.migrations.comparison import differences
 from plimsoll.migrations.environment import CONNECTION
 from plimsoll.migrations.failure import explained
-from plimsoll.migrations.locking import LOCK, SETTING, Limits, commit, end_transaction, locked
+from plimsoll.migrations.locking import LOCK, Limits, commit, end_transaction, locked
 from plimsoll.migrations.plan import printed, schema_copy
 from plimsoll.migrations.state import MigrationState, Revision, Scripts
 from plimsoll.server import exclusive
@@ -84,8 +84,9 @@ class Migrations:
             await connection.run_sync(self._upgrade_to, revision.id)
         except Exception as error:
             logger.debug("revision %s failed", revision.id, exc_info=True)
+            why = explained(error, connection.dialect.name, self.directory, self.lock_wait_timeout_s)
             raise MigrationError(
-                f"Revision {revision} failed: {explained(error, connection.dialect.name, self)}\n"
+                f"Revision {revision} failed: {why}\n"
                 "The revisions before it are done and stay. Mend the cause, then run 'plimsoll migrate' again: "
                 "it goes on with this revision."
             ) from error
@@ -167,8 +168,9 @@ class Migrations:
                 await connection.run_sync(self._stamp)
 
     def _any_table(self, connection: Connection) -> bool:
-        schema = inspect(connection)
-        return any(schema.has_table(table.name, schema=table.schema) for table in self.metadata.tables.values())
+        wanted = {(table.schema, table.name) for table in self.metadata.tables.values()}
+        names = inspect(connection).get_table_names
+        return any((schema, name) in wanted for schema in {schema for schema, _ in wanted} for name in names(schema))
 
     def _stamp(self, connection: Connection) -> None:
         config = self.scripts.config()

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plimsoll.errors import MigrationError
+from plimsoll.origin import origin
 from plimsoll.server import Fault, fault_of, server_of
 
 
@@ -42,13 +43,15 @@ class MigrationState:
 
     def describe(self) -> str:
         """The state in one sentence, without an instruction."""
-        stands = ", ".join(self.current) or ("no revision" if self.versioned else "no alembic_version table")
+        stands = f"is at {', '.join(self.current)}" if self.current else "is at no revision"
+        if not self.versioned:
+            stands = "has no alembic_version table"
         if self.unknown:
-            return f"the database is at {stands}, which this code does not know: it is ahead, or of another program"
+            return f"the database {stands}, which this code does not know: it is ahead, or of another program"
         if self.missing:
             missing = ", ".join(str(revision) for revision in self.missing)
-            return f"the database is at {stands} and lacks {len(self.missing)} revision(s): {missing}"
-        return f"the database is at {stands}, the newest revision"
+            return f"the database {stands} and lacks {len(self.missing)} revision(s): {missing}"
+        return f"the database {stands}, the newest revision"
 
 
 class Scripts:
@@ -71,15 +74,27 @@ class Scripts:
         return config
 
     def heads(self) -> tuple[str, ...]:
-        """The newest revisions: one, or several where the history has branches."""
-        return tuple(self._scripts.get_heads())
+        """The newest revisions: one, or several where the history has branches.
+
+        Raises:
+            MigrationError: a revision's file cannot be read, or its place in the history is wrong.
+        """
+        try:
+            return tuple(self._scripts.get_heads())
+        except Exception as error:
+            where = origin(error, self.directory)
+            raise MigrationError(
+                f"The revisions in {self.directory} cannot be read: {type(error).__name__}: {error}"
+                f"{f' ({where})' if where else ''}."
+            ) from error
 
     async def state(self, connection: AsyncConnection) -> MigrationState:
         """Compare the revisions stamped in the database with those in the code."""
+        heads = self.heads()  # reads the files first: what is wrong with them is an error of its own
         stamped = await stamped_revisions(connection)
         current = stamped or ()
         unknown = tuple(revision for revision in current if not self._knows(revision))
-        missing = () if unknown else self._between(current)
+        missing = () if unknown else self._between(current, heads)
         return MigrationState(current, missing, unknown, versioned=stamped is not None)
 
     def _knows(self, revision: str) -> bool:
@@ -88,8 +103,8 @@ class Scripts:
         except AlembicError:
             return False
 
-    def _between(self, current: tuple[str, ...]) -> tuple[Revision, ...]:
-        newest_first = self._scripts.iterate_revisions(self.heads(), current or "base", implicit_base=True)
+    def _between(self, current: tuple[str, ...], heads: tuple[str, ...]) -> tuple[Revision, ...]:
+        newest_first = self._scripts.iterate_revisions(heads, current or "base", implicit_base=True)
         return tuple(Revision(script.revision, (script.doc or "").partition("\n")[0]) for script in newest_first)[::-1]
 
 

@@ -61,20 +61,12 @@ def explain(exc: Exception, dialect: str, secrets: Iterable[str | None] = ()) ->
         )
     if isinstance(exc, PlimsollError):
         return Cause(_clean(exc, secrets), f"Remove that cause, {_AGAIN}")
-    words = _clean(_driver_error(exc), secrets)
+    driver_error = exc.orig if isinstance(exc, StatementError) and exc.orig else exc
+    words = _clean(driver_error, secrets)
     fault = fault_of(exc, dialect)
     read_only = fault is Fault.UNAVAILABLE and _READ_ONLY.search(words)
     known = _NOT_WRITABLE if read_only else _KNOWN[fault]
     return Cause(f"{known.message} ({words})", known.fix)
-
-
-def _driver_error(exc: BaseException) -> BaseException:
-    """The driver's own error: under SQLAlchemy's, and for asyncpg under that of its adapter."""
-    if isinstance(exc, StatementError) and exc.orig is not None:
-        return _driver_error(exc.orig)
-    if type(exc).__module__.startswith("sqlalchemy.dialects.") and exc.__cause__ is not None:
-        return exc.__cause__
-    return exc
 
 
 def _clean(exc: BaseException, secrets: Iterable[str | None]) -> str:

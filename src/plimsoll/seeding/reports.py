@@ -8,14 +8,6 @@ from plimsoll.errors import PlimsollError
 SeedOutcome = Literal["exists", "created", "refused", "failed"]
 
 
-_PUBLIC: dict[SeedOutcome, str] = {
-    "exists": "an admin account exists",
-    "created": "an admin account exists",
-    "refused": "no admin account: ADMIN_PASSWORD is missing or too weak for production, see the log",
-    "failed": "no admin account: making it failed, see the log",
-}
-
-
 class AdminError(PlimsollError):
     """An admin account cannot be made or changed as asked. The text says why and what to do."""
 
@@ -29,6 +21,7 @@ class SeedReport:
     `exists`: an admin was there, nothing was changed. `created`: this process made it. `refused`: the
     password is not good enough for production. `failed`: `message` has the cause. `fix` says what to do; it
     is empty if `ok`.
+    Both are for the log: they may hold the e-mail and the database's words.
     """
 
     outcome: SeedOutcome
@@ -39,11 +32,6 @@ class SeedReport:
     def ok(self) -> bool:
         """Whether there is an admin now."""
         return self.outcome in ("exists", "created")
-
-    @property
-    def public(self) -> str:
-        """The outcome for a health page, which strangers read: no e-mail, no words of the database."""
-        return _PUBLIC[self.outcome]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import math
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -129,3 +129,15 @@ class PostgreSQL:
         # Known since PostgreSQL 14; before it there is no row.
         limit = await connection.scalar(text("SELECT setting FROM pg_settings WHERE name = 'idle_session_timeout'"))
         return int(limit) / 1000 if limit and int(limit) > 0 else None
+
+
+def is_invalid_index(connection: Connection, name: str) -> bool:
+    """Whether there is an index `name` that is not used, as CREATE INDEX CONCURRENTLY leaves it where it breaks off."""
+    found = connection.execute(
+        text(
+            "SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+            " WHERE NOT i.indisvalid AND pg_table_is_visible(c.oid) AND c.relname = :name"
+        ),
+        {"name": name},
+    )
+    return found.first() is not None

@@ -1,6 +1,7 @@
 """Alembic's entry."""
 
-from plimsoll.migrations import run_env
 from tests.startup.project.models import Base
+
+from plimsoll.migrations import run_env
 
 run_env(Base.metadata)

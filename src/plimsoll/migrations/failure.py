@@ -1,0 +1,30 @@
+"""Says why a revision failed: the server's words and the statement, or the line of the revision's own code."""
+
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+
+from plimsoll.origin import origin
+from plimsoll.server import Fault, fault_of
+from plimsoll.server.words import words_of
+
+STATEMENT_SHOWN = 400
+"""Characters of a statement that are shown: its beginning tells which one it is."""
+
+
+def explained(error: Exception, dialect: str, directory: Path, lock_wait_s: float) -> str:
+    """What happened and, where it is known, what to do. `lock_wait_s`: how long a statement waited for a lock."""
+    if not isinstance(error, DBAPIError):
+        where = origin(error, directory)
+        return f"{type(error).__name__}: {error}{f' ({where})' if where else ''}."
+    text = f"{words_of(error)}."
+    if error.statement:
+        statement = " ".join(error.statement.split())
+        text += f"\n  in: {statement[:STATEMENT_SHOWN]}{'...' if len(statement) > STATEMENT_SHOWN else ''}"
+    if fault_of(error, dialect) is Fault.BUSY:
+        text += (
+            f"\n  A lock was not free within {lock_wait_s:g} s (DB_LOCK_WAIT_TIMEOUT): another transaction uses the "
+            "table. The wait is short so that queries do not queue behind it; try again at a quieter time, or look "
+            "for a transaction that stays open."
+        )
+    return text

@@ -1,0 +1,65 @@
+"""The export of all bookings: complete, and without a connection or the whole result held while it is read."""
+
+import csv
+import io
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import func, select
+
+from app.models import Booking
+from app.routes import export
+from tests.backend.service import Service, a_booking
+
+
+async def test_the_export_has_every_booking_and_holds_no_connection(
+    full_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two pieces that the client takes, nothing is checked out, and a piece is a page and no more."""
+    admin = await full_service.caller("admin")
+    monkeypatch.setattr(export, "PAGE_ROWS", 300)
+    sizes, text = [], ""
+    async for piece in export._lines(full_service.database, await export._read_page(full_service.database, after=0)):
+        assert full_service.checked_out() == 0
+        sizes.append(piece.count("\r\n"))
+        text += piece
+    assert max(sizes) == 300
+    answer = await full_service.client.get("/admin/bookings.csv", headers=admin)
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.text == text
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == 5_000
+    async with full_service.database.read_session() as session:
+        total = await session.scalar(select(func.sum(Booking.total)))
+    assert total == sum((Decimal(row["total"]) for row in rows), Decimal(0))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 4])
+async def test_an_export_ends_where_the_bookings_end(
+    sqlite_service: Service, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    """Also where the last page is full, and where there is none."""
+    monkeypatch.setattr(export, "PAGE_ROWS", 2)
+    admin = await sqlite_service.caller("admin")
+    for number in range(rows):
+        space = await sqlite_service.space(admin, name=f'Hall {number}, the "Grand"')
+        await sqlite_service.make("/bookings", a_booking(space["id"]), admin)
+    answer = await sqlite_service.client.get("/admin/bookings.csv", headers=admin)
+    found = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [row["space"] for row in found] == [f'Hall {number}, the "Grand"' for number in range(rows)]
+
+
+async def test_an_exported_name_is_never_a_formula(sqlite_service: Service) -> None:
+    """A name that a spreadsheet would calculate is exported as text."""
+    admin = await sqlite_service.caller("admin")
+    space = await sqlite_service.space(admin, name='=HYPERLINK("http://x")')
+    await sqlite_service.make("/bookings", a_booking(space["id"]), admin)
+    answer = await sqlite_service.client.get("/admin/bookings.csv", headers=admin)
+    assert next(csv.DictReader(io.StringIO(answer.text)))["space"] == '\'=HYPERLINK("http://x")'
+
+
+async def test_only_administrators_export(sqlite_service: Service) -> None:
+    """A vendor gets a 403, and an anonymous client a 401."""
+    vendor = await sqlite_service.caller("vendor")
+    assert (await sqlite_service.client.get("/admin/bookings.csv", headers=vendor)).status_code == 403
+    assert (await sqlite_service.client.get("/admin/bookings.csv")).status_code == 401

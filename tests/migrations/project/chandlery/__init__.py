@@ -1,0 +1,1 @@
+"""A small application with migrations, for tests of these and of the command."""

@@ -1,0 +1,5 @@
+from chandlery.models import Base
+
+from plimsoll.migrations import run_env
+
+run_env(Base.metadata)
