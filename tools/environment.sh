@@ -38,7 +38,7 @@ provide_venv() {
 }
 
 make_with_uv() {
-    "$python" -c '' 2>/dev/null || uv venv --quiet --clear --python '>=3.11' "$venv"
+    "$python" -c '' 2>/dev/null || uv venv --quiet --clear --python "${PYTHON:->=3.11}" "$venv"
     uv pip install --quiet --python "$python" --require-hashes -r "requirements/$set.lock"
     uv pip install --quiet --python "$python" --no-deps --no-build-isolation --editable .
 }

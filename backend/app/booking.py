@@ -42,7 +42,7 @@ async def book(database: Database, account_id: int, request: NewBooking, key: st
                 known = await _made_before(session, account_id, key_hash, request)
                 if known is not None:
                     return known, True
-                return await _make(session, account_id, request, key_hash), False
+                return await _make(session, account_id, request, key_hash)
         except DBAPIError as error:
             # Somebody was faster, or a deadlock was broken at our cost: look again at what there is now.
             if fault_of(error, database.engine.dialect.name) not in {Fault.CONFLICT, Fault.BUSY}:
@@ -65,31 +65,44 @@ async def _made_before(
     return await booking_answer(session, known.id)
 
 
-async def _make(session: AsyncSession, account_id: int, request: NewBooking, key_hash: str | None) -> BookingAnswer:
+async def _make(
+    session: AsyncSession, account_id: int, request: NewBooking, key_hash: str | None
+) -> tuple[BookingAnswer, bool]:
     space, venue = await _bookable_space(session, request.space_id)
     _check_start(request.starts_at, venue.utc_offset_minutes)
     if request.guests > space.capacity:
         raise problem(409, f"The space takes {space.capacity} people, not {request.guests}.")
     items = await _bookable_items(session, request, space.currency)
-    ends_at = request.starts_at + request.hours * HOUR
-    hours = hours_of(request.starts_at, ends_at)
-    await _refuse_taken(session, space.id, hours)
-    booking = Booking(
+    hours = hours_of(request.starts_at, request.starts_at + request.hours * HOUR)
+    taken = await _first_taken(session, space.id, hours)
+    if taken is not None:
+        # Perhaps by this very request, sent twice at once: its twin may have committed since the key was looked for.
+        known = await _made_before(session, account_id, key_hash, request)
+        if known is None:
+            raise problem(409, f"The space is booked already at {taken:%Y-%m-%dT%H:%M:%SZ}.")
+        return known, True
+    booking = _new_booking(account_id, request, key_hash, space, items)
+    session.add(booking)
+    await session.flush()
+    await _write_parts(session, booking, hours, items)
+    return await booking_answer(session, booking.id), False
+
+
+def _new_booking(
+    account_id: int, request: NewBooking, key_hash: str | None, space: Space, items: Sequence[tuple[Item, BookedItem]]
+) -> Booking:
+    return Booking(
         account_id=account_id,
         space_id=space.id,
         starts_at=request.starts_at,
-        ends_at=ends_at,
+        ends_at=request.starts_at + request.hours * HOUR,
         guests=request.guests,
         note=request.note,
-        total=total(space.price_per_hour, len(hours), items),
+        total=total(space.price_per_hour, request.hours, items),
         currency=space.currency,
         idempotency_key=key_hash,
         request_hash=request.digest() if key_hash else None,
     )
-    session.add(booking)
-    await session.flush()
-    await _write_parts(session, booking, hours, items)
-    return await booking_answer(session, booking.id)
 
 
 async def _write_parts(
@@ -159,17 +172,15 @@ def _is_full_hour(time: datetime, utc_offset_minutes: int) -> bool:
     return time.microsecond == 0 and seconds % (MINUTES_AN_HOUR * SECONDS_A_MINUTE) == 0
 
 
-async def _refuse_taken(session: AsyncSession, space_id: int, hours: Sequence[datetime]) -> None:
-    """Say which hour is in the way, where that is known before trying."""
+async def _first_taken(session: AsyncSession, space_id: int, hours: Sequence[datetime]) -> datetime | None:
+    """Return the hour that is in the way, where that shows before trying."""
     query = (
         select(BookedHour.hour_start)
         .where(BookedHour.space_id == space_id, BookedHour.hour_start.between(hours[0], hours[-1]))
         .order_by(BookedHour.hour_start)
         .limit(1)
     )
-    taken = await session.scalar(query)
-    if taken is not None:
-        raise problem(409, f"The space is booked already at {taken:%Y-%m-%dT%H:%M:%SZ}.")
+    return await session.scalar(query)
 
 
 def hours_of(starts_at: datetime, ends_at: datetime) -> list[datetime]:

@@ -3,6 +3,7 @@
 import logging
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -23,13 +24,22 @@ GOOD_KEY = (
 )
 
 
+def _check_web_address(text: str) -> str | None:
+    try:
+        address = urlsplit(text)
+        good = address.scheme in {"http", "https"} and bool(address.hostname) and (address.port or 1) > 0
+    except ValueError:
+        good = False
+    return None if good and text.isprintable() and " " not in text else "is not the address of a web service"
+
+
 class BackendDatabaseSettings(DatabaseSettings):
     """The library's database settings, which know the hosts that mean production here."""
 
     production_hosts: tuple[str, ...] = setting(
         "PRODUCTION_HOSTS",
         default=("taxtower.in",),
-        help="texts that mean production where MYSQL_HOST or DATABASE_URL contains one of them",
+        help="Texts that mean production where MYSQL_HOST or DATABASE_URL contains one of them",
     )
 
 
@@ -37,28 +47,32 @@ class AppSettings(Settings):
     """What this service needs beside the database."""
 
     secret_key: SecretStr | None = setting(
-        "SECRET_KEY", default=None, secret=True, help="signs access tokens; needed in production, 32 characters"
+        "SECRET_KEY", default=None, secret=True, help="Signs access tokens; needed in production, 32 characters"
     )
     token_minutes: int = setting(
-        "TOKEN_MINUTES", default=15, ge=1, le=1440, unit="min", help="how long an access token is good for"
+        "TOKEN_MINUTES", default=15, ge=1, le=1440, unit="min", help="How long an access token is good for"
     )
     max_body_bytes: int = setting(
-        "MAX_BODY_BYTES", default=262_144, ge=1024, le=104_857_600, unit="bytes", help="largest request body"
+        "MAX_BODY_BYTES", default=262_144, ge=1024, le=104_857_600, unit="bytes", help="Largest request body"
     )
     sample_data: bool = setting(
-        "SAMPLE_DATA", default=True, help="fill an empty catalogue with sample data; never done in production"
+        "SAMPLE_DATA", default=True, help="Fill an empty catalogue with sample data; never done in production"
     )
     payment_provider_url: str | None = setting(
-        "PAYMENT_PROVIDER_URL", default=None, help="base address of the payment provider; without it, no payments"
+        "PAYMENT_PROVIDER_URL",
+        default=None,
+        check=_check_web_address,
+        allowed="an address that begins with https:// or http://",
+        help="Base address of the payment provider; without it, no payments",
     )
     payment_provider_key: SecretStr | None = setting(
-        "PAYMENT_PROVIDER_KEY", default=None, secret=True, help="bearer key for the payment provider"
+        "PAYMENT_PROVIDER_KEY", default=None, secret=True, help="Bearer key for the payment provider"
     )
     payment_timeout_s: float = setting(
-        "PAYMENT_TIMEOUT", default=10.0, ge=0.1, le=120.0, unit="s", help="wait for one answer of the provider"
+        "PAYMENT_TIMEOUT", default=10.0, ge=0.1, le=120.0, unit="s", help="Wait for one answer of the provider"
     )
     payment_attempts: int = setting(
-        "PAYMENT_ATTEMPTS", default=3, ge=1, le=10, unit="calls", help="calls to the provider before giving up"
+        "PAYMENT_ATTEMPTS", default=3, ge=1, le=10, unit="calls", help="Calls to the provider before giving up"
     )
 
 

@@ -41,25 +41,12 @@ class _App(FastAPI):
         return stack if self.max_body_size is None else DeclaredLengthLimit(stack, self.max_body_size)
 
 
-def create_app(
-    database: Database,
-    settings: AppSettings,
-    *,
-    hasher: PasswordHasher | None = None,
-    more_settings: tuple[Settings, ...] = (),
-) -> FastAPI:
+def create_app(database: Database, settings: AppSettings, *, more_settings: tuple[Settings, ...] = ()) -> FastAPI:
     """Return the application. It connects to nothing before its lifespan, or its first request, begins.
 
     Raises SettingsError where production has no good SECRET_KEY.
     """
-    hasher = hasher or (database.admin.hasher if database.admin else PasswordHasher())
-    services = Services(
-        database,
-        settings,
-        hasher,
-        signing_key(settings, production=database.settings.production.active),
-        _provider(settings),
-    )
+    services = _services(database, settings)
     app = _App(
         title="Venue booking",
         version="1.0.0",
@@ -75,6 +62,17 @@ def create_app(
         app.include_router(module.router)
     install(app, database, extra_settings=(settings, *more_settings))
     return app
+
+
+def _services(database: Database, settings: AppSettings) -> Services:
+    return Services(
+        database,
+        settings,
+        # The one that makes the first administrator: two would double the memory that hashing may take.
+        database.admin.hasher if database.admin else PasswordHasher(),
+        signing_key(settings, production=database.settings.production.active),
+        _provider(settings),
+    )
 
 
 @asynccontextmanager

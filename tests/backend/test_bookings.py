@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app import booking as booking_rules
 from tests.backend.service import Service, a_booking, a_space, a_venue, an_item, evening
 
 
@@ -176,3 +177,22 @@ async def test_the_same_key_sent_many_times_at_once_books_once(service: Service)
     assert {answer.status_code for answer in answers} == {201}, [answer.text for answer in answers]
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert len((await service.client.get("/bookings", headers=user)).json()["items"]) == 1
+
+
+async def test_a_twin_that_commits_between_two_looks_is_found(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key is unknown at the first look, the hours are taken at the second: it is still the same booking."""
+    vendor, user = await service.caller("vendor"), await service.caller("user")
+    space = await service.space(vendor)
+    headers = {**user, "Idempotency-Key": "order 1"}
+    first = await service.make("/bookings", a_booking(space["id"]), headers)
+    look, looks = booking_rules._made_before, 0
+
+    async def blind_at_first(*args: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return None if looks == 1 else await look(*args)
+
+    monkeypatch.setattr(booking_rules, "_made_before", blind_at_first)
+    assert await service.make("/bookings", a_booking(space["id"]), headers) == first

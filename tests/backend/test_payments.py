@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from app.core import AppSettings
+from plimsoll.settings import SettingsError
 from tests.backend.provider import Provider, provider_running
 from tests.backend.service import Headers, Service, a_booking, service_on
 from tests.servers import TestDatabase, free_port
@@ -153,3 +155,10 @@ async def test_a_cancelled_booking_is_not_paid_for(shop: Service, provider: Prov
     await shop.client.post(path.replace("payment", "cancel"), headers=user)
     assert (await shop.client.post(path, headers=user)).status_code == 409
     assert provider.requests == []
+
+
+@pytest.mark.parametrize("url", ["payments.example.com", "ftp://x", "https://", "https://x:port", "https://a b"])
+def test_a_provider_address_that_is_none_is_refused_at_start(url: str) -> None:
+    """The mistake shows when the service starts, not with the first payment."""
+    with pytest.raises(SettingsError, match="PAYMENT_PROVIDER_URL"):
+        AppSettings(payment_provider_url=url)

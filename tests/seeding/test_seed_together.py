@@ -16,7 +16,7 @@ from tests.seeding.accounts import (
     make_tables,
     rows,
 )
-from tests.seeding.cancelling import CancelAt
+from tests.cancelling import CancelAt
 from tests.seeding.processes import seed_together
 from tests.servers import TestDatabase
 

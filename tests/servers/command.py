@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tests.servers.environment import clean_environ
@@ -18,6 +18,7 @@ from tests.servers.reaper import reaper
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 POLL_S = 0.02
 
@@ -41,18 +42,18 @@ class RunningCommand:
         self.command = [argument.replace("{port}", str(self.port)) for argument in command]
         environ = dict(clean_environ() if env is None else env)
         environ |= {"HOST": HOST, "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
-        # A file, not a pipe: a process that prints much must not stop because nobody reads.
-        with tempfile.NamedTemporaryFile(prefix="plimsoll-output-", delete=False) as output:
-            self._output = Path(output.name)
-            self._process = subprocess.Popen(
-                self.command,
-                env=environ,
-                cwd=cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        # A file, not a pipe: a process that prints much must not stop because nobody reads. It has no name, so
+        # that nothing of it is left however the test run ends.
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the command is
+        self._process = subprocess.Popen(
+            self.command,
+            env=environ,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         reaper.watch(self._process.pid)
 
     @property
@@ -67,7 +68,9 @@ class RunningCommand:
 
     def output(self) -> str:
         """All that was printed so far, both streams together."""
-        return self._output.read_text(errors="replace")
+        descriptor = self._output.fileno()
+        # Read at a place of its own: the offset of the descriptor is where the process writes next.
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
 
     def wait_ready(self, path: str = "/health/live", timeout_s: float = 20.0) -> Self:
         """Wait for an HTTP answer on `path`, of any status; AssertionError with the output if none comes."""
@@ -127,7 +130,7 @@ class RunningCommand:
         """Kill what still runs, and forget the output."""
         self.kill()
         reaper.forget(self.pid)
-        self._output.unlink(missing_ok=True)
+        self._output.close()
 
     def __enter__(self) -> Self:
         return self

@@ -70,7 +70,10 @@ class Server(ABC):
 
     @abstractmethod
     def sql(self, statement: str, *parameters: object, database: str | None = None) -> list[Row]:
-        """Run one statement as the administrator, on a connection of its own, and return its rows."""
+        """Run one statement as the administrator, on a connection of its own, and return its rows.
+
+        Placeholders are `%s`. With parameters a percent sign is written twice, without any it is written once.
+        """
 
     @abstractmethod
     def create_database(self, prefix: str = "t") -> ServerDatabase:

@@ -28,6 +28,12 @@ def plimsoll(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "plimsoll", *NAMED, *arguments]
 
 
+def port_of(database: TestDatabase) -> int:
+    """The port that a database's server listens on."""
+    assert database.port is not None
+    return database.port
+
+
 def environ(database: TestDatabase, **extra: str) -> dict[str, str]:
     """The environment of a process on `database`, with the tests importable."""
     return with_tests(database.environ(**extra))

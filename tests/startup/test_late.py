@@ -9,7 +9,16 @@ from plimsoll import DatabaseSettings
 from plimsoll.startup import State
 from tests.servers import TestDatabase
 from tests.startup.project.service import make_database
-from tests.startup.running import Proxy, Start, assert_refused_for_now, environ, ready_page, uvicorn, wait_until_ready
+from tests.startup.running import (
+    Proxy,
+    Start,
+    assert_refused_for_now,
+    environ,
+    port_of,
+    ready_page,
+    uvicorn,
+    wait_until_ready,
+)
 
 LATE_S = 4.0
 
@@ -44,7 +53,7 @@ async def test_a_server_that_is_lost_between_two_questions_is_waited_for_like_on
     server_database: TestDatabase, fault_proxy: Proxy
 ) -> None:
     """Cut off at its first CREATE TABLE, start-up connects again and makes the tables."""
-    proxy = fault_proxy(server_database.port)
+    proxy = fault_proxy(port_of(server_database))
     proxy.on_client_bytes(b"CREATE TABLE boat", "cut")
     database = make_database(DatabaseSettings(database_url=server_database.url_for(port=proxy.port)))
     await database.start()

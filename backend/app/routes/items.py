@@ -46,7 +46,7 @@ async def list_items(
 )
 async def create_item(item: ItemFields, caller: Vendor, session: TransactionDep) -> ItemAnswer:
     """Put an item of the calling vendor into the catalogue."""
-    made = Item(vendor_id=caller.account_id, rating="0.00", **item.columns())
+    made = Item(vendor_id=caller.account_id, rating="0.00", **item.model_dump())
     session.add(made)
     await session.flush()
     return ItemAnswer.model_validate(made)
@@ -64,7 +64,7 @@ async def change_item(item_id: ItemId, change: ItemFields, caller: Vendor, sessi
     item = await _find(session, item_id)
     if not caller.may_change(item.vendor_id):
         raise problem(403, "This item belongs to another vendor.")
-    for field, value in change.columns().items():
+    for field, value in change.model_dump().items():
         setattr(item, field, value)
     await session.flush()
     return ItemAnswer.model_validate(item)

@@ -100,21 +100,26 @@ async def _insert_bookings(
         for number, booking in enumerate(bookings)
     ]
     ids = await _insert_found_by(connection, Booking, rows, ("account_id", "idempotency_key"))
+    await _insert_parts(connection, list(zip(ids, bookings, strict=True)), space_ids, item_ids, items)
+
+
+async def _insert_parts(
+    connection: AsyncConnection,
+    bookings: Sequence[tuple[int, SampleBooking]],
+    space_ids: Sequence[int],
+    item_ids: Sequence[int],
+    items: Sequence[Mapping[str, Any]],
+) -> None:
     hours = [
         {"space_id": space_ids[booking.space], "hour_start": hour, "booking_id": booking_id}
-        for booking_id, booking in zip(ids, bookings, strict=True)
+        for booking_id, booking in bookings
         for hour in booking.hours
     ]
     await _insert(connection, BookedHour, hours)
     lines = [
-        {
-            "booking_id": booking_id,
-            "item_id": item_ids[item],
-            "quantity": quantity,
-            "unit_price": items[item]["price"],
-        }
-        for booking_id, booking in zip(ids, bookings, strict=True)
-        for item, quantity in booking.items
+        {"booking_id": booking_id, "item_id": item_ids[item], "quantity": n, "unit_price": items[item]["price"]}
+        for booking_id, booking in bookings
+        for item, n in booking.items
     ]
     await _insert(connection, BookingItem, lines)
 

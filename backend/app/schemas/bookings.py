@@ -7,27 +7,27 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from app.schemas.values import MAX_ID, Amount, Answer, Currency, Id, Line100, Prose500, Request, Time, Total, Whole
+from app.schemas.values import MAX_ID, WHOLE, Amount, Answer, Currency, Id, Line100, Prose500, Request, Time, Total
 
 LONGEST_HOURS = 72
 BookingStatus = Literal["confirmed", "cancelled"]
-Quantity = Annotated[Whole, Field(ge=1, le=1_000_000)]
-Guests = Annotated[Whole, Field(ge=1, le=100_000)]
+Quantity = Annotated[int, Field(ge=1, le=1_000_000), WHOLE]
+Guests = Annotated[int, Field(ge=1, le=100_000), WHOLE]
 
 
 class BookedItem(Request):
     """An item of the catalogue and how many of it."""
 
-    item_id: Annotated[Whole, Field(ge=1, le=MAX_ID)]
+    item_id: Annotated[int, Field(ge=1, le=MAX_ID), WHOLE]
     quantity: Quantity = 1
 
 
 class NewBooking(Request):
     """A space for some hours from a full hour on, by the venue's clock, and what is wanted with it."""
 
-    space_id: Annotated[Whole, Field(ge=1, le=MAX_ID)]
+    space_id: Annotated[int, Field(ge=1, le=MAX_ID), WHOLE]
     starts_at: Time
-    hours: Annotated[Whole, Field(ge=1, le=LONGEST_HOURS)]
+    hours: Annotated[int, Field(ge=1, le=LONGEST_HOURS), WHOLE]
     guests: Guests = 1
     note: Prose500 = ""
     items: list[BookedItem] = Field(default=[], max_length=50)

@@ -1,11 +1,12 @@
 """What clients send and get about catalogue items, the profile of a performing team included."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, HttpUrl, PlainSerializer
+from pydantic import Field
 
 from app.schemas.values import (
+    WHOLE,
     Amount,
     Answer,
     Currency,
@@ -24,7 +25,7 @@ from app.schemas.values import (
     Prose4000,
     Request,
     Time,
-    Whole,
+    WebAddress,
 )
 
 Category = Literal[
@@ -40,11 +41,10 @@ Category = Literal[
     "stage",
 ]
 Unit = Literal["event", "hour", "day", "piece", "plate", "person"]
-Count = Annotated[Whole, Field(ge=0, le=1_000_000)]
-AtLeastOne = Annotated[Whole, Field(ge=1, le=1_000_000)]
-Hours = Annotated[Whole, Field(ge=0, le=8760, description="hours")]
-Year = Annotated[Whole, Field(ge=1800, le=2100)]
-WebAddress = Annotated[HttpUrl, Field(max_length=300), PlainSerializer(str, return_type=str)]
+Count = Annotated[int, Field(ge=0, le=1_000_000), WHOLE]
+AtLeastOne = Annotated[int, Field(ge=1, le=1_000_000), WHOLE]
+Hours = Annotated[int, Field(ge=0, le=8760, description="hours"), WHOLE]
+Year = Annotated[int, Field(ge=1800, le=2100), WHOLE]
 
 
 class Member(Request):
@@ -94,7 +94,7 @@ class ItemFields(Request):
     category: Category
     brand: Line80 | None = None
     city: Line80
-    service_radius_km: Annotated[Whole, Field(ge=0, le=20_000)] = 50
+    service_radius_km: Annotated[int, Field(ge=0, le=20_000), WHOLE] = 50
     price: Amount
     deposit: Amount = Decimal("0.00")
     tax_percent: Percent = Decimal("18.00")
@@ -104,18 +104,12 @@ class ItemFields(Request):
     min_quantity: AtLeastOne = 1
     max_quantity: AtLeastOne = 1
     lead_time_hours: Hours = 24
-    setup_minutes: Annotated[Whole, Field(ge=0, le=10_080)] = 0
+    setup_minutes: Annotated[int, Field(ge=0, le=10_080), WHOLE] = 0
     cancellation_hours: Hours = 48
     images: list[WebAddress] = Field(default=[], max_length=20)
     tags: list[Line40] = Field(default=[], max_length=20)
     is_active: Flag = True
     performance_team_profile: PerformanceTeamProfile | None = None
-
-    def columns(self) -> dict[str, Any]:
-        """The values for the row: as they are, with what goes into JSON columns in its JSON form."""
-        values = self.model_dump()
-        as_json = self.model_dump(mode="json", include={"images", "tags", "performance_team_profile"})
-        return {**values, **as_json}
 
 
 class ItemSummary(Answer):

@@ -11,7 +11,6 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    EmailStr,
     Field,
     PlainSerializer,
     StringConstraints,
@@ -24,6 +23,12 @@ MONEY_PATTERN = r"^[0-9]{1,8}(\.[0-9]{1,2})?$"
 # PostgreSQL cannot store NUL, and no name has a control character in it. The first character is not a space.
 LINE_PATTERN = r"^[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
 PROSE_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+# What browsers take for an e-mail address (HTML, section 4.10.5.1.5), with a dot in the domain.
+EMAIL_PATTERN = (
+    r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@"
+    r"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"
+)
+WEB_PATTERN = r"^https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[^\s\x00-\x1f\x7f<>]*)?$"
 TIME_PATTERN = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
 EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 MOST_PERCENT = Decimal(100)
@@ -55,8 +60,10 @@ def _exact(value: object) -> object:
 
 
 def _whole(value: object) -> object:
-    """JSON has numbers, texts and truth values, and each stays what it is."""
-    if isinstance(value, bool | str):
+    """Numbers, texts and truth values stay what they are; 2.0 is a whole number to JSON."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if type(value) is not int:
         raise ValueError("a whole number")
     return value
 
@@ -87,10 +94,11 @@ def _utc_text(value: datetime) -> str:
 
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
-# For bodies: in a path or a query, everything is text.
-Whole = Annotated[int, BeforeValidator(_whole)]
+# For bodies; in a path or a query, all is text. It comes last in an `Annotated`, or the description loses the bounds.
+WHOLE = BeforeValidator(_whole)
 Flag = Annotated[bool, Field(strict=True)]
-Email = Annotated[EmailStr, Field(max_length=254), AfterValidator(str.lower)]
+Email = Annotated[str, StringConstraints(max_length=254, pattern=EMAIL_PATTERN), AfterValidator(str.lower)]
+WebAddress = Annotated[str, StringConstraints(max_length=300, pattern=WEB_PATTERN)]
 Currency = Annotated[str, StringConstraints(pattern="^(INR|USD|EUR|GBP|AED|SGD)$")]
 Amount = Annotated[
     Decimal,

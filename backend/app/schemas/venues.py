@@ -6,6 +6,7 @@ from pydantic import Field
 
 from app.models.venues import INDIA_OFFSET_MINUTES
 from app.schemas.values import (
+    WHOLE,
     Amount,
     Answer,
     Currency,
@@ -19,12 +20,11 @@ from app.schemas.values import (
     Prose4000,
     Request,
     Time,
-    Whole,
 )
 
 # UTC-12 to UTC+14; every zone in use is a multiple of a quarter of an hour away.
-UtcOffset = Annotated[Whole, Field(ge=-720, le=840, multiple_of=15, description="minutes east of UTC")]
-Capacity = Annotated[Whole, Field(ge=1, le=100_000, description="people")]
+UtcOffset = Annotated[int, Field(ge=-720, le=840, multiple_of=15, description="minutes east of UTC"), WHOLE]
+Capacity = Annotated[int, Field(ge=1, le=100_000, description="people"), WHOLE]
 
 
 class VenueFields(Request):

@@ -11,7 +11,7 @@ from plimsoll.seeding import AdminAccount, AdminError
 
 FAILED = 1
 
-admin = typer.Typer(no_args_is_help=True, help="Make, mend and check administrators' accounts.")
+admin = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, mend and check administrators' accounts.")
 
 Email = Annotated[str, typer.Option(help="The account's e-mail address.")]
 Password = Annotated[

@@ -24,6 +24,7 @@ TRACEBACK = "PLIMSOLL_TRACEBACK"
 cli = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     # A traceback with local variables would print passwords.
     pretty_exceptions_enable=False,
     help="Keeps an async Python backend and its database above the load line.",

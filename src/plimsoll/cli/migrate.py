@@ -47,12 +47,8 @@ def migrate(
 
 async def _upgrade(migrations: Migrations, engine: AsyncEngine) -> int:
     done = await migrations.upgrade(engine, typer.echo)
-    if done:
-        typer.echo(
-            f"Done: {len(done)} revision(s) were run; the database is at {', '.join(migrations.scripts.heads())}."
-        )
-    else:
-        typer.echo(f"Nothing to do: the database is at {', '.join(migrations.scripts.heads())}.")
+    stands = f"the database is at {', '.join(migrations.scripts.heads())}"
+    typer.echo(f"Done: {len(done)} revision(s) were run; {stands}." if done else f"Nothing to do: {stands}.")
     return 0
 
 
@@ -64,19 +60,27 @@ async def _plan(migrations: Migrations, engine: AsyncEngine) -> int:
 async def _check(migrations: Migrations, engine: AsyncEngine) -> int:
     state = await migrations.state(engine)
     typer.echo(f"Revisions: {state.describe()}.")
-    if state.missing or state.unknown:
-        typer.echo("Run 'plimsoll migrate'." if state.missing else "Deploy the code that has this revision.")
+    if state.unknown:
+        typer.echo("Deploy the code that has this revision.")
+        return FAILED
+    if state.missing:
+        by_hand = not state.current and await migrations.has_tables(engine)
+        hint = " ('plimsoll migrate --adopt', if its tables were made without migrations)" if by_hand else ""
+        typer.echo(f"Run 'plimsoll migrate'{hint}.")
         return FAILED
     differences = await migrations.differences(engine)
     for difference in differences:
         typer.echo(f"  {difference}")
-    typer.echo(
-        f"Schema: {len(differences)} difference(s) from the models." if differences else "Schema: as the models."
-    )
+    found = f"{len(differences)} difference(s) from the models" if differences else "as the models"
+    typer.echo(f"Schema: {found}.")
     return FAILED if differences else 0
 
 
 async def _adopt(migrations: Migrations, engine: AsyncEngine) -> int:
+    before = await migrations.state(engine)
     state = await migrations.adopt(engine, typer.echo)
-    typer.echo(f"Adopted: {state.describe()}. From now on 'plimsoll migrate' changes the schema.")
+    if before == state:
+        typer.echo(f"Nothing to do: {state.describe()}.")
+    else:
+        typer.echo(f"Adopted: {state.describe()}. From now on 'plimsoll migrate' changes the schema.")
     return 0

@@ -31,7 +31,7 @@ def serve(context: typer.Context) -> None:
     """Serve the application. HOST, PORT and WEB_CONCURRENCY say where and with how many processes."""
     named: Named = context.obj
     target = named.demand()
-    settings = _read(target)
+    settings = read_with_application(target)
     _try_address(settings.host, settings.port)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{settings.port}"
@@ -56,8 +56,8 @@ def _serve_with_workers(target: Target, settings: ServeSettings) -> None:
         sys.exit(STARTUP_FAILURE)
 
 
-def _read(target: Target) -> ServeSettings:
-    """These settings, with the application imported, so that what is wrong with either is said once and here.
+def read_with_application(target: Target) -> ServeSettings:
+    """These settings, with the application imported, so that what is wrong with either is said at once.
 
     Raises:
         SettingsError: settings are wrong; it lists those of the application too.
@@ -71,10 +71,11 @@ def _read(target: Target) -> ServeSettings:
     try:
         (settings,) = read_settings(ServeSettings)
     except SettingsError as error:
-        raise SettingsError(dict.fromkeys([*problems, *error.problems])) from None
-    if problems:
-        raise SettingsError(problems)
-    return settings
+        problems += error.problems
+    else:
+        if not problems:
+            return settings
+    raise SettingsError(dict.fromkeys(problems))
 
 
 def _try_address(host: str, port: int) -> None:

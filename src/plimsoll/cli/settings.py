@@ -1,16 +1,23 @@
 """`plimsoll settings`: every setting, its value, where that was read, its unit and what is allowed."""
 
 import json
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator
 from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from plimsoll.cli.serve import read_with_application
 from plimsoll.cli.target import Named
-from plimsoll.settings import DatabaseSettings, Settings
+from plimsoll.settings import DatabaseSettings, SettingRow, Settings
+
+INDENT = " " * 6
+NARROWEST = 40
+"""Columns below which lines are not broken up further: they would be one word each."""
 
 
 class Format(StrEnum):
@@ -26,47 +33,55 @@ def show_settings(
 ) -> None:
     """Show every setting with its value and where it was read. Secrets are hidden."""
     named: Named = context.obj
-    groups = _groups(named)
-    database_settings = groups[0]
+    database, more = _groups(named)
     if output is Format.JSON:
-        typer.echo(json.dumps(_as_json(groups), indent=2))
+        typer.echo(json.dumps(_as_json(database, more), indent=2))
         return
-    console = Console(soft_wrap=not Console().is_terminal)
-    for group in groups:
-        console.print(_table(group))
-        for note in group.notes:
-            console.print(f"note: {note}", markup=False)
-    assert isinstance(database_settings, DatabaseSettings)
-    production = database_settings.production
-    console.print(f"database: {database_settings.safe_url}", markup=False, highlight=False)
-    console.print(f"{_mode(database_settings)}: {production.reason}", markup=False, highlight=False)
+    for line in _as_text(database, more):
+        typer.echo(line)
 
 
-def _groups(named: Named) -> list[Settings]:
+def _groups(named: Named) -> tuple[DatabaseSettings, list[Settings]]:
+    """The database's settings and all others, each group once."""
     target = named.find()
     if target is None:
-        return [DatabaseSettings.from_env()]
+        return DatabaseSettings.from_env(), []
+    serving = read_with_application(target)
     database, more = target.load()
-    admin = [database.admin.settings] if database.admin is not None else []
-    return [database.settings, *admin, *(group for group in more if group not in admin)]
+    groups = [*([database.admin.settings] if database.admin else []), *more, serving]
+    return database.settings, [group for index, group in enumerate(groups) if group not in groups[:index]]
 
 
-def _table(group: Settings) -> Table:
-    table = Table(title=type(group).__name__, title_justify="left", box=None, pad_edge=False)
-    for heading in ("name", "value", "source", "unit", "allowed", "what it is"):
-        table.add_column(heading, overflow="fold")
-    for row in group.rows():
-        table.add_row(row.name, row.value, row.source, row.unit, row.allowed, row.help)
-    return table
+def _as_text(database: DatabaseSettings, more: list[Settings]) -> Iterator[str]:
+    # Broken up for a terminal; a line a setting where a program reads it, or grep.
+    width = max(NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+    for group in (database, *more):
+        yield typer.style(type(group).__name__, underline=True)
+        for row in group.rows():
+            yield from _lines(row, width)
+        yield ""
+    for group in (database, *more):
+        yield from (f"note: {note}" for note in group.notes)
+    yield f"database: {database.safe_url}"
+    yield f"{_mode(database)}: {database.production.reason}"
 
 
-def _as_json(groups: list[Settings]) -> dict[str, object]:
-    first = groups[0]
-    assert isinstance(first, DatabaseSettings)
+def _lines(row: SettingRow, width: int | None) -> Iterator[str]:
+    value = row.value if row.value.isprintable() else repr(row.value)
+    yield f"  {typer.style(row.name, bold=True)} = {value or '(empty)'}{f' {row.unit}' if row.unit else ''}   ({row.source})"
+    details = f"{row.help.rstrip('.')}. Allowed: {row.allowed}." if row.allowed else f"{row.help.rstrip('.')}."
+    if width is None:
+        yield f"{INDENT}{details}"
+    else:
+        yield from textwrap.wrap(details, width, initial_indent=INDENT, subsequent_indent=INDENT)
+
+
+def _as_json(database: DatabaseSettings, more: list[Settings]) -> dict[str, object]:
+    groups = [database, *more]
     return {
-        "mode": _mode(first),
-        "reason": first.production.reason,
-        "database": first.safe_url,
+        "mode": _mode(database),
+        "reason": database.production.reason,
+        "database": database.safe_url,
         "notes": [note for group in groups for note in group.notes],
         "settings": [asdict(row) for group in groups for row in group.rows()],
     }

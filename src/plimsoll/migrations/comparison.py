@@ -7,8 +7,8 @@ from typing import Any
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.environment import NameFilterParentNames, NameFilterType
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Column, Connection, Double, Enum, Float, MetaData
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Column, Connection, DateTime, Double, Enum, Float, MetaData, Time
+from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -60,7 +60,7 @@ def differences(connection: Connection, metadata: MetaData) -> tuple[str, ...]:
         found = compare_metadata(context, metadata)
     for words in dict.fromkeys(str(warning.message) for warning in caught):
         logger.info("not compared: %s", words)
-    return describe(found, with_expressions=connection.dialect.name == "postgresql")
+    return describe(found, connection.dialect)
 
 
 def _is_ours(item: SchemaItem, _name: str | None, kind: NameFilterType, reflected: bool, other: Any) -> bool:
@@ -83,4 +83,7 @@ def _type_differs(
         return True if set(there.enums) != set(wanted.enums) else None
     if isinstance(there, Double) and isinstance(wanted, Float) and context.dialect.name == "mysql":
         return False if (wanted.precision or 0) > FLOAT_BITS else None
+    if isinstance(there, (mysql.DATETIME, mysql.TIMESTAMP, mysql.TIME)) and isinstance(wanted, (DateTime, Time)):
+        # Digits of a second's fraction: a type without them keeps whole seconds.
+        return True if (there.fsp or 0) != (getattr(wanted, "fsp", None) or 0) else None
     return None

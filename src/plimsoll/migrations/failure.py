@@ -4,12 +4,22 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
+from plimsoll.migrations.state import Revision
 from plimsoll.origin import origin
 from plimsoll.server import Fault, fault_of
 from plimsoll.server.words import words_of
 
 STATEMENT_SHOWN = 400
 """Characters of a statement that are shown: its beginning tells which one it is."""
+
+
+class RevisionFailedError(Exception):
+    """A revision failed. Whoever asked for it to be run says what that means."""
+
+    def __init__(self, revision: Revision, why: str) -> None:
+        super().__init__(f"{revision}: {why}")
+        self.revision = revision
+        self.why = why
 
 
 def explained(error: Exception, dialect: str, directory: Path, lock_wait_s: float) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from plimsoll.errors import MigrationError, SchemaDiffersError
 from plimsoll.migrations.comparison import differences
 from plimsoll.migrations.environment import CONNECTION
-from plimsoll.migrations.failure import explained
+from plimsoll.migrations.failure import RevisionFailedError, explained
 from plimsoll.migrations.locking import LOCK, Limits, commit, end_transaction, locked
 from plimsoll.migrations.plan import printed, schema_copy
 from plimsoll.migrations.state import MigrationState, Revision, Scripts
@@ -55,6 +55,15 @@ class Migrations:
             MigrationError: a revision failed; the text names it. Those before it stay, and the next run
                 begins with it.
         """
+        try:
+            return await self._upgrade(engine, say)
+        except RevisionFailedError as failure:
+            raise MigrationError(
+                f"Revision {failure.revision} failed: {failure.why}\nThe revisions before it are done and stay. "
+                "Mend the cause, then run 'plimsoll migrate' again: it goes on with this revision."
+            ) from failure
+
+    async def _upgrade(self, engine: AsyncEngine, say: Callable[[str], None]) -> tuple[Revision, ...]:
         done: list[Revision] = []
         async with locked(engine, self.limits, say) as connection:
             while missing := await self._missing(connection):
@@ -85,11 +94,7 @@ class Migrations:
         except Exception as error:
             logger.debug("revision %s failed", revision.id, exc_info=True)
             why = explained(error, connection.dialect.name, self.directory, self.lock_wait_timeout_s)
-            raise MigrationError(
-                f"Revision {revision} failed: {why}\n"
-                "The revisions before it are done and stay. Mend the cause, then run 'plimsoll migrate' again: "
-                "it goes on with this revision."
-            ) from error
+            raise RevisionFailedError(revision, why) from error
         await commit(connection, self.limits)
 
     def _upgrade_to(self, connection: Connection, revision: str) -> None:
@@ -112,7 +117,13 @@ class Migrations:
             if connection.dialect.name != "sqlite":
                 return printed(self.scripts, state, connection.dialect, self.lock_wait_timeout_s)
             async with schema_copy(connection, state) as copy:
-                await self.upgrade(copy.engine, copy.note)
+                try:
+                    await self._upgrade(copy.engine, copy.note)
+                except RevisionFailedError as failure:
+                    raise MigrationError(
+                        f"The SQL of revision {failure.revision} cannot be shown: on an empty copy of the schema it "
+                        f"failed: {failure.why}"
+                    ) from failure
                 return copy.sql()
 
     async def differences(self, engine: AsyncEngine) -> tuple[str, ...]:
@@ -125,8 +136,10 @@ class Migrations:
         async with engine.connect() as connection:
             return await connection.run_sync(self._any_table)
 
-    async def adopt(self, engine: AsyncEngine, say: Callable[[str], None]) -> MigrationState:
+    async def adopt(self, engine: AsyncEngine, say: Callable[[str], None] | None = None) -> MigrationState:
         """Stamp a database whose tables were made without migrations, where they equal the models.
+
+        One that is at the newest revision is left as it is. `say` is told of a wait.
 
         Raises:
             SchemaDiffersError: they do not; the text lists the differences. Nothing is changed.

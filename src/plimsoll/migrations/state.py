@@ -90,11 +90,11 @@ class Scripts:
 
     async def state(self, connection: AsyncConnection) -> MigrationState:
         """Compare the revisions stamped in the database with those in the code."""
-        heads = self.heads()  # reads the files first: what is wrong with them is an error of its own
+        self.heads()  # reads the files first: what is wrong with them is an error of its own
         stamped = await stamped_revisions(connection)
         current = stamped or ()
         unknown = tuple(revision for revision in current if not self._knows(revision))
-        missing = () if unknown else self._between(current, heads)
+        missing = () if unknown else self._between(current)
         return MigrationState(current, missing, unknown, versioned=stamped is not None)
 
     def _knows(self, revision: str) -> bool:
@@ -103,8 +103,8 @@ class Scripts:
         except AlembicError:
             return False
 
-    def _between(self, current: tuple[str, ...], heads: tuple[str, ...]) -> tuple[Revision, ...]:
-        newest_first = self._scripts.iterate_revisions(heads, current or "base", implicit_base=True)
+    def _between(self, current: tuple[str, ...]) -> tuple[Revision, ...]:
+        newest_first = self._scripts.iterate_revisions("heads", current or "base", implicit_base=True)
         return tuple(Revision(script.revision, (script.doc or "").partition("\n")[0]) for script in newest_first)[::-1]
 
 

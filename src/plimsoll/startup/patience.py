@@ -116,7 +116,8 @@ def words_of(error: Failure) -> str:
 def _is_bad_certificate(error: BaseException | None) -> bool:
     """Whether TLS verification is at the bottom of it: drivers report that like a server that is down."""
     while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
+        # libpq has no class for it, only OpenSSL's words.
+        if isinstance(error, ssl.SSLCertVerificationError) or "certificate verify failed" in str(error):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -6,18 +6,21 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import func, select
 
-from chandlery.models import Admin, Base, Item
 from plimsoll import Database, DatabaseSettings
 from plimsoll.fastapi import ReadSessionDep, install
 from plimsoll.seeding import AdminAccount, AdminSettings
 from plimsoll.settings import Settings, read_settings, setting
+
+from .models import Admin, Base, Item
 
 
 class ShopSettings(Settings):
     """A setting of the application's own, and one of its secrets."""
 
     greeting: str = setting("SHOP_GREETING", default="Ahoy", help="What the first page says")
-    shop_key: SecretStr = setting("SHOP_KEY", default=SecretStr("nobody-may-see-it"), secret=True, help="Signs receipts")
+    shop_key: SecretStr = setting(
+        "SHOP_KEY", default=SecretStr("nobody-may-see-it"), secret=True, help="Signs receipts"
+    )
 
 
 settings, admin_settings, shop_settings = read_settings(DatabaseSettings, AdminSettings, ShopSettings)

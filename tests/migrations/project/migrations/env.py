@@ -1,4 +1,4 @@
-from chandlery.models import Base
+from chandlery.models import Base  # type: ignore[import-not-found]
 
 from plimsoll.migrations import run_env
 
