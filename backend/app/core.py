@@ -1,6 +1,5 @@
 """The application's own settings, the key that signs its tokens, and how it keeps its administrators."""
 
-import logging
 import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,8 +11,6 @@ from app.sample import seed_sample
 from plimsoll import Database, DatabaseSettings
 from plimsoll.seeding import AdminAccount, AdminSettings, PasswordHasher
 from plimsoll.settings import Problem, Settings, SettingsError, setting
-
-logger = logging.getLogger("app")
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 # HMAC-SHA256 is as strong as its key up to 32 bytes (RFC 7518, section 3.2, asks for at least that).
@@ -89,7 +86,6 @@ def signing_key(settings: AppSettings, *, production: bool) -> bytes:
         wrong = f"it has {len(key)} characters, and whoever guesses it can be anyone"
         source = str(settings.source_of("secret_key"))
         raise SettingsError([Problem("SECRET_KEY", "***" if key else "(not set)", source, wrong, GOOD_KEY)])
-    logger.warning("SECRET_KEY is not set: access tokens are good until this process ends, and in it alone.")
     return secrets.token_bytes(KEY_CHARACTERS)
 
 

@@ -64,6 +64,7 @@ def install_problems(app: FastAPI) -> None:
     """Answer the framework's own errors and ours as problem documents, and say so in the description."""
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(Exception, _fault)
     describe = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -103,3 +104,8 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
         for found in error.errors()
     ]
     return ProblemResponse(problem_body(422, "The request is not valid.", errors=errors), 422)
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    """Tell the client that it was us. The framework raises the error again behind this, so the server logs it."""
+    return ProblemResponse(problem_body(500), 500)

@@ -163,12 +163,15 @@ def test_production_refuses_a_missing_or_short_key() -> None:
     assert signing_key(AppSettings(secret_key=SecretStr("k" * 32)), production=True) == b"k" * 32
 
 
-def test_development_makes_up_a_key_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+async def test_development_makes_up_a_key_of_its_own(
+    sqlite_database: TestDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
     """Two starts have two keys, and the log says what that means."""
     first, second = (signing_key(AppSettings(), production=False) for _ in range(2))
     assert first != second
     assert len(first) == 32
-    assert "SECRET_KEY is not set" in caplog.text
+    async with service_on(sqlite_database.url, secret_key=None):
+        assert "SECRET_KEY is not set" in caplog.text
 
 
 async def test_a_token_lives_as_long_as_the_setting_says(sqlite_database: TestDatabase) -> None:

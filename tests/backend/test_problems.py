@@ -135,3 +135,17 @@ async def test_the_description_says_which_routes_need_a_login(sqlite_service: Se
         for operation in operations.values():
             if "401" in operation["responses"] and path != "/token":
                 assert operation["security"] == [{"OAuth2PasswordBearer": []}], path
+
+
+async def test_a_fault_of_ours_is_a_problem_document_too(
+    sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unexpected error is a 500 that tells the client nothing about itself."""
+
+    async def broken(*_args: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(sqlite_service.app.state.services.hasher, "verify", broken)
+    answer = await sqlite_service.client.post("/token", data={"username": "a@b.in", "password": "x"})
+    assert answer.status_code == 500
+    assert answer.json() == {"type": "about:blank", "title": "Internal Server Error", "status": 500}

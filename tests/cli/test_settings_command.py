@@ -55,7 +55,7 @@ def test_json_has_the_same_for_programs(plimsoll: Command, monkeypatch: pytest.M
     ended = plimsoll(*APP, "settings", "--format", "json")
     assert ended.status == 0, ended.err
     found = json.loads(ended.out)
-    assert (found["mode"], found["reason"]) == ("production", "ENVIRONMENT is production")
+    assert (found["mode"], found["reason"]) == ("production", "ENVIRONMENT=production")
     rows = {row["name"]: row for row in found["settings"]}
     assert len(rows) == len(found["settings"]), "no setting twice"
     assert rows["DB_POOL_RECYCLE"] == {

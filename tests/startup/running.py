@@ -11,6 +11,7 @@ from tests.servers import FaultProxy, RunningCommand, TestDatabase
 from tests.servers.environment import REPOSITORY
 
 APP = "tests.startup.project.served:app"
+NEEDING = "tests.startup.project.needing:app"
 NAMED = ["--app", APP, "--app-dir", str(REPOSITORY)]
 POLL_S = 0.05
 
@@ -18,9 +19,9 @@ Start = Callable[..., RunningCommand]
 Proxy = Callable[[int], FaultProxy]
 
 
-def uvicorn(*options: str) -> list[str]:
+def uvicorn(*options: str, app: str = APP) -> list[str]:
     """The command line of a plain uvicorn that serves the project."""
-    return [sys.executable, "-m", "uvicorn", APP, "--app-dir", str(REPOSITORY), "--port", "{port}", *options]
+    return [sys.executable, "-m", "uvicorn", app, "--app-dir", str(REPOSITORY), "--port", "{port}", *options]
 
 
 def plimsoll(*arguments: str) -> list[str]:

@@ -7,12 +7,13 @@ import httpx
 from tests.servers import RunningCommand, TestDatabase
 from tests.servers.environment import clean_environ
 from tests.servers.places import free_port
-from tests.startup.running import Proxy, Start, environ, plimsoll, port_of, ready_page, uvicorn, with_tests
+from tests.startup.running import NEEDING, Proxy, Start, environ, plimsoll, port_of, ready_page, uvicorn, with_tests
 
 SECRET = "Sup3r-secret-of-nobody"
 START_FAILED = 3
 PATIENT = {"DB_START_TIMEOUT": "6"}
-MANY_LINES = 40
+MANY_LINES = 60
+"""A driver's traceback under SQLAlchemy's has 200: it would bury the sentence that matters."""
 LOOPS = ["asyncio", "uvloop"]
 
 
@@ -87,6 +88,13 @@ def test_one_try_that_fails_ends_the_server_before_it_listens(start_command: Sta
     for service in services:
         assert_ended_clearly(service, "could not be used", "Application startup failed")
         assert "Application startup complete" not in service.output()
+
+
+def test_a_lifespan_that_awaits_the_database_fails_with_it(start_command: Start) -> None:
+    """The server never listens, and ends with status 3 and the same sentence when the time is over."""
+    service = start_command(uvicorn(app=NEEDING), env=nowhere("mysql+aiomysql", DB_START_TIMEOUT="3"))
+    assert_ended_clearly(service, "could not be used within", "Application startup failed")
+    assert "Application startup complete" not in service.output()
 
 
 def test_plimsoll_serve_ends_with_the_status_of_its_workers(start_command: Start) -> None:

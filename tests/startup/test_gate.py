@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from plimsoll import Database, DatabaseSettings
 from plimsoll.errors import DatabaseRefusedError, DatabaseUnavailableError
-from plimsoll.startup import DEVELOPMENT_LINE, State
+from plimsoll.startup import DEVELOPMENT_LINE, State, gate
 from tests.servers import MariaDbServer, PostgresServer, TestDatabase
 from tests.servers.places import free_port
 from tests.startup.project.models import Base
@@ -87,6 +87,25 @@ async def test_a_server_that_falls_silent_after_the_handshake_is_given_up_in_tim
     proxy.wait_triggered(0.1)
     proxy.forward()
     await asyncio.to_thread(database.wait_connection_count, 0)
+
+
+async def test_a_server_that_falls_silent_while_tables_are_made_is_given_up_too(
+    server_database: TestDatabase, fault_proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left on the server, and the lock is free again."""
+    monkeypatch.setattr(gate, "CREATE_LIMIT_S", 1.0)
+    proxy = fault_proxy(port_of(server_database))
+    proxy.on_client_bytes(b"CREATE TABLE boat", "freeze")
+    url = server_database.url_for(port=proxy.port)
+    limits = {"start_timeout_s": 1, "migration_lock_timeout_s": 0.5}
+    made = make_database(DatabaseSettings(database_url=url, **limits))
+    with pytest.raises(DatabaseUnavailableError, match="the tables were not made in time"):
+        await made.start()
+    await made.close()
+    proxy.forward()
+    await asyncio.to_thread(server_database.wait_connection_count, 0)
+    await made.start()
+    await made.close()
 
 
 async def assert_given_up_in_time(url: str, more_s: float = 0.0) -> None:
@@ -166,6 +185,15 @@ async def test_a_file_that_cannot_be_opened_is_not_waited_for(tmp_path: Path) ->
     made = Database(DatabaseSettings(database_url=f"sqlite+aiosqlite:///{tmp_path}/no/such/directory/x.db"))
     with pytest.raises(DatabaseRefusedError, match="directory exists"):
         await made.start()
+    await made.close()
+
+
+async def test_a_database_in_memory_is_started_on_its_one_connection() -> None:
+    """Every step gives the connection back before the next takes it."""
+    made = make_database(DatabaseSettings(database_url="sqlite+aiosqlite://", pool_timeout_s=1))
+    await made.start()
+    async with made.session() as session:
+        assert await session.scalar(text("SELECT count(*) FROM boat")) == 0
     await made.close()
 
 

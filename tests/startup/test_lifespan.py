@@ -1,5 +1,6 @@
 """Start-up and shut-down composed with the application's own lifespan."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,11 +13,13 @@ from sqlalchemy import text
 from plimsoll import Database, DatabaseSettings
 from plimsoll.errors import DatabaseUnavailableError, InstallationError
 from plimsoll.fastapi import SessionDep, install
+from plimsoll.fastapi.runtime import LAST_WORDS_S
 from plimsoll.startup import State
 from tests.servers import SqliteDatabase, TestDatabase
 from tests.servers.places import free_port
 from tests.startup.project.models import Base
 from tests.startup.project.service import make_app, make_database
+from tests.startup.running import Proxy, port_of
 
 
 @pytest.fixture
@@ -120,8 +123,8 @@ def test_a_failed_start_up_is_raised_to_the_test(database: Database) -> None:
     install(app, unreachable())
     with pytest.raises(DatabaseUnavailableError, match="could not be used") as caught, TestClient(app):
         pass
-    assert caught.value.__suppress_context__
     assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
     assert entered == []
 
 
@@ -159,6 +162,19 @@ def test_a_client_of_tests_without_lifespan_is_served(sqlite_database: SqliteDat
         assert client.get("/health/ready").status_code == 200
 
 
+def test_a_client_of_tests_without_lifespan_may_come_before_the_database(
+    server_database: TestDatabase, fault_proxy: Proxy
+) -> None:
+    """The gate ended with the first request's loop; the next request opens it anew."""
+    proxy = fault_proxy(port_of(server_database))
+    proxy.refuse()
+    app = make_app(make_database(DatabaseSettings(database_url=server_database.url_for(port=proxy.port))))
+    client = TestClient(app)
+    assert client.get("/boats").status_code == 503
+    proxy.forward()
+    assert client.get("/boats").json() == 0
+
+
 def test_a_server_in_a_thread_is_not_ended_by_a_late_failure() -> None:
     """Its process is someone else's: it stays alive and not ready, and every request is answered."""
     url = f"mysql+aiomysql://someone:secret@127.0.0.1:{free_port()}/somewhere"
@@ -166,6 +182,7 @@ def test_a_server_in_a_thread_is_not_ended_by_a_late_failure() -> None:
     with TestClient(app) as client:
         while "failed" not in (page := client.get("/health/ready").json())["checks"]["startup"]["detail"]:
             assert page["status"] == "not ready"
+        time.sleep(LAST_WORDS_S * 2)
         assert client.get("/boats").status_code == 503
         assert client.get("/health/live").status_code == 200
 

@@ -67,8 +67,9 @@ def _as_text(database: DatabaseSettings, more: list[Settings]) -> Iterator[str]:
 
 
 def _lines(row: SettingRow, width: int | None) -> Iterator[str]:
-    value = row.value if row.value.isprintable() else repr(row.value)
-    yield f"  {typer.style(row.name, bold=True)} = {value or '(empty)'}{f' {row.unit}' if row.unit else ''}   ({row.source})"
+    value = (row.value if row.value.isprintable() else repr(row.value)) or "(empty)"
+    with_unit = f"{value} {row.unit}" if row.unit else value
+    yield f"  {typer.style(row.name, bold=True)} = {with_unit}   ({row.source})"
     details = f"{row.help.rstrip('.')}. Allowed: {row.allowed}." if row.allowed else f"{row.help.rstrip('.')}."
     if width is None:
         yield f"{INDENT}{details}"

@@ -29,8 +29,9 @@ no request ever meets a closed gate, with a late one the health probes are answe
 RETRY_FAILED_S = 5.0
 """Where a failed gate does not end the process, a request tries it again after this."""
 
-LAST_ANSWERS_S = 0.2
-"""Between the gate's failure and the end of the process: requests that wait for the gate get their 503."""
+LAST_WORDS_S = 0.2
+"""Between the gate's failure and the end of the process: answers on their way are sent, and an application's lifespan
+that awaits `database.start()` fails with the same error, which the server then reports as it reports others."""
 
 EXIT_STATUS = 3
 """Exit status of a process whose start-up failed, the same that uvicorn and gunicorn use."""
@@ -64,9 +65,6 @@ class Runtime:
         if not task.done():
             task.add_done_callback(self._end_process_on_failure)
         elif (error := _failure_of(task)) is not None:
-            if isinstance(error, PlimsollError):
-                # It explains itself; the driver's tracebacks would bury that in the server's own report.
-                raise error.with_traceback(None) from None
             raise error
 
     async def stop(self) -> None:
@@ -95,13 +93,15 @@ class Runtime:
     def open_gate(self) -> asyncio.Task[None]:
         """The task that passes the gate; started here where there is none, or where one failed a while ago."""
         task = self._task
-        # A client of tests may run each request in a loop of its own: a task of another loop never ends here.
-        if task is None or task.get_loop() is not asyncio.get_running_loop() or self._may_retry(task):
+        if task is None or self._may_retry(task):
             self._task = task = self._begin()
         return task
 
     def _may_retry(self, task: asyncio.Task[None]) -> bool:
-        return task.done() and not self.ready and not self.ending and monotonic() - self._ended_s > RETRY_FAILED_S
+        if not task.done() or self.ready or self.ending:
+            return False
+        # Cancelled: its loop has ended, as that of each request does where a client of tests runs no lifespan.
+        return task.cancelled() or monotonic() - self._ended_s > RETRY_FAILED_S
 
     def _begin(self) -> asyncio.Task[None]:
         self._began_s = monotonic()
@@ -114,7 +114,6 @@ class Runtime:
             await self.database.gate.run_until_passed()
         except PlimsollError as error:
             logger.critical("Start-up failed: %s", error)
-            logger.debug("its cause", exc_info=error)
             raise
         except Exception:
             logger.critical("Start-up failed", exc_info=True)
@@ -131,7 +130,7 @@ class Runtime:
         if _failure_of(task) is None or threading.current_thread() is not threading.main_thread():
             return
         self.ending = True
-        self._exit = task.get_loop().call_later(LAST_ANSWERS_S, _exit)
+        self._exit = task.get_loop().call_later(LAST_WORDS_S, _exit)
 
 
 def _failure_of(task: asyncio.Task[None]) -> BaseException | None:

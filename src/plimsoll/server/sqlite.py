@@ -5,6 +5,7 @@ from sqlite3 import OperationalError
 from time import monotonic
 from typing import Any
 
+import aiosqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.util import await_only
@@ -27,16 +28,21 @@ class SQLite:
     def connect_arguments(self, settings: DatabaseSettings) -> dict[str, Any]:
         # IMMEDIATE takes the write lock with a transaction's first write, so that it waits for its turn
         # (busy timeout) instead of failing half-way, where a reader that turns into a writer must.
-        return {"timeout": BUSY_TIMEOUT_S, "isolation_level": "IMMEDIATE"}
+        return {"timeout": BUSY_TIMEOUT_S, "isolation_level": "IMMEDIATE", "async_creator_fn": _connect}
 
     def prepare(self, connection: DBAPIConnection) -> None:
-        cursor = connection.cursor()
         try:
-            cursor.execute("PRAGMA foreign_keys = ON")
-            cursor.execute("PRAGMA synchronous = NORMAL")
-            _use_write_ahead_log(cursor)
-        finally:
-            cursor.close()
+            cursor = connection.cursor()
+            try:
+                cursor.execute("PRAGMA foreign_keys = ON")
+                cursor.execute("PRAGMA synchronous = NORMAL")
+                _use_write_ahead_log(cursor)
+            finally:
+                cursor.close()
+        except BaseException:
+            # The pool never sees this connection, and its thread would go on after the event loop has ended.
+            connection.close()
+            raise
 
     def fault(self, error: BaseException) -> Fault:
         words = str(error)
@@ -77,6 +83,18 @@ class SQLite:
 
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
         return None
+
+
+async def _connect(*arguments: Any, **options: Any) -> aiosqlite.Connection:
+    """aiosqlite's connect. Where that fails its thread ends by itself a moment later, which an event loop that
+    ended meanwhile turns into a traceback; so that moment is waited for."""
+    connection = aiosqlite.connect(*arguments, **options)
+    connection._thread.daemon = True  # as SQLAlchemy does where it connects itself
+    try:
+        return await connection
+    except Exception:
+        await asyncio.to_thread(connection._thread.join, BUSY_TIMEOUT_S)
+        raise
 
 
 def _use_write_ahead_log(cursor: Any) -> None:

@@ -28,6 +28,10 @@ DEVELOPMENT_LINE = "[DB] Development mode: Tables created/verified"
 RECHECK_S = 5.0
 """Blocked by missing migrations, the gate looks again after this; three SELECTs."""
 
+CREATE_LIMIT_S = 600.0
+"""Development's tables are made within this, not counting the wait for another process that makes them. MariaDB takes 18 s
+for 500 on a busy machine with two cores; this is for a server that falls silent."""
+
 SEED_LIMIT_S = 60.0
 """Seeding waits up to 30 s for another process that seeds; a server that falls silent ends it after this."""
 
@@ -83,6 +87,7 @@ class Gate:
     def reset(self) -> None:
         """Forget the passage: the pool was closed, and the next start begins anew."""
         self.report = GateReport()
+        self._failure = None
         self._said.clear()
 
     def _turn_in_this_loop(self) -> asyncio.Lock:
@@ -113,6 +118,7 @@ class Gate:
         self._introduce()
         patience = Patience(self.settings)
         while (failure := await self._attempt(patience)) is not None:
+            logger.debug("an attempt failed", exc_info=failure)
             pause_s = patience.pause_after(failure)
             self._set(State.WAITING, patience.waited)
             logger.warning("%s", patience.told(failure))
@@ -149,6 +155,8 @@ class Gate:
             return error
         try:
             await self._prepare(state)
+        except TimeoutError:
+            return TimeoutError("the tables were not made in time: the database does not answer")
         except SQLAlchemyError as error:
             return error
         return None
@@ -180,7 +188,8 @@ class Gate:
             if state is not None:
                 self._judge(state)
         else:
-            await self._create_tables()
+            async with asyncio.timeout(self.settings.migration_lock_timeout_s + CREATE_LIMIT_S):
+                await self._create_tables()
             self._say_once(DEVELOPMENT_LINE)
         await self._seed_admin()
 

@@ -53,11 +53,13 @@ class Patience:
             DatabaseRefusedError: waiting would not help.
             DatabaseUnavailableError: `DB_START_TIMEOUT` seconds are over.
         """
+        # The text has the server's own words. The driver's traceback, a hundred lines, goes along only where the
+        # cause is none that we know.
         if not self._is_worth_waiting(error):
-            raise self._refused(error) from error
+            raise self._refused(error) from (error if self._fault(error) is Fault.OTHER else None)
         left_s = self._ends_s - self._clock()
         if left_s <= 0:
-            raise self._over(error) from error
+            raise self._over(error)
         pause_s = min(self._pause_s * random.uniform(1 - SPREAD, 1 + SPREAD), left_s)  # noqa: S311 - no secret
         self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
         return pause_s

@@ -1,5 +1,8 @@
 """The tests' project: an application with one model, in any number of processes and on any database."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
 from fastapi import FastAPI
 from sqlalchemy import func, select
 
@@ -8,9 +11,11 @@ from plimsoll.fastapi import SessionDep, install
 from tests.startup.project.models import MIGRATIONS, Base, Boat
 
 
-def make_app(database: Database) -> FastAPI:
+def make_app(
+    database: Database, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
+) -> FastAPI:
     """One route that needs a connection, one that does not."""
-    app = FastAPI()
+    app = FastAPI(lifespan=lifespan)
 
     @app.get("/boats")
     async def boats(session: SessionDep) -> int:
