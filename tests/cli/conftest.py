@@ -1,11 +1,14 @@
 """What tests of the command share: running it in this process, and small applications written by the test."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from plimsoll.cli import main
 from tests.servers import TestDatabase
@@ -45,7 +48,10 @@ class Ended:
 def plimsoll(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Iterator[Callable[..., Ended]]:
-    """Run the command in this process: `plimsoll("--app", "shop:app", "migrate")`. No traceback may be printed."""
+    """Run the command in this process: `plimsoll("--app", "shop:app", "migrate")`.
+
+    No traceback and no password may be printed.
+    """
     monkeypatch.setattr(sys, "path", sys.path.copy())
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
@@ -59,10 +65,22 @@ def plimsoll(
         status = ended.value.code if isinstance(ended.value.code, int) else 0
         found = Ended(status, printed.out, printed.err)
         assert "Traceback" not in found.printed
+        assert not any(secret in found.printed for secret in _secrets())
         return found
 
     yield run
     _forget(tmp_path)
+
+
+def _secrets() -> list[str]:
+    """The passwords that the command was given: whatever it prints, none of them is in it."""
+    try:
+        in_url = make_url(os.environ.get("DATABASE_URL", "")).password
+    except ArgumentError:
+        in_url = None
+    given = [in_url, os.environ.get("PLIMSOLL_NEW_PASSWORD"), os.environ.get("ADMIN_PASSWORD")]
+    # A refusal names the e-mail, which some give as their password.
+    return [secret for secret in given if secret and "@" not in secret]
 
 
 def _forget(directory: Path) -> None:

@@ -23,7 +23,7 @@ COMMANDS = {
 DRIVERS = {"aiomysql": "mariadb", "asyncmy": "mariadb", "asyncpg": "postgres", "psycopg": "postgres"}
 
 
-@pytest.fixture(params=DRIVERS)
+@pytest.fixture(params=[pytest.param(name, marks=getattr(pytest.mark, kind)) for name, kind in DRIVERS.items()])
 def by_driver(request: pytest.FixtureRequest) -> tuple[TestDatabase, str]:
     """A database with each of the four drivers in turn."""
     database: TestDatabase = request.getfixturevalue(f"{DRIVERS[request.param]}_database")

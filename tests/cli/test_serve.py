@@ -79,6 +79,27 @@ def test_a_start_that_fails_ends_with_3(postgres_database: TestDatabase, start_c
     assert service.wait(20) == 3, service.output()
     assert "password authentication failed" in service.output()
     assert "hush-hush" not in service.output()
+    assert "Traceback" not in service.output()
+
+
+def test_an_error_in_the_application_s_own_start_keeps_its_traceback(start_command: Start, tmp_path: Path) -> None:
+    """What is not explained in a sentence is shown in full."""
+    (tmp_path / "broken.py").write_text(
+        "from contextlib import asynccontextmanager\n"
+        "from fastapi import FastAPI\n"
+        "from plimsoll import Database\n"
+        "from plimsoll.fastapi import install\n"
+        "@asynccontextmanager\n"
+        "async def lifespan(app):\n"
+        "    raise ZeroDivisionError('of its own')\n"
+        "    yield\n"
+        "app = FastAPI(lifespan=lifespan)\n"
+        "install(app, Database.from_env())\n"
+    )
+    service = start_command((sys.executable, "-m", "plimsoll", "--app", "broken:app", "serve"), cwd=tmp_path)
+    assert service.wait(20) == 3
+    assert "Traceback" in service.output()
+    assert "ZeroDivisionError: of its own" in service.output()
 
 
 def run(environ: dict[str, str], **more: str) -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from sqlalchemy import MetaData
@@ -14,6 +15,13 @@ from plimsoll.migrations import Migrations
 from tests.migrations.project.chandlery.models import Base
 from tests.migrations.project_files import PROJECT, write_migrations
 from tests.servers import TestDatabase
+
+
+class Driven(NamedTuple):
+    """A database, and an engine with one driver for it."""
+
+    database: TestDatabase
+    engine: AsyncEngine
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +50,30 @@ async def open_engine() -> AsyncIterator[Callable[[TestDatabase | str], AsyncEng
 def engine(any_database: TestDatabase, open_engine: Callable[[TestDatabase | str], AsyncEngine]) -> AsyncEngine:
     """An engine for an empty database, on each of the three in turn."""
     return open_engine(any_database)
+
+
+DRIVERS = {
+    "aiosqlite": "sqlite",
+    "aiomysql": "mariadb",
+    "asyncmy": "mariadb",
+    "asyncpg": "postgres",
+    "psycopg": "postgres",
+}
+
+
+EVERY_DRIVER = [
+    pytest.param(driver, marks=[] if kind == "sqlite" else [getattr(pytest.mark, kind)])
+    for driver, kind in DRIVERS.items()
+]
+SERVER_DRIVERS = EVERY_DRIVER[1:]
+"""For `@pytest.mark.parametrize("driven", SERVER_DRIVERS, indirect=True)`: without SQLite."""
+
+
+@pytest.fixture(params=EVERY_DRIVER)
+def driven(request: pytest.FixtureRequest, open_engine: Callable[[TestDatabase | str], AsyncEngine]) -> Driven:
+    """An empty database and an engine for it, with each of the five drivers in turn."""
+    database: TestDatabase = request.getfixturevalue(f"{DRIVERS[request.param]}_database")
+    return Driven(database, open_engine(database.url_for(request.param)))
 
 
 @pytest.fixture

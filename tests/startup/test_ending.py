@@ -54,7 +54,7 @@ def test_a_database_that_never_comes_up_ends_a_server_that_already_listens(start
 
 def test_the_last_requests_before_the_end_are_answered_and_their_connections_closed(start_command: Start) -> None:
     """A client that keeps its connection gets whole answers, all 503, and then the end of the connection."""
-    service = start_command(uvicorn(), env=nowhere("mysql+aiomysql", **PATIENT))
+    service = start_command(uvicorn(), env=nowhere("mysql+aiomysql", DB_START_TIMEOUT="4"))
     service.wait_ready()
     assert set(statuses_until_the_end(service)) == {503}
     assert_ended_clearly_but_for_its_access_log(service)
@@ -112,18 +112,22 @@ def test_plimsoll_serve_ends_with_the_status_of_its_workers(start_command: Start
 
 
 def test_a_database_that_accepts_and_says_nothing_is_given_up_like_one_that_is_down(
-    server_database: TestDatabase, fault_proxy: Proxy, start_command: Start
+    mariadb_database: TestDatabase, postgres_database: TestDatabase, fault_proxy: Proxy, start_command: Start
 ) -> None:
     """Each attempt ends at DB_CONNECT_TIMEOUT, probes are answered meanwhile, the end is the same."""
-    proxy = fault_proxy(port_of(server_database))
-    proxy.deaf()
-    deaf = {"DATABASE_URL": server_database.url_for(port=proxy.port), "DB_CONNECT_TIMEOUT": "1"}
-    service = start_command(uvicorn(), env=environ(server_database, **deaf, **PATIENT))
-    service.wait_ready()
-    assert ready_page(service)[0] == 503
-    assert_ended_clearly(service, "no connection within 1 s", "could not be used within")
-    assert proxy.connections_total >= 2
-    assert "Traceback" not in service.output()
+    proxies, services = [], []
+    for database in (mariadb_database, postgres_database):
+        proxies.append(fault_proxy(port_of(database)))
+        proxies[-1].deaf()
+        deaf = {"DATABASE_URL": database.url_for(port=proxies[-1].port), "DB_CONNECT_TIMEOUT": "1"}
+        services.append(start_command(uvicorn(), env=environ(database, **deaf, **PATIENT)))
+    for service in services:
+        service.wait_ready()
+        assert ready_page(service)[0] == 503
+    for proxy, service in zip(proxies, services, strict=True):
+        assert_ended_clearly(service, "no connection within 1 s", "could not be used within")
+        assert proxy.connections_total >= 2
+        assert "Traceback" not in service.output()
 
 
 def test_a_refusal_ends_the_server_at_once(server_database: TestDatabase, start_command: Start) -> None:

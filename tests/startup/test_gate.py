@@ -76,17 +76,18 @@ async def test_a_server_that_says_nothing_to_a_new_connection_is_given_up_in_tim
 
 
 async def test_a_server_that_falls_silent_after_the_handshake_is_given_up_in_time(
-    driver_and_database: tuple[str, TestDatabase], fault_proxy: Proxy
+    server_database: TestDatabase, fault_proxy: Proxy
 ) -> None:
-    """No driver limits the wait for an answer: the gate does, and the connection is dropped."""
-    driver, database = driver_and_database
-    proxy = fault_proxy(port_of(database))
+    """No driver limits the wait for an answer: the gate does, and the connection is dropped.
+
+    psycopg takes ten seconds more, in which it asks the silent server to cancel; it is left out to save them here.
+    """
+    proxy = fault_proxy(port_of(server_database))
     proxy.on_client_bytes(b"SELECT 1", "freeze")
-    polite_s = 10.0 if driver == "psycopg" else 0.0  # it asks the server to cancel, and waits for that
-    await assert_given_up_in_time(database.url_for(driver, port=proxy.port), polite_s)
+    await assert_given_up_in_time(server_database.url_for(port=proxy.port))
     proxy.wait_triggered(0.1)
     proxy.forward()
-    await asyncio.to_thread(database.wait_connection_count, 0)
+    await asyncio.to_thread(server_database.wait_connection_count, 0)
 
 
 async def test_a_server_that_falls_silent_while_tables_are_made_is_given_up_too(
@@ -108,14 +109,14 @@ async def test_a_server_that_falls_silent_while_tables_are_made_is_given_up_too(
     await made.close()
 
 
-async def assert_given_up_in_time(url: str, more_s: float = 0.0) -> None:
+async def assert_given_up_in_time(url: str) -> None:
     """Assert that start-up ends about when it should, with the right error, and leaves nothing checked out."""
     made = Database(DatabaseSettings(database_url=url, start_timeout_s=2, connect_timeout_s=0.5))
     began_s = time.monotonic()
     with pytest.raises(DatabaseUnavailableError, match=r"could not be used within .* DB_START_TIMEOUT") as caught:
         await made.start()
     assert not isinstance(caught.value, DatabaseRefusedError)
-    assert 2 <= time.monotonic() - began_s < 2 + SLACK_S + more_s
+    assert 2 <= time.monotonic() - began_s < 2 + SLACK_S
     assert made.gate.report.state is State.FAILED
     await made.close()
 

@@ -10,13 +10,13 @@ from tests.servers import FaultProxy, TestDatabase
 from tests.startup.project.service import make_app, make_database
 from tests.startup.running import Proxy, Start, environ, port_of, uvicorn
 
-MOMENTS = 30
+MOMENTS = 20
 
 
 async def test_start_up_cancelled_at_any_moment_leaves_no_connection(
     server_database: TestDatabase, fault_proxy: Proxy
 ) -> None:
-    """Cancelled at thirty moments from the first byte to the last: nothing checked out, the server counts none."""
+    """Cancelled at twenty moments from the first byte to the last: nothing checked out, the server counts none."""
     proxy = fault_proxy(port_of(server_database))
     proxy.delay_s = 0.003
     settings = DatabaseSettings(database_url=server_database.url_for(port=proxy.port))

@@ -8,10 +8,12 @@ from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import httpx
+import pytest
 from a2wsgi import ASGIMiddleware
 from fastapi import FastAPI
 
 from plimsoll import DatabaseSettings
+from plimsoll.fastapi import runtime
 from tests.servers import TestDatabase
 from tests.startup.project.service import make_app, make_database
 from tests.startup.running import Proxy, assert_refused_for_now, port_of
@@ -90,9 +92,10 @@ def test_a_database_that_is_down_at_the_first_request_is_met_by_a_later_one(
 
 
 def test_a_gate_that_failed_is_tried_again_by_a_later_request(
-    server_database: TestDatabase, fault_proxy: Proxy
+    server_database: TestDatabase, fault_proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing ends the process there, so that a failure must not be for good."""
+    monkeypatch.setattr(runtime, "RETRY_FAILED_S", 1.0)
     proxy = fault_proxy(port_of(server_database))
     proxy.refuse()
     settings = DatabaseSettings(database_url=server_database.url_for(port=proxy.port), start_timeout_s=0)

@@ -2,6 +2,8 @@
 
 import copy
 import errno
+import logging
+import re
 import signal
 import socket
 import sys
@@ -17,6 +19,9 @@ from plimsoll.errors import CommandError
 from plimsoll.settings import Problem, Settings, SettingsError, read_settings, setting
 
 UNPRIVILEGED_PORT = 1024
+
+_OUR_ERROR = re.compile(r"^plimsoll\.[\w.]+Error: .*\[PLE\d+\]\s*\Z", re.MULTILINE | re.DOTALL)
+"""How Starlette's text of a traceback ends where start-up raised an error of ours."""
 
 
 class ServeSettings(Settings):
@@ -101,4 +106,15 @@ def _logging() -> dict[str, Any]:
     """uvicorn's own configuration, with Plimsoll's loggers beside its."""
     config = copy.deepcopy(LOGGING_CONFIG)
     config["loggers"]["plimsoll"] = {"handlers": ["default"], "level": "INFO"}
+    config["filters"] = {"explained": {"()": f"{__name__}.Unexplained"}}
+    config["handlers"]["default"]["filters"] = ["explained"]
     return config
+
+
+class Unexplained(logging.Filter):
+    """Leaves out the traceback of a start-up that failed with an error of ours: one sentence has said it all."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written."""
+        message = record.getMessage()
+        return not (message.startswith("Traceback ") and _OUR_ERROR.search(message))

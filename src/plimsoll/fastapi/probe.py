@@ -65,6 +65,8 @@ class DatabaseProbe:
             fault = fault_of(error, self._settings.dialect)
             self._answer = self._no_answer() if self._is_exhausted() else Answer(ok=False, detail=fault.value)
             logger.debug("the database did not answer a health probe", exc_info=error)
+        except Exception:
+            logger.exception("a health probe failed")
         finally:
             self._answered_at_s = monotonic()
             self._asking = None

@@ -1,5 +1,6 @@
 """Says why a revision failed: the server's words and the statement, or the line of the revision's own code."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
@@ -38,3 +39,12 @@ def explained(error: Exception, dialect: str, directory: Path, lock_wait_s: floa
             "for a transaction that stays open."
         )
     return text
+
+
+def left_dangling(rows: Mapping[str, int]) -> str:
+    """What is wrong with a revision that left rows which refer to nothing, by `table -> table`."""
+    tables = ", ".join(f"{tables} ({count} rows)" for tables, count in rows.items())
+    return (
+        f"it leaves rows that refer to what is not there: {tables}. Foreign keys are off in SQLite while a revision "
+        "runs, so nothing is deleted along with what it refers to: delete or change these rows in the revision too."
+    )

@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from plimsoll.errors import MigrationError, SchemaDiffersError
 from plimsoll.migrations.comparison import differences
 from plimsoll.migrations.environment import CONNECTION
-from plimsoll.migrations.failure import RevisionFailedError, explained
+from plimsoll.migrations.failure import RevisionFailedError, explained, left_dangling
 from plimsoll.migrations.locking import LOCK, Limits, commit, end_transaction, locked
 from plimsoll.migrations.plan import printed, schema_copy
 from plimsoll.migrations.state import MigrationState, Revision, Scripts
-from plimsoll.server import exclusive
+from plimsoll.server import exclusive, server_of
 
 logger = logging.getLogger("plimsoll.migrations")
 
@@ -87,6 +87,8 @@ class Migrations:
 
     async def _run(self, connection: AsyncConnection, revision: Revision) -> None:
         """Run one revision and commit it, so that a later failure does not take it back."""
+        server = server_of(connection.dialect.name)
+        before = await server.dangling_rows(connection)
         try:
             # Alembic then begins and ends transactions itself, as a revision with an autocommit_block needs.
             await end_transaction(connection)
@@ -95,6 +97,8 @@ class Migrations:
             logger.debug("revision %s failed", revision.id, exc_info=True)
             why = explained(error, connection.dialect.name, self.directory, self.lock_wait_timeout_s)
             raise RevisionFailedError(revision, why) from error
+        if dangling := await server.dangling_rows(connection) - before:
+            raise RevisionFailedError(revision, left_dangling(dangling))
         await commit(connection, self.limits)
 
     def _upgrade_to(self, connection: Connection, revision: str) -> None:

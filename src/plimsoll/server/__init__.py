@@ -109,18 +109,18 @@ async def acquire(
     if say is not None:
         if await server.acquire(connection, name, 0):
             return
-        say(f"Waiting up to {wait_s:g} s for another process that {await _holder(connection, server, name)}.")
+        say(f"Another process {await _holder(connection, server, name)}: waiting up to {wait_s:g} s.")
     if not await server.acquire(connection, name, wait_s):
+        named = f" ({setting})" if setting else ""
         raise LockTimeoutError(
-            f"The lock '{name}' was not free within {wait_s:g} s: another process "
-            f"{await _holder(connection, server, name)}. Wait for that process to end or end it, or allow a longer "
-            f"wait{f' ({setting})' if setting else ''}, then run this again."
+            f"After {wait_s:g} s another process still {await _holder(connection, server, name)}. Wait for that "
+            f"process to end or end it, or allow a longer wait{named}, then run this again."
         )
 
 
 async def _holder(connection: AsyncConnection, server: Server, name: str) -> str:
     holder = await server.holder(connection, name)
-    return f"holds it ({holder})" if holder else "holds it"
+    return f"holds the lock '{name}' ({holder})" if holder else f"holds the lock '{name}'"
 
 
 async def prepare_for_ddl(connection: AsyncConnection, lock_wait_s: float) -> None:

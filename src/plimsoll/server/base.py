@@ -1,5 +1,6 @@
 """What Plimsoll needs to know of a database server: one small class a dialect implements this."""
 
+from collections import Counter
 from typing import Any, Protocol
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -43,6 +44,9 @@ class Server(Protocol):
         An ALTER that waits for a lock makes every later query on that table wait behind it.
         The settings stay with the connection, which should not go back to a pool.
         """
+
+    async def dangling_rows(self, connection: AsyncConnection) -> Counter[str]:
+        """Rows that refer to what is not there, by the words `table -> table`; none where keys are never off."""
 
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
         """Seconds after which the server closes an idle connection; None where it never does."""

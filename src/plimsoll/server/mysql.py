@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections import Counter
 from time import monotonic
 from typing import Any
 
@@ -95,6 +96,9 @@ class MySQL:
     def ddl_settings(self, lock_wait_s: float) -> tuple[str, ...]:
         whole = max(1, math.ceil(lock_wait_s))
         return (f"SET SESSION lock_wait_timeout = {whole}, SESSION innodb_lock_wait_timeout = {whole}",)
+
+    async def dangling_rows(self, connection: AsyncConnection) -> Counter[str]:
+        return Counter()
 
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
         return float(await connection.scalar(text("SELECT @@SESSION.wait_timeout")))

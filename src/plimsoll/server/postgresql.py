@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import math
+from collections import Counter
 from time import monotonic
 from typing import Any
 
@@ -124,6 +125,9 @@ class PostgreSQL:
 
     def ddl_settings(self, lock_wait_s: float) -> tuple[str, ...]:
         return (f"SET lock_timeout = '{math.ceil(lock_wait_s * 1000)}ms'",)
+
+    async def dangling_rows(self, connection: AsyncConnection) -> Counter[str]:
+        return Counter()
 
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
         # Known since PostgreSQL 14; before it there is no row.

@@ -1,12 +1,14 @@
 """SQLite, the embedded default: one writer at a time, many readers beside it (write-ahead log)."""
 
 import asyncio
+from collections import Counter
 from sqlite3 import OperationalError
 from time import monotonic
 from typing import Any
 
 import aiosqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.util import await_only
 
@@ -80,6 +82,14 @@ class SQLite:
         # Altering a table copies it, and dropping the original would delete or refuse what refers to it.
         # Neither pragma works inside a transaction; SQLAlchemy's own has not reached SQLite yet.
         return ("PRAGMA foreign_keys = OFF", f"PRAGMA busy_timeout = {round(lock_wait_s * 1000)}")
+
+    async def dangling_rows(self, connection: AsyncConnection) -> Counter[str]:
+        try:
+            found = await connection.exec_driver_sql("PRAGMA foreign_key_check")
+        except DBAPIError:
+            return Counter()  # a key that SQLite cannot make sense of: there is nothing to count by it
+        rows: Any = found.all()  # its table, its number, the table it refers to, and by which key
+        return Counter(f"{row[0]} -> {row[2]}" for row in rows)
 
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
         return None

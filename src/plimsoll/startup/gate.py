@@ -25,12 +25,12 @@ logger = logging.getLogger("plimsoll.startup")
 PRODUCTION_LINE = "[DB] Production mode: Connectivity verified (skipping table creation - use migrations)"
 DEVELOPMENT_LINE = "[DB] Development mode: Tables created/verified"
 
-RECHECK_S = 5.0
+RECHECK_S = 2.0
 """Blocked by missing migrations, the gate looks again after this; three SELECTs."""
 
 CREATE_LIMIT_S = 600.0
-"""Development's tables are made within this, not counting the wait for another process that makes them. MariaDB takes 18 s
-for 500 on a busy machine with two cores; this is for a server that falls silent."""
+"""Development's tables are made within this, not counting the wait for another process that makes them. MariaDB
+takes 18 s for 500 on a busy machine with two cores; this is for a server that falls silent."""
 
 SEED_LIMIT_S = 60.0
 """Seeding waits up to 30 s for another process that seeds; a server that falls silent ends it after this."""
