@@ -7,6 +7,7 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plimsoll.seeding import PasswordHasher, SeedReport
+from tests.cancelling import CancelAt
 from tests.seeding.accounts import (
     GOOD_PASSWORD,
     Account,
@@ -16,7 +17,6 @@ from tests.seeding.accounts import (
     make_tables,
     rows,
 )
-from tests.cancelling import CancelAt
 from tests.seeding.processes import seed_together
 from tests.servers import TestDatabase
 

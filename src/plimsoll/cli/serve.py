@@ -47,13 +47,13 @@ def serve(context: typer.Context) -> None:
     if settings.workers > 1:
         _serve_with_workers(target, settings)
     else:
-        uvicorn.run(target.name, host=settings.host, port=settings.port, log_config=_logging())
+        uvicorn.run(target.name, host=settings.host, port=settings.port, log_config=_logging(target))
 
 
 def _serve_with_workers(target: Target, settings: ServeSettings) -> None:
     """As `uvicorn.run` does it, whose exit status is 0 also where the workers could not start."""
     config = uvicorn.Config(
-        target.name, host=settings.host, port=settings.port, workers=settings.workers, log_config=_logging()
+        target.name, host=settings.host, port=settings.port, workers=settings.workers, log_config=_logging(target)
     )
     supervisor = Multiprocess(config, sockets=[config.bind_socket()])
     supervisor.run()
@@ -102,10 +102,11 @@ def _reason(error: OSError, port: int) -> str:
     return f"{error.strerror or error}. Set HOST to an address of this machine, or to 0.0.0.0 for all of them."
 
 
-def _logging() -> dict[str, Any]:
-    """uvicorn's own configuration, with Plimsoll's loggers beside its."""
+def _logging(target: Target) -> dict[str, Any]:
+    """uvicorn's own configuration, with the loggers of Plimsoll and of the application's package beside its."""
     config = copy.deepcopy(LOGGING_CONFIG)
-    config["loggers"]["plimsoll"] = {"handlers": ["default"], "level": "INFO"}
+    for package in ("plimsoll", target.name.partition(":")[0].partition(".")[0]):
+        config["loggers"][package] = {"handlers": ["default"], "level": "INFO", "propagate": False}
     config["filters"] = {"explained": {"()": f"{__name__}.Unexplained"}}
     config["handlers"]["default"]["filters"] = ["explained"]
     return config

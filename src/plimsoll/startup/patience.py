@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from plimsoll.errors import DatabaseRefusedError, DatabaseUnavailableError, PlimsollError
 from plimsoll.server import Fault, fault_of
+from plimsoll.server.words import words_of
 from plimsoll.settings import DatabaseSettings
 
 FIRST_PAUSE_S = 0.1
@@ -108,11 +109,6 @@ class Patience:
             f"{words_of(error)}. Check that the server runs and is reached from here. Start-up waits DB_START_TIMEOUT "
             f"seconds, which is {self._settings.start_timeout_s:g} now: raise it for a server that needs longer."
         )
-
-
-def words_of(error: Failure) -> str:
-    """The server's own words, without the statement that SQLAlchemy adds."""
-    return str(getattr(error, "orig", None) or error)
 
 
 def _is_bad_certificate(error: BaseException | None) -> bool:
