@@ -2,6 +2,7 @@
 
 import secrets
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -12,6 +13,8 @@ from plimsoll import Database, DatabaseSettings
 from plimsoll.seeding import AdminAccount, AdminSettings, PasswordHasher
 from plimsoll.settings import Problem, Settings, SettingsError, setting
 
+# Hosts that mean production here, whatever the environment says.
+PRODUCTION_MARKERS = ("taxtower.in",)
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 # HMAC-SHA256 is as strong as its key up to 32 bytes (RFC 7518, section 3.2, asks for at least that).
 KEY_CHARACTERS = 32
@@ -35,9 +38,17 @@ class BackendDatabaseSettings(DatabaseSettings):
 
     production_hosts: tuple[str, ...] = setting(
         "PRODUCTION_HOSTS",
-        default=("taxtower.in",),
-        help="Texts that mean production where MYSQL_HOST or DATABASE_URL contains one of them",
+        default=PRODUCTION_MARKERS,
+        help="Further texts that, like taxtower.in, mean production where MYSQL_HOST or DATABASE_URL contains one",
     )
+
+    @classmethod
+    def _derive(cls, draft: Any) -> Any:
+        # Added, not replaced: else naming a second host would turn the first one into development in silence.
+        given = draft.values.get("production_hosts", ())
+        further = tuple(marker for marker in given if marker not in PRODUCTION_MARKERS)
+        draft.values["production_hosts"] = PRODUCTION_MARKERS + further
+        return super()._derive(draft)
 
 
 class AppSettings(Settings):

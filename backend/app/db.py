@@ -10,11 +10,23 @@ from plimsoll.fastapi import get_session
 from plimsoll.seeding import AdminSettings
 from plimsoll.settings import read_settings
 
-__all__ = ["Base", "admin_settings", "app_settings", "database", "engine", "get_session", "init_db", "settings"]
+__all__ = [
+    "AsyncSessionLocal",
+    "Base",
+    "admin_settings",
+    "app_settings",
+    "database",
+    "engine",
+    "get_session",
+    "init_db",
+    "settings",
+]
 
 settings, app_settings, admin_settings = read_settings(BackendDatabaseSettings, AppSettings, AdminSettings)
 database = make_database(settings, app_settings, admin_settings)
 engine = database.engine
+# `async with AsyncSessionLocal() as session`: closed at the end, rolled back where it was not committed.
+AsyncSessionLocal = database.session
 
 
 async def init_db() -> None:

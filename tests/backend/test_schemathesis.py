@@ -11,11 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.backend.service import ADMIN_EMAIL, ADMIN_PASSWORD
+from tests.backend.service import ADMIN_EMAIL, ADMIN_PASSWORD, PASSWORD
 from tests.servers import RunningCommand, TestDatabase
 
 BACKEND = Path(__file__).resolve().parents[2] / "backend"
 EXAMPLES = 10  # for each route; its edge cases come on top
+FEW_EXAMPLES = 3
 TIME_LIMIT_S = 170
 
 
@@ -63,13 +64,23 @@ def _start_service(
     raise AssertionError(service.output())
 
 
+def _log_in(service: RunningCommand, email: str, password: str) -> str:
+    """The header of someone's requests."""
+    answer = httpx.post(f"{service.url}/token", data={"username": email, "password": password})
+    return f"Authorization: Bearer {answer.json()['access_token']}"
+
+
 def _examine(
-    start_command: Callable[..., RunningCommand], service: RunningCommand, tmp_path: Path, *options: str
+    start_command: Callable[..., RunningCommand],
+    service: RunningCommand,
+    tmp_path: Path,
+    *options: str,
+    examples: int = EXAMPLES,
 ) -> None:
     """Run schemathesis with all of its checks, and fail with its report where it has something to say."""
     command = [
         sys.executable, "-m", "schemathesis.cli", "run", f"{service.url}/openapi.json", "--no-color", "--seed", "1",
-        "--max-examples", str(EXAMPLES), "--generation-database", "none", *options,
+        "--max-examples", str(examples), "--generation-database", "none", *options,
     ]  # fmt: skip
     run: RunningCommand = start_command(command, cwd=tmp_path)
     assert run.wait(TIME_LIMIT_S) == 0, run.output()
@@ -82,9 +93,24 @@ def test_it_finds_nothing_as_an_administrator(
 ) -> None:
     """No server error, no undescribed answer, no valid request refused, no invalid one accepted."""
     service = _start_service(start_command, any_database, provider_url, tmp_path)
-    form = {"username": ADMIN_EMAIL, "password": ADMIN_PASSWORD}
-    token = httpx.post(f"{service.url}/token", data=form).json()["access_token"]
-    _examine(start_command, service, tmp_path, "--header", f"Authorization: Bearer {token}")
+    _examine(start_command, service, tmp_path, "--header", _log_in(service, ADMIN_EMAIL, ADMIN_PASSWORD))
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("role", ["user", "vendor"])
+def test_it_finds_nothing_as_anyone_else(
+    sqlite_database: TestDatabase,
+    provider_url: str,
+    start_command: Callable[..., RunningCommand],
+    tmp_path: Path,
+    role: str,
+) -> None:
+    """The same for those who register themselves: what is not theirs is refused as described."""
+    service = _start_service(start_command, sqlite_database, provider_url, tmp_path)
+    person = {"email": "asha@people.example.in", "name": "Asha Rao", "password": PASSWORD, "role": role}
+    assert httpx.post(f"{service.url}/accounts", json=person).status_code == 201
+    header = _log_in(service, person["email"], PASSWORD)
+    _examine(start_command, service, tmp_path, "--header", header, examples=FEW_EXAMPLES)
 
 
 @pytest.mark.timeout(300)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from plimsoll.cli.main import _options_first
 from tests.cli.conftest import Ended
 
 Command = Callable[..., Ended]
@@ -176,3 +177,10 @@ def test_an_error_that_nobody_thought_of_is_one_line_too(
     ended = plimsoll("--app", "shop:app", "settings")
     assert ended.status == 2
     assert ended.err.startswith("plimsoll: This should not happen: ZeroDivisionError: by the tide.")
+
+
+def test_the_options_may_stand_behind_the_command() -> None:
+    """`plimsoll settings --app x:y` is what many write first."""
+    assert _options_first(["serve", "--app", "a:b", "--app-dir=c"]) == ["--app", "a:b", "--app-dir=c", "serve"]
+    assert _options_first(["admin", "create", "--email", "x@y.z"]) == ["admin", "create", "--email", "x@y.z"]
+    assert _options_first(["serve", "--app"]) == ["--app", "serve"]

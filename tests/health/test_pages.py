@@ -29,6 +29,7 @@ def assert_both_answer(app: FastAPI) -> None:
         assert client.get("/health/live").json() == {"status": "alive"}
         answer = client.get("/health/ready")
         assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+        assert [client.head(page).status_code for page in PAGES] == [200, 200], "monitors ask by HEAD as well"
 
 
 @pytest.mark.parametrize("order", ["before", "after"])

@@ -108,7 +108,7 @@ async def test_production_refuses_a_bad_password(
 async def test_development_makes_a_password_up_and_prints_it_once(
     engine: AsyncEngine, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The printed password is the account's; it is in no log, and the second start prints nothing."""
+    """The printed password is the account's; it is in no log, and the second start does not print it."""
     caplog.set_level(logging.DEBUG, "plimsoll")
     account = admin_account(None)
     assert (await account.seed(engine, production=False)).outcome == "created"
@@ -117,8 +117,25 @@ async def test_development_makes_a_password_up_and_prints_it_once(
     assert EMAIL in printed
     assert await account.hasher.verify(await only_hash(engine), password)
     assert (await account.seed(engine, production=False)).outcome == "exists"
+    assert password not in capsys.readouterr().out + caplog.text
+
+
+async def test_development_recalls_whom_to_log_in_as(engine: AsyncEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each start that finds the configured admin prints one line, in development only."""
+    await add_account(engine, EMAIL)
+    await admin_account(None, email=EMAIL.upper()).seed(engine, production=False)
+    line = f"[admin] Log in as {EMAIL}; lost the password? `plimsoll admin reset-password --email {EMAIL}`\n"
+    assert capsys.readouterr().out == line
+    await admin_account(None).seed(engine, production=True)
     assert capsys.readouterr().out == ""
-    assert password not in caplog.text
+
+
+async def test_nobody_is_recalled_who_is_no_admin(engine: AsyncEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the admin has another e-mail, neither it nor the configured one is printed."""
+    await add_account(engine, "someone@else.example")
+    await add_account(engine, EMAIL, role="user")
+    assert (await admin_account(None).seed(engine, production=False)).outcome == "exists"
+    assert capsys.readouterr().out == ""
 
 
 async def test_development_accepts_a_weak_password_with_a_warning(

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import BackgroundTasks, Depends, FastAPI
 from fastapi.responses import PlainTextResponse, StreamingResponse
-from sqlalchemy import ForeignKeyConstraint, String, func, select, text
+from sqlalchemy import ForeignKeyConstraint, String, event, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.util import await_only
 
 from plimsoll import Database, DatabaseSettings
 from plimsoll.errors import SessionEndedError
@@ -80,6 +81,7 @@ def make_app(database: Database) -> FastAPI:
     app.state.seen = []
     _add_plain_routes(app)
     _add_committing_routes(app)
+    _add_slow_writers(app, database)
     _add_late_users(app, database)
     return app
 
@@ -146,6 +148,11 @@ def _add_plain_routes(app: FastAPI) -> None:
 
 
 def _add_committing_routes(app: FastAPI) -> None:
+    @app.get("/pairs/committing")
+    async def commit_a_pair_slowly(session: TransactionDep, token: str) -> None:
+        event.listen(session.sync_session, "before_commit", lambda _session: await_only(asyncio.sleep(0.05)))
+        session.add_all([Pair(token=token, half=1), Pair(token=token, half=2)])
+
     @app.post("/transactions")
     async def transaction(session: TransactionDep, name: str) -> dict[str, str]:
         session.add(Note(name=name))
@@ -173,6 +180,27 @@ def _add_committing_routes(app: FastAPI) -> None:
     async def outliving_transaction(session: OutlivingTransaction, name: str) -> dict[str, str]:
         session.add(Note(name=name))
         return {"answer": "must never be seen"}
+
+
+def _add_slow_writers(app: FastAPI, database: Database) -> None:
+    @app.get("/forgotten-while-stopping")
+    async def write_and_linger(session: SessionDep) -> None:
+        session.add(Note(name="never committed"))
+        await session.flush()
+        await asyncio.sleep(60)
+        await session.commit()
+
+    @app.get("/stream-while-stopping")
+    async def stream_and_linger() -> StreamingResponse:
+        async def body() -> AsyncIterator[str]:
+            async with database.session() as session:
+                session.add(Note(name="never committed"))
+                await session.flush()
+                yield "begun\n"
+                await asyncio.sleep(60)
+                await session.commit()
+
+        return StreamingResponse(body())
 
 
 def _add_late_users(app: FastAPI, database: Database) -> None:
@@ -236,6 +264,10 @@ def _add_late_users(app: FastAPI, database: Database) -> None:
     @app.get("/pool")
     async def pool() -> PlainTextResponse:
         return PlainTextResponse(str(database.engine.sync_engine.pool.checkedout()))  # type: ignore[attr-defined]
+
+    @app.get("/pool/idle")
+    async def idle() -> PlainTextResponse:
+        return PlainTextResponse(str(database.engine.sync_engine.pool.checkedin()))  # type: ignore[attr-defined]
 
 
 def make_database(url: str, **settings: Any) -> Database:

@@ -25,7 +25,7 @@ def kinds(number: int, randomness: random.Random) -> Request:
         case 1:
             return Request("GET /stream-rightly", randomness.uniform(0.0, 0.1), read_first=200)
         case _:
-            return Request(f"POST /transactions?name=n{number}", randomness.uniform(0.0, 0.02))
+            return Request(f"GET /pairs/committing?token=c{number}", randomness.uniform(0.02, 0.07))
 
 
 async def leave(port: int, request: Request) -> None:

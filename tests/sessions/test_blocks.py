@@ -11,6 +11,7 @@ from plimsoll import Database
 from plimsoll.errors import ReadOnlySessionError, SessionEndedError
 from plimsoll.fastapi import get_session
 from plimsoll.fastapi.runtime import SCOPE_KEY, RequestSessions, Runtime
+from plimsoll.session.writing import writes
 from tests.cancelling import CancelAt
 from tests.servers import TestDatabase
 from tests.sessions.application import Note, Pair
@@ -91,10 +92,43 @@ async def test_a_read_session_refuses_each_kind_of_write(started: Database) -> N
         text("drop table note"),
     )
     async with started.read_session() as session:
+        connection = await session.connection()
         for write in writes:
             with pytest.raises(ReadOnlySessionError):
                 await session.execute(write)
+            with pytest.raises(ReadOnlySessionError):
+                await connection.execute(write)
         assert await session.scalar(text("WITH one AS (SELECT 1 AS deleted) SELECT deleted FROM one")) == 1
+    assert await count(started) == 0
+
+
+async def test_a_write_on_the_sessions_connection_that_nobody_committed_is_reported(started: Database) -> None:
+    """Past the ORM, but not past us."""
+    async with started.session() as session:
+        connection = await session.connection()
+        await connection.execute(insert(Note).values(name="lost"))
+    assert started.counters.snapshot()["lost_writes"] == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("SELECT 1", False),
+        ("with a as (select ' update ' as u) select u from a", False),
+        ("WITH a AS (SELECT 1) SELECT * FROM a JOIN note ON true FOR NO KEY UPDATE", False),
+        ("SELECT * FROM note FOR UPDATE", False),
+        ("SELECT replace(name, 'a', 'b') FROM note -- delete from note", False),
+        ('SELECT "update x" FROM note', False),
+        ("/* SELECT */ INSERT INTO note VALUES (1)", True),
+        ("(delete from note)", True),
+        ("WITH gone AS (DELETE FROM note RETURNING id) SELECT * FROM gone", True),
+        ("with a as (select 1) update note set name = 'x'", True),
+        ("\n  Create Temporary Table t (x int)", True),
+    ],
+)
+def test_writing_statements_are_told_by_their_words_and_not_by_their_texts(statement: str, expected: bool) -> None:
+    """Comments, string literals and locking reads are no writes."""
+    assert writes(statement) is expected
 
 
 async def test_a_session_kept_past_its_block_never_reconnects(started: Database) -> None:

@@ -52,11 +52,15 @@ async def test_a_thousand_clients_that_leave_hold_nothing_and_write_no_half(
 
         await _until_pool_is_empty(client)
         assert (await client.post("/notes", params={"name": "after it"})).status_code == 200
+        idle = int((await client.get("/pool/idle")).text)
+    assert 0 < idle <= POOL
     if any_database.server is not None:
-        assert any_database.connection_count() <= POOL
+        assert any_database.connection_count() == idle
     rows = any_database.sql("SELECT token, count(*) FROM pair GROUP BY token HAVING count(*) <> 2")
     assert rows == []
-    assert any_database.sql("SELECT count(*) FROM pair")[0][0] > 0, "no client came far enough to prove anything"
+    for kind in ("t", "c"):
+        (came_far,) = any_database.sql(f"SELECT count(*) FROM pair WHERE token LIKE '{kind}%'")[0]
+        assert came_far > 0, "no client came far enough to prove anything"
     assert "Exception in ASGI application" not in served.output(), "an error reached uvicorn instead of a client"
     assert served.terminate() == -signal.SIGTERM, "uvicorn raises the signal again after an orderly shut-down"
     if any_database.server is not None:

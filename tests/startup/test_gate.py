@@ -300,3 +300,52 @@ async def test_a_schema_that_may_not_be_made_is_said_at_once(server_database: Te
     with pytest.raises(DatabaseRefusedError, match="grants"):
         await made.start()
     await made.close()
+
+
+@pytest.mark.parametrize("migrated", [True, False])
+async def test_development_warns_of_a_column_that_the_tables_lack(
+    any_database: TestDatabase, caplog: pytest.LogCaptureFixture, migrated: bool
+) -> None:
+    """A model grew after its table was made: the warning names the column, and what helps."""
+    settings = DatabaseSettings(database_url=any_database.url)
+    made = make_database(settings) if migrated else Database(settings, metadata=Base.metadata)
+    await made.start()
+    before = made.gate.report.warnings
+    await made.close()
+    any_database.sql("ALTER TABLE boat DROP COLUMN colour")
+    await made.start()
+    (warning,) = set(made.gate.report.warnings) - set(before)
+    await made.close()
+    assert before == ()
+    assert "The schema differs from the models (column boat.colour (VARCHAR(20)) is missing)" in warning
+    assert ("plimsoll migrate" if migrated else "Change the tables by hand") in warning
+    assert warning in caplog.messages
+
+
+async def test_a_schema_of_many_tables_is_not_compared(
+    sqlite_database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take seconds at each start."""
+    monkeypatch.setattr(gate, "COMPARED_TABLES", 0)
+    made = make_database(DatabaseSettings(database_url=sqlite_database.url))
+    await made.start()
+    await made.close()
+    sqlite_database.sql("ALTER TABLE boat DROP COLUMN colour")
+    await made.start()
+    assert made.gate.report.warnings == ()
+    await made.close()
+
+
+async def test_a_comparison_that_fails_does_not_end_start_up(
+    sqlite_database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a help, not a condition."""
+
+    def fail(*_arguments: object) -> None:
+        raise TypeError("a column that cannot be compared")
+
+    monkeypatch.setattr(gate, "differences", fail)
+    made = make_database(DatabaseSettings(database_url=sqlite_database.url))
+    await made.start()
+    assert state_of(made) is State.READY
+    await made.close()

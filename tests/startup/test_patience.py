@@ -89,5 +89,5 @@ def test_what_is_shown_to_others_names_no_host() -> None:
     assert patient.waited == "waited 1.5 s of 60 s for the database"
     assert patient.told(DOWN) == (
         "waited 1.5 s of 60 s for the database at mysql+aiomysql://user:***@db/name?charset=utf8mb4: "
-        "(2003, 'cannot connect')"
+        "cannot connect (error 2003)"
     )

@@ -60,13 +60,27 @@ def _options(
 def main() -> None:
     """Run the command; an error is a few lines on standard error, without a traceback."""
     try:
-        cli()
+        cli(args=_options_first(sys.argv[1:]))
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise
         words = str(error) if isinstance(error, PlimsollError) else _unexpected(error)
         print(f"plimsoll: {words}", file=sys.stderr)  # noqa: T201
         sys.exit(COULD_NOT)
+
+
+def _options_first(arguments: list[str]) -> list[str]:
+    """The options that say which application, moved before the command: many write them behind it."""
+    first: list[str] = []
+    rest: list[str] = []
+    left = iter(arguments)
+    for argument in left:
+        name, _, value = argument.partition("=")
+        if name in ("--app", "--app-dir"):
+            first += [argument] if value else [argument, *([following] if (following := next(left, None)) else [])]
+        else:
+            rest.append(argument)
+    return first + rest
 
 
 def _unexpected(error: Exception) -> str:

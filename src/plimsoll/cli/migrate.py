@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from plimsoll.cli.run import database_of, run
 from plimsoll.errors import CommandError, MigrationError
 from plimsoll.migrations import Migrations
+from plimsoll.migrations.state import FIRST_REVISION, NO_REVISIONS
 
 FAILED = 1
 
@@ -47,13 +48,16 @@ def migrate(
 
 async def _upgrade(migrations: Migrations, engine: AsyncEngine) -> int:
     done = await migrations.upgrade(engine, typer.echo)
-    stands = f"the database is at {', '.join(migrations.scripts.heads())}"
+    heads = migrations.scripts.heads()
+    stands = f"the database is at {', '.join(heads)}" if heads else f"{NO_REVISIONS}. {FIRST_REVISION}"
     typer.echo(f"Done: {len(done)} revision(s) were run; {stands}." if done else f"Nothing to do: {stands}.")
     return 0
 
 
 async def _plan(migrations: Migrations, engine: AsyncEngine) -> int:
-    typer.echo(await migrations.plan(engine) or "-- Nothing to do: the database is at the newest revision.")
+    plan = await migrations.plan(engine)
+    stands = "the database is at the newest revision" if migrations.scripts.heads() else NO_REVISIONS
+    typer.echo(plan or f"-- Nothing to do: {stands}.")
     return 0
 
 

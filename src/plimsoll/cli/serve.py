@@ -30,6 +30,14 @@ class ServeSettings(Settings):
     host: str = setting("HOST", default="127.0.0.1", help="Address to listen on; 0.0.0.0 for every interface.")
     port: int = setting("PORT", default=8000, ge=1, le=65535, help="Port to listen on.")
     workers: int = setting("WEB_CONCURRENCY", default=1, ge=1, le=256, unit="processes", help="Worker processes.")
+    shutdown_timeout_s: int = setting(
+        "SHUTDOWN_TIMEOUT",
+        default=30,
+        ge=0,
+        le=3600,
+        unit="s",
+        help="After a signal to stop, how long requests may go on; then they are cancelled and rolled back.",
+    )
 
 
 def serve(context: typer.Context) -> None:
@@ -47,18 +55,25 @@ def serve(context: typer.Context) -> None:
     if settings.workers > 1:
         _serve_with_workers(target, settings)
     else:
-        uvicorn.run(target.name, host=settings.host, port=settings.port, log_config=_logging(target))
+        uvicorn.run(target.name, **_options(target, settings))
 
 
 def _serve_with_workers(target: Target, settings: ServeSettings) -> None:
     """As `uvicorn.run` does it, whose exit status is 0 also where the workers could not start."""
-    config = uvicorn.Config(
-        target.name, host=settings.host, port=settings.port, workers=settings.workers, log_config=_logging(target)
-    )
+    config = uvicorn.Config(target.name, workers=settings.workers, **_options(target, settings))
     supervisor = Multiprocess(config, sockets=[config.bind_socket()])
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         sys.exit(STARTUP_FAILURE)
+
+
+def _options(target: Target, settings: ServeSettings) -> dict[str, Any]:
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "timeout_graceful_shutdown": settings.shutdown_timeout_s,
+        "log_config": _logging(target),
+    }
 
 
 def read_with_application(target: Target) -> ServeSettings:

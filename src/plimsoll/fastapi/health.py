@@ -6,10 +6,11 @@ when the database is down or the pool is exhausted. It names no host and no user
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
+from starlette.routing import Route
 
 from plimsoll.fastapi.probe import DatabaseProbe
 from plimsoll.fastapi.runtime import Runtime
@@ -49,8 +50,8 @@ class Ready(BaseModel):
     warnings: list[str]
 
 
-def health_routes(runtime: Runtime) -> list[APIRoute]:
-    """The two routes, free of the application's own dependencies, so that a probe needs no login."""
+def health_routes(runtime: Runtime) -> list[Route]:
+    """The routes, free of the application's own dependencies, so that a probe needs no login."""
     probe = DatabaseProbe(runtime.database)
 
     async def live() -> Live:
@@ -62,10 +63,19 @@ def health_routes(runtime: Runtime) -> list[APIRoute]:
         answer = await readiness(runtime, probe)
         return JSONResponse(answer.model_dump(), 200 if answer.status == "ready" else 503)
 
+    async def live_head(_request: Request) -> Response:
+        return Response()
+
+    async def ready_head(_request: Request) -> Response:
+        return Response(status_code=(await ready()).status_code)
+
     not_ready: dict[int | str, dict[str, Any]] = {503: {"model": Ready, "description": "Not ready"}}
     return [
         _route(LIVE_PATH, live, "Is the process alive?", response_model=Live),
         _route(READY_PATH, ready, "Should this process get requests?", response_model=Ready, responses=not_ready),
+        # Many monitors ask by HEAD, which FastAPI does not add to a GET.
+        Route(LIVE_PATH, live_head, methods=["HEAD"], include_in_schema=False),
+        Route(READY_PATH, ready_head, methods=["HEAD"], include_in_schema=False),
     ]
 
 

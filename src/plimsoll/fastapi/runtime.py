@@ -63,6 +63,7 @@ class Runtime:
         self._task = task = self._begin()
         await asyncio.wait({task}, timeout=GRACE_S)
         if not task.done():
+            logger.warning("listening meanwhile, and not ready: requests are answered 503 until the database is there")
             task.add_done_callback(self._end_process_on_failure)
         elif (error := _failure_of(task)) is not None:
             raise error

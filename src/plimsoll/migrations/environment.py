@@ -22,6 +22,9 @@ CONNECTION = "connection"
 DIALECT = "dialect"
 """The same for the dialect of the server, where SQL is only printed."""
 
+REACHED = "run_env"
+"""Key that `run_env` sets there, so that what fails before it is known as env.py's own failure."""
+
 
 def run_env(target_metadata: MetaData, settings: Callable[[], DatabaseSettings] = DatabaseSettings.from_env) -> None:
     """Run the migrations that Alembic was asked for. The whole body of a project's `env.py`.
@@ -30,6 +33,7 @@ def run_env(target_metadata: MetaData, settings: Callable[[], DatabaseSettings] 
     and `.env` name, unless you pass another function.
     """
     config = context.config
+    config.attributes[REACHED] = True
     _set_up_logging(config)
     if context.is_offline_mode():
         _print_sql(target_metadata, config.attributes.get(DIALECT) or settings().dialect)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from plimsoll.migrations.state import Revision
+from plimsoll.errors import MigrationError
+from plimsoll.migrations.state import ENV_LINES, Revision
 from plimsoll.origin import origin
 from plimsoll.server import Fault, fault_of
 from plimsoll.server.words import words_of
@@ -39,6 +40,18 @@ def explained(error: Exception, dialect: str, directory: Path, lock_wait_s: floa
             "for a transaction that stays open."
         )
     return text
+
+
+def env_failed(error: Exception, directory: Path) -> MigrationError:
+    """What to raise where `directory`'s env.py ended with `error` before it came to `run_env`."""
+    env = directory / "env.py"
+    if "run_env" not in env.read_text(encoding="utf-8", errors="replace"):
+        return MigrationError(
+            f"{env} does not call run_env, so it cannot run on the application's database (it ended with "
+            f"{type(error).__name__}: {error}). {ENV_LINES}"
+        )
+    where = origin(error, directory)
+    return MigrationError(f"{env} failed: {type(error).__name__}: {error}{f' ({where})' if where else ''}.")
 
 
 def left_dangling(rows: Mapping[str, int]) -> str:

@@ -3,19 +3,22 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 
 from alembic import command
+from alembic.config import Config
 from sqlalchemy import Connection, MetaData, inspect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from plimsoll.errors import MigrationError, SchemaDiffersError
 from plimsoll.migrations.comparison import differences
-from plimsoll.migrations.environment import CONNECTION
-from plimsoll.migrations.failure import RevisionFailedError, explained, left_dangling
+from plimsoll.migrations.environment import CONNECTION, REACHED
+from plimsoll.migrations.failure import RevisionFailedError, env_failed, explained, left_dangling
 from plimsoll.migrations.locking import LOCK, Limits, commit, end_transaction, locked
 from plimsoll.migrations.plan import printed, schema_copy
-from plimsoll.migrations.state import MigrationState, Revision, Scripts
+from plimsoll.migrations.state import FIRST_REVISION, MigrationState, Revision, Scripts
+from plimsoll.origin import origin
 from plimsoll.server import exclusive, server_of
 
 logger = logging.getLogger("plimsoll.migrations")
@@ -93,6 +96,8 @@ class Migrations:
             # Alembic then begins and ends transactions itself, as a revision with an autocommit_block needs.
             await end_transaction(connection)
             await connection.run_sync(self._upgrade_to, revision.id)
+        except MigrationError:
+            raise
         except Exception as error:
             logger.debug("revision %s failed", revision.id, exc_info=True)
             why = explained(error, connection.dialect.name, self.directory, self.lock_wait_timeout_s)
@@ -102,9 +107,18 @@ class Migrations:
         await commit(connection, self.limits)
 
     def _upgrade_to(self, connection: Connection, revision: str) -> None:
+        self._alembic(connection, lambda config: command.upgrade(config, revision))
+
+    def _alembic(self, connection: Connection, run: Callable[[Config], None]) -> None:
+        """Run a command of Alembic on `connection`. What env.py itself does wrong is a MigrationError."""
         config = self.scripts.config()
         config.attributes[CONNECTION] = connection
-        command.upgrade(config, revision)
+        try:
+            run(config)
+        except Exception as error:
+            if REACHED in config.attributes or origin(error, self.directory / "versions"):
+                raise
+            raise env_failed(error, self.directory) from error
 
     async def plan(self, engine: AsyncEngine) -> str:
         """The SQL that `upgrade` would run now; empty where the database is at the newest revision.
@@ -147,7 +161,7 @@ class Migrations:
 
         Raises:
             SchemaDiffersError: they do not; the text lists the differences. Nothing is changed.
-            MigrationError: the database is empty, or stamped already at another revision.
+            MigrationError: the database is empty, or stamped already at another revision, or there is no revision.
         """
         async with locked(engine, self.limits, say) as connection:
             state = await self.scripts.state(connection)
@@ -155,6 +169,8 @@ class Migrations:
                 if state.missing or state.unknown:
                     raise MigrationError(f"This database is under migrations already: {state.describe()}.")
                 return state
+            if state.unwritten:
+                raise MigrationError(f"There is no revision to adopt: {state.describe()}. {FIRST_REVISION}")
             await connection.run_sync(self._demand_equal)
             await connection.run_sync(self._stamp)
             return await self.scripts.state(connection)
@@ -176,10 +192,17 @@ class Migrations:
     async def create_all(self, engine: AsyncEngine) -> None:
         """Make the tables that are missing, as development does, under the migrations' lock.
 
-        An empty database is stamped as being at the newest revision, which it then is; one with tables is not.
+        An empty database is stamped as being at the newest revision, which it then is; one with tables is not,
+        nor is there anything to stamp in a project without revisions.
+
+        Raises:
+            MigrationError: the project's env.py fails or does not call `run_env`.
         """
         async with exclusive(engine, LOCK, wait_s=self.lock_timeout_s) as connection:
             fresh = not await connection.run_sync(self._any_table)
+            if fresh or not self.scripts.heads():
+                # Before there are tables, which MySQL would keep: the next start would not find an empty database.
+                await connection.run_sync(self._try_env)
             await connection.run_sync(self.metadata.create_all)
             if fresh:
                 await connection.run_sync(self._stamp)
@@ -190,6 +213,14 @@ class Migrations:
         return any((schema, name) in wanted for schema in {schema for schema, _ in wanted} for name in names(schema))
 
     def _stamp(self, connection: Connection) -> None:
-        config = self.scripts.config()
-        config.attributes[CONNECTION] = connection
-        command.stamp(config, "heads")
+        if self.scripts.heads():
+            self._alembic(connection, lambda config: command.stamp(config, "heads"))
+
+    def _try_env(self, connection: Connection) -> None:
+        """Run env.py for a command that changes nothing, and forget what it prints."""
+
+        def current(config: Config) -> None:
+            config.stdout = StringIO()
+            command.current(config)
+
+        self._alembic(connection, current)

@@ -14,6 +14,21 @@ from plimsoll.errors import MigrationError
 from plimsoll.origin import origin
 from plimsoll.server import Fault, fault_of, server_of
 
+ENV_LINES = (
+    "Let these three lines be all of env.py, with your models' module for app.models:\n"
+    "  from app.models import Base\n"
+    "  from plimsoll.migrations import run_env\n"
+    "  run_env(Base.metadata)"
+)
+
+NO_REVISIONS = "the project has no revisions yet"
+
+FIRST_REVISION = (
+    "Write the first one against an empty database, here one in memory: "
+    "DATABASE_URL=sqlite:// alembic revision --autogenerate -m first"
+)
+"""Against a database that has the tables already Alembic finds nothing to write, and the revision makes none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Revision:
@@ -29,12 +44,14 @@ class Revision:
 @dataclass(frozen=True, slots=True)
 class MigrationState:
     """`current`: revisions stamped in the database; `missing`: those of the code that it lacks, oldest first;
-    `unknown`: stamped ones that the code does not have, as after a roll-back of the code."""
+    `unknown`: stamped ones that the code does not have, as after a roll-back of the code;
+    `versioned`: there is a table for stamps; `unwritten`: the code has no revision at all."""
 
     current: tuple[str, ...]
     missing: tuple[Revision, ...]
     unknown: tuple[str, ...]
     versioned: bool
+    unwritten: bool = False
 
     @property
     def behind(self) -> bool:
@@ -48,6 +65,8 @@ class MigrationState:
             stands = "has no alembic_version table"
         if self.unknown:
             return f"the database {stands}, which this code does not know: it is ahead, or of another program"
+        if self.unwritten:
+            return NO_REVISIONS
         if self.missing:
             missing = ", ".join(str(revision) for revision in self.missing)
             return f"the database {stands} and lacks {len(self.missing)} revision(s): {missing}"
@@ -61,7 +80,8 @@ class Scripts:
         if not (directory / "env.py").is_file():
             raise MigrationError(
                 f"{directory} is not a directory of migrations: it has no env.py. Name the directory that "
-                "'alembic init' made, as in Database(settings, migrations=Path(__file__).parent / 'migrations')."
+                "'alembic init' made, as in Database(settings, migrations=Path(__file__).parent / 'migrations'). "
+                f"{ENV_LINES}"
             )
         self.directory = directory
         self._scripts = ScriptDirectory.from_config(self.config())
@@ -90,12 +110,12 @@ class Scripts:
 
     async def state(self, connection: AsyncConnection) -> MigrationState:
         """Compare the revisions stamped in the database with those in the code."""
-        self.heads()  # reads the files first: what is wrong with them is an error of its own
+        heads = self.heads()  # reads the files first: what is wrong with them is an error of its own
         stamped = await stamped_revisions(connection)
         current = stamped or ()
         unknown = tuple(revision for revision in current if not self._knows(revision))
         missing = () if unknown else self._between(current)
-        return MigrationState(current, missing, unknown, versioned=stamped is not None)
+        return MigrationState(current, missing, unknown, versioned=stamped is not None, unwritten=not heads)
 
     def _knows(self, revision: str) -> bool:
         try:

@@ -79,7 +79,8 @@ class AdminAccount:
     async def seed(self, engine: AsyncEngine, *, production: bool, wait_s: float = LOCK_WAIT_S) -> SeedReport:
         """Make the admin where there is none; never change one. Safe in any number of processes at once.
 
-        In development a password that is not set is made up and printed once. A failure is logged once and
+        In development a password that is not set is made up and printed once; where the configured admin
+        exists, a line says so. A failure is logged once and
         returned, never raised; cancellation is raised. `wait_s`: seconds to wait for another process.
         """
         password = self.configured_password or secrets.token_urlsafe(GENERATED_BYTES)
@@ -158,6 +159,8 @@ class AdminAccount:
         # First without the lock: on every start but the first this one statement is all.
         async with engine.connect() as connection:
             if await self._has_admin(connection):
+                if not production:
+                    await self._remind(connection)
                 return _exists()
         problem = self.password_problem()
         if problem and production:
@@ -194,6 +197,15 @@ class AdminAccount:
             _print_once(email, password)
         elif problem:
             logger.warning("ADMIN_PASSWORD is accepted here, but not in production. %s", problem)
+
+    async def _remind(self, connection: AsyncConnection) -> None:
+        """Print whom to log in as. Nothing where the admins have other e-mails: those are not for a terminal."""
+        email = self.normalize_email(self.settings.admin_email)
+        if await connection.scalar(self.select_admins(literal(1)).where(self.attribute(self.email) == email).limit(1)):
+            sys.stdout.write(
+                f"[admin] Log in as {email}; lost the password? `plimsoll admin reset-password --email {email}`\n"
+            )
+            sys.stdout.flush()
 
     async def _has_admin(self, connection: AsyncConnection) -> bool:
         return await connection.scalar(self.select_admins(literal(1)).limit(1)) is not None

@@ -2,22 +2,14 @@
 
 Everything else is SQLAlchemy's own: the class adds no query method and changes none."""
 
-import re
 from collections import Counter
-from typing import Any
 
-from sqlalchemy import TextClause, event
+from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, UOWTransaction
+from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
 
 from plimsoll.errors import ReadOnlySessionError, SessionEndedError
-
-_COMMENTS = r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*"
-_WRITE_WORDS = "insert|update|delete|replace|merge|truncate|create|alter|drop|grant|revoke|load|copy"
-_WRITES = re.compile(
-    rf"{_COMMENTS}(?:{_WRITE_WORDS})\b|{_COMMENTS}with\b.*\b(?:insert\s+into|update|delete\s+from)\b",
-    re.IGNORECASE | re.DOTALL,
-)
+from plimsoll.session.writing import Writers
 
 
 class GuardedSession(Session):
@@ -27,6 +19,7 @@ class GuardedSession(Session):
     read_only: bool = False
     ended: bool = False
     wrote: bool = False
+    writers: Writers | None = None
 
     def _autobegin_t(self, begin: bool = False) -> SessionTransaction:
         # Every way to the database, and every add(), begins here.
@@ -51,6 +44,11 @@ class GuardedSession(Session):
             counts.append("statements already sent")
         return ", ".join(counts) or None
 
+    def about_to_write(self) -> None:
+        """A statement that writes is about to be sent on a connection of this session."""
+        self.refuse_to_write("a statement that changes data")
+        self.wrote = True
+
     def refuse_to_write(self, what: str) -> None:
         """Raise where this session is for reading only."""
         if self.read_only:
@@ -74,19 +72,10 @@ def _before_flush(session: GuardedSession, _context: UOWTransaction, _instances:
         session.refuse_to_write(lost)
 
 
-@event.listens_for(GuardedSession, "after_flush")
-def _after_flush(session: GuardedSession, _context: UOWTransaction) -> None:
-    # The collections still hold what is being written when this event comes.
-    session.wrote = session.wrote or session.lost_writes() is not None
-
-
-@event.listens_for(GuardedSession, "do_orm_execute")
-def _before_execute(state: ORMExecuteState) -> None:
-    session = state.session
-    assert isinstance(session, GuardedSession)
-    if _is_write(state):
-        session.refuse_to_write("a statement that changes data")
-        session.wrote = True
+@event.listens_for(GuardedSession, "after_begin")
+def _after_begin(session: GuardedSession, _transaction: SessionTransaction, connection: Connection) -> None:
+    if session.writers is not None:
+        session.writers.own(connection, session.about_to_write)
 
 
 @event.listens_for(GuardedSession, "after_commit")
@@ -95,10 +84,3 @@ def _settled(session: GuardedSession) -> None:
     # A savepoint's end settles nothing for the transaction around it.
     if not session.in_nested_transaction():
         session.wrote = False
-
-
-def _is_write(state: ORMExecuteState) -> bool:
-    if state.is_insert or state.is_update or state.is_delete:
-        return True
-    statement: Any = state.statement
-    return isinstance(statement, TextClause) and _WRITES.match(statement.text) is not None

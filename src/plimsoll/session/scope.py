@@ -12,6 +12,7 @@ from plimsoll.errors import SessionScopeError
 from plimsoll.events import Counters, LimitedLog
 from plimsoll.session.cleanup import finish
 from plimsoll.session.guarded import GuardedAsyncSession
+from plimsoll.session.writing import Writers
 
 logger = logging.getLogger("plimsoll.session")
 
@@ -32,6 +33,10 @@ class SessionSource:
     cleanup_timeout_s: float
     counters: Counters = field(default_factory=Counters)
     log: LimitedLog = field(default_factory=lambda: LimitedLog(logger))
+    writers: Writers = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "writers", Writers(self.engine))
 
     def open(self, purpose: Purpose, owner: str) -> "SessionScope":
         """A session for `async with`; `owner` (a route, a line of code) is named in errors and logs."""
@@ -49,6 +54,7 @@ class SessionScope:
         self._session = GuardedAsyncSession(source.engine, expire_on_commit=False)
         self._session.sync_session.owner = owner
         self._session.sync_session.read_only = purpose is Purpose.READ
+        self._session.sync_session.writers = source.writers
 
     async def __aenter__(self) -> AsyncSession:
         return self._session

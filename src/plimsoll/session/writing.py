@@ -1,0 +1,51 @@
+"""Tells from its text whether a statement changes anything, and watches an engine's statements for sessions.
+
+The text is what goes to the driver, so every way is seen: objects, ORM statements, Core, `text()`, and what is
+executed on the session's connection. What a stored procedure does, or a raw driver cursor, is not.
+"""
+
+import re
+from collections.abc import Callable, MutableMapping
+from functools import lru_cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, event
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+_COMMENTS = re.compile(r"--[^\n]*|#[^\n]*|/\*.*?\*/", re.DOTALL)
+_TEXTS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`", re.DOTALL)
+"""Texts and quoted names: no word in them means anything."""
+
+_LOCKING = re.compile(r"\bfor\s+(?:no\s+key\s+)?update\b", re.IGNORECASE)
+"""A locking read is a read."""
+
+_WRITES = re.compile(
+    r"[\s(]*(?:(?:insert|update|delete|replace|merge|truncate|create|alter|drop|rename|grant|revoke|load|copy)\b"
+    r"|with\b.*\b(?:insert\s+into|update\s+\w+|delete\s+from|merge\s+into)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@lru_cache(maxsize=2048)
+def writes(statement: str) -> bool:
+    """Whether a statement, by its words, changes data or the schema."""
+    bare = _LOCKING.sub(" ", _COMMENTS.sub(" ", _TEXTS.sub(" x ", statement)))
+    return _WRITES.match(bare) is not None
+
+
+class Writers:
+    """Calls back the owner of a connection before each statement that writes on it."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._owners: MutableMapping[Connection, Callable[[], None]] = WeakKeyDictionary()
+        event.listen(engine.sync_engine, "before_cursor_execute", self._before)
+
+    def own(self, connection: Connection, about_to_write: Callable[[], None]) -> None:
+        """From now on `connection` works for one owner, until it is closed."""
+        self._owners[connection] = about_to_write
+
+    def _before(self, connection: Connection, _cursor: Any, statement: str, *_rest: Any) -> None:
+        owner = self._owners.get(connection)
+        if owner is not None and writes(statement):
+            owner()
