@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
+from sqlalchemy.pool import NullPool
 
+from plimsoll.pool import PlimsollPool, PoolOptions
 from plimsoll.server import server_of
 from plimsoll.settings import DatabaseSettings
 
@@ -45,18 +46,24 @@ def build_engine(settings: DatabaseSettings, *, pooled: bool = True) -> AsyncEng
 def _pool_arguments(settings: DatabaseSettings, *, pooled: bool) -> dict[str, Any]:
     if is_in_memory(settings):
         # The database lives in its one connection: a second would see another, empty one, and so would
-        # whoever comes after the first is recycled.
-        return {"poolclass": AsyncAdaptedQueuePool, "pool_size": 1, "max_overflow": 0, "pool_recycle": -1}
+        # whoever comes after the first is replaced.
+        alone = PoolOptions(idle_timeout_s=float("inf"), max_waiting=settings.pool_max_waiting)
+        return {"poolclass": PlimsollPool, "pool_size": 1, "max_overflow": 0, "pool_options": alone}
     if not pooled:
         return {"poolclass": NullPool}
     return {
-        "poolclass": AsyncAdaptedQueuePool,
+        "poolclass": PlimsollPool,
         "pool_size": settings.pool_size,
         "max_overflow": settings.max_overflow,
         "pool_timeout": settings.pool_timeout_s,
         "pool_recycle": settings.pool_recycle_s,
-        # A connection that the server closed meanwhile is found here and not by a request.
-        "pool_pre_ping": settings.dialect != "sqlite",
+        "pool_options": PoolOptions(
+            max_waiting=settings.pool_max_waiting,
+            min_idle=settings.pool_min_idle,
+            idle_timeout_s=settings.pool_idle_timeout_s,
+            cleanup_timeout_s=settings.cleanup_timeout_s,
+            leak_threshold_s=settings.leak_threshold_s,
+        ),
     }
 
 

@@ -1,6 +1,8 @@
 """The errors that Plimsoll raises. Each has a stable code and a text in the order: what happened, what it
 means, what to do. No text holds a password; a URL in it has the password replaced."""
 
+import sqlalchemy.exc
+
 
 class PlimsollError(Exception):
     """Base of every error that Plimsoll raises itself."""
@@ -81,3 +83,26 @@ class CommandError(PlimsollError):
     """The command line names something that is not there, such as an application that cannot be imported."""
 
     code = "PLE040"
+
+
+class PoolTimeoutError(PlimsollError, sqlalchemy.exc.TimeoutError):
+    """No connection in time: the wait ended, or was refused since it could not end in time. SQLAlchemy's
+    `TimeoutError`, so that what handles that goes on to work."""
+
+    code = "PLE060"
+
+
+class PoolClosedError(PlimsollError, sqlalchemy.exc.InvalidRequestError):
+    """The pool was disposed of and gives nothing out."""
+
+    code = "PLE061"
+
+
+class DatabaseDownError(PlimsollError, sqlalchemy.exc.OperationalError):
+    """Connects failed a moment ago and the next attempt is not due: refused at once instead of waiting for another
+    failure. SQLAlchemy's `OperationalError`; `orig` is the driver's error of the last attempt."""
+
+    code = "PLE062"
+
+    def __init__(self, words: str, orig: BaseException) -> None:
+        sqlalchemy.exc.OperationalError.__init__(self, words, None, orig)

@@ -11,6 +11,7 @@ from plimsoll import Database
 from plimsoll.errors import ReadOnlySessionError, SessionEndedError
 from plimsoll.fastapi import get_session
 from plimsoll.fastapi.runtime import SCOPE_KEY, RequestSessions, Runtime
+from plimsoll.pool import PlimsollPool
 from plimsoll.session.writing import writes
 from tests.cancelling import CancelAt
 from tests.servers import TestDatabase
@@ -177,6 +178,7 @@ async def test_cancelled_at_each_wait_no_half_is_written_and_nothing_leaks(
         await asyncio.wait({task}, timeout=10)
         assert task.done(), f"cancelled at its wait number {step}, the task went on"
         ended = run.waits < step
+        await _until_ended_on_the_server(started)
         assert checked_out(started) == 0, f"leaked when cancelled at wait number {step}"
     assert step > 3, "nothing was cancelled"
     rows = any_database.sql("SELECT half, count(*) FROM pair GROUP BY half ORDER BY half")
@@ -186,6 +188,15 @@ async def test_cancelled_at_each_wait_no_half_is_written_and_nothing_leaks(
 async def _write(database: Database) -> None:
     async with database.session() as session:
         await _half_a_pair(session)
+
+
+async def _until_ended_on_the_server(database: Database) -> None:
+    """A cancelled query keeps its place until the server has confirmed its end."""
+    pool = database.engine.sync_engine.pool
+    assert isinstance(pool, PlimsollPool)
+    async with asyncio.timeout(10):
+        while pool.snapshot().closing:  # noqa: ASYNC110 - the pool has no event for it
+            await asyncio.sleep(0.01)
 
 
 async def _awaiting(run: CancelAt[None]) -> None:

@@ -7,9 +7,9 @@ from time import monotonic
 
 from sqlalchemy import event, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import QueuePool
 
 from plimsoll.database import Database
+from plimsoll.pool import PlimsollPool
 from plimsoll.server import fault_of
 
 logger = logging.getLogger("plimsoll.health")
@@ -83,7 +83,7 @@ class DatabaseProbe:
 
     def _is_exhausted(self) -> bool:
         pool = self._engine.sync_engine.pool
-        return isinstance(pool, QueuePool) and pool.checkedout() >= pool.size() + pool._max_overflow
+        return isinstance(pool, PlimsollPool) and pool.places.taken >= pool.places.limit
 
     def _note_return(self, *_connection: object) -> None:
         self._returned_at_s = monotonic()

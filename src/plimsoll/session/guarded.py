@@ -3,12 +3,14 @@
 Everything else is SQLAlchemy's own: the class adds no query method and changes none."""
 
 from collections import Counter
+from typing import Any
 
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
 
 from plimsoll.errors import ReadOnlySessionError, SessionEndedError
+from plimsoll.pool import OWNER, READING
 from plimsoll.session.writing import Writers
 
 
@@ -31,6 +33,15 @@ class GuardedSession(Session):
                 "needed: 'async with database.session() as session: ...'."
             )
         return super()._autobegin_t(begin)
+
+    def _connection_for_bind(self, engine: Any, execution_options: Any = None, **kw: Any) -> Connection:
+        # Where the session takes its connection: the pool is told for whom, and whether it is only to read.
+        owner, reading = OWNER.set(self.owner), READING.set(self.read_only)
+        try:
+            return super()._connection_for_bind(engine, execution_options, **kw)
+        finally:
+            OWNER.reset(owner)
+            READING.reset(reading)
 
     def lost_writes(self) -> str | None:
         """What was changed and not committed, in words for a log; None where nothing was."""

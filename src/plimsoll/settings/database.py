@@ -120,6 +120,38 @@ class DatabaseSettings(Settings):
         unit="s",
         help="Age at which a connection is replaced; must be below the server's wait_timeout",
     )
+    pool_max_waiting: int = setting(
+        "DB_POOL_MAX_WAITING",
+        default=200,
+        ge=0,
+        le=100_000,
+        unit="tasks",
+        help="How many may wait for a connection; the next is refused at once",
+    )
+    pool_min_idle: int = setting(
+        "DB_POOL_MIN_IDLE",
+        default=0,
+        ge=0,
+        le=MAX_CONNECTIONS,
+        unit="connections",
+        help="Connections that are kept open while nobody uses them",
+    )
+    pool_idle_timeout_s: float = setting(
+        "DB_POOL_IDLE_TIMEOUT",
+        default=60.0,
+        ge=SHORTEST_S,
+        le=DAY_S,
+        unit="s",
+        help="Connections beyond DB_POOL_MIN_IDLE that nobody used for so long are closed",
+    )
+    leak_threshold_s: float = setting(
+        "DB_LEAK_THRESHOLD",
+        default=10.0,
+        ge=0,
+        le=DAY_S,
+        unit="s",
+        help="A connection held for longer is reported with the code that took it; 0 switches that off",
+    )
     connect_timeout_s: float = setting(
         "DB_CONNECT_TIMEOUT",
         default=10.0,

@@ -1,0 +1,115 @@
+"""Who holds what: a record of each checkout, cheap to make, put into words only when somebody asks."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
+
+import greenlet  # type: ignore[import-untyped]
+
+STATEMENT_LIMIT = 300
+"""Characters kept of the last statement; its parameters are never kept."""
+
+STACK_LIMIT = 12
+"""Frames kept of the code that took a connection."""
+
+_LIBRARIES = ("sqlalchemy", "plimsoll", "greenlet", "asyncio", "contextlib")
+
+OWNER: ContextVar[str] = ContextVar("plimsoll_owner", default="")
+"""What the current task works for: a route, a job. Set by the web layer; else the task's own name is shown."""
+
+
+@dataclass(slots=True)
+class Checkout:
+    """One connection in somebody's hands. `since_s` is the pool's clock."""
+
+    owner: str
+    since_s: float
+    stack: tuple[tuple[CodeType, int], ...]
+    statement: str = ""
+    statements: int = 0
+    reported: bool = False
+
+    def place(self) -> str:
+        """The line of the application's code that took it, as `file.py:41 in name`."""
+        if not self.stack:
+            return "an unknown line"
+        code, line = self.stack[0]
+        return f"{code.co_filename}:{line} in {code.co_name}"
+
+    def stack_text(self) -> str:
+        """The frames that were kept, innermost first, one a line."""
+        return "\n".join(f"  {code.co_filename}:{line} in {code.co_name}" for code, line in self.stack)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A checkout as it is shown: ages in seconds, the statement without parameters."""
+
+    owner: str
+    age_s: float
+    state: str
+    place: str
+    statement: str
+    statements: int
+    server_id: int | None
+
+    def __str__(self) -> str:
+        what = f", last statement: {self.statement}" if self.statement else ""
+        return f"{self.owner}: {self.age_s:.1f} s, {self.state}, taken at {self.place}{what}"
+
+
+@dataclass(slots=True)
+class Holders:
+    """The checkouts of one pool by record."""
+
+    clock: Callable[[], float]
+    _by_record: dict[int, Checkout] = field(default_factory=dict)
+
+    def add(self, record: object, owner: str) -> Checkout:
+        """A checkout begins, in the task and at the line that runs now."""
+        checkout = Checkout(owner, self.clock(), calling_code())
+        self._by_record[id(record)] = checkout
+        return checkout
+
+    def get(self, record: object) -> Checkout | None:
+        """The running checkout of a record."""
+        return self._by_record.get(id(record))
+
+    def end(self, record: object) -> Checkout | None:
+        """A checkout ends."""
+        return self._by_record.pop(id(record), None)
+
+    def statement(self, record: object, statement: str) -> None:
+        """The holder of a record sends a statement."""
+        checkout = self._by_record.get(id(record))
+        if checkout is not None:
+            checkout.statement = statement
+            checkout.statements += 1
+
+    def __iter__(self) -> Iterator[tuple[int, Checkout]]:
+        return iter(tuple(self._by_record.items()))
+
+
+def calling_code() -> tuple[tuple[CodeType, int], ...]:
+    """The application's frames, innermost first. SQLAlchemy runs in a greenlet of its own, whose parent was called
+    by the application; inside another greenlet-less call the frames are just those below."""
+    found: list[tuple[CodeType, int]] = []
+    current = greenlet.getcurrent()
+    frame: FrameType | None = sys._getframe(1)
+    while len(found) < STACK_LIMIT:
+        while frame is None:
+            if current.parent is None:
+                return tuple(found)
+            current = current.parent
+            frame = current.gr_frame
+        if not frame.f_globals.get("__name__", "").startswith(_LIBRARIES):
+            found.append((frame.f_code, frame.f_lineno))
+        frame = frame.f_back
+    return tuple(found)
+
+
+def shortened(statement: str) -> str:
+    """A statement on one line, at most `STATEMENT_LIMIT` characters."""
+    return " ".join(statement[: 2 * STATEMENT_LIMIT].split())[:STATEMENT_LIMIT]

@@ -1,0 +1,109 @@
+"""Ends on the server what was given up here: a query whose task was cancelled would otherwise run on, unseen.
+
+Its place in the pool stays taken until the server has confirmed that the connection is gone, so the server never has
+more of them than the limit; the one beside them is the side connection that this uses, while it has work."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.util import await_only, greenlet_spawn
+
+logger = logging.getLogger("plimsoll.pool")
+
+LONGEST_S = 30.0
+"""After this a place is given free although the server confirmed nothing: it cannot be reached, or has no more
+connections to give, and a pool that stays smaller for ever would be the worse fault."""
+
+POLL_S = 0.02
+
+
+class Killing:
+    """The connections of one pool that are being ended. `connect` opens a connection like the pool's own."""
+
+    def __init__(self, dialect_name: str, connect: Callable[[], Any], end: Callable[[DBAPIConnection], Any]) -> None:
+        self._mysql = dialect_name in ("mysql", "mariadb")
+        self._connect = connect
+        self._end = end
+        self._pending: dict[int, Callable[[], None]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self.killed = 0
+
+    @property
+    def pending(self) -> int:
+        """How many places wait for the server's word."""
+        return len(self._pending)
+
+    def add(self, server_id: int, free: Callable[[], None]) -> None:
+        """End the connection `server_id`; `free` is called once it is gone."""
+        self._pending[server_id] = free
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._work(), name="plimsoll pool: ending queries")
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._pending:
+            batch = dict(self._pending)
+            ends = loop.time() + LONGEST_S
+            try:
+                async with asyncio.timeout_at(ends):
+                    await self._until_gone(batch)
+            except Exception as error:  # noqa: BLE001 - whatever failed, the places must come back
+                logger.error("could not end %d queries on the server: %s", len(batch), error)
+            finally:
+                for server_id in batch:
+                    self._free(server_id)
+
+    async def _until_gone(self, batch: Iterable[int]) -> None:
+        await greenlet_spawn(self._end_all, tuple(batch))
+
+    def _end_all(self, batch: tuple[int, ...]) -> None:
+        """Runs in SQLAlchemy's greenlet, where its adapted connections may be used."""
+        connection = self._connect()
+        try:
+            left = set(batch)
+            for server_id in batch:
+                self._command(connection, server_id)
+                self.killed += 1
+            while left:
+                gone = left - self._alive(connection, left)
+                for server_id in gone:
+                    self._free(server_id)
+                left -= gone
+                if left:
+                    await_only(asyncio.sleep(POLL_S))
+        finally:
+            self._end(connection)
+
+    def _command(self, connection: DBAPIConnection, server_id: int) -> None:
+        statement = f"KILL CONNECTION {server_id}" if self._mysql else f"SELECT pg_terminate_backend({server_id})"
+        # "Unknown thread id" is what we want: it is gone already.
+        with contextlib.suppress(Exception):
+            _rows(connection, statement)
+
+    def _alive(self, connection: DBAPIConnection, wanted: set[int]) -> set[int]:
+        if self._mysql:
+            numbers = ", ".join(map(str, sorted(wanted)))
+            statement = f"SELECT id FROM information_schema.processlist WHERE id IN ({numbers})"  # noqa: S608 - whole numbers
+        else:
+            numbers = ", ".join(map(str, sorted(wanted)))
+            statement = f"SELECT pid FROM pg_stat_activity WHERE pid IN ({numbers})"  # noqa: S608 - whole numbers
+        return {int(row[0]) for row in _rows(connection, statement)}
+
+    def _free(self, server_id: int) -> None:
+        free = self._pending.pop(server_id, None)
+        if free is not None:
+            free()
+
+
+def _rows(connection: DBAPIConnection, statement: str) -> list[Any]:
+    cursor: Any = connection.cursor()
+    try:
+        cursor.execute(statement)
+        return list(cursor.fetchall()) if cursor.description else []
+    finally:
+        cursor.close()
+        connection.rollback()

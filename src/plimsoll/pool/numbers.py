@@ -1,0 +1,213 @@
+"""Counters, gauges and histograms of a pool, as one frozen snapshot; and the protocol for those who watch."""
+
+import logging
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol, TypeVar
+
+logger = logging.getLogger("plimsoll.pool")
+
+T = TypeVar("T")
+
+BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds of the histograms' buckets: from a checkout that did not wait to the default pool timeout."""
+
+
+RECENT = 30
+"""How many observations a recent mean looks back on."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramSnapshot:
+    """`counts[i]` observations were at most `BOUNDS_S[i]`; the last count is of those beyond all bounds."""
+
+    counts: tuple[int, ...]
+    total_s: float
+
+    @property
+    def count(self) -> int:
+        """All observations."""
+        return sum(self.counts)
+
+    @property
+    def mean_s(self) -> float:
+        """Their mean; 0 where there are none."""
+        return self.total_s / self.count if self.count else 0.0
+
+
+@dataclass(slots=True)
+class Histogram:
+    """Durations, in seconds."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS_S) + 1))
+    total_s: float = 0.0
+    count: int = 0
+    recent_mean_s: float = 0.0
+    """Moving average, in which the last 30 or so observations have the say."""
+
+    def observe(self, seconds: float) -> None:
+        """Count one."""
+        self.counts[bisect_left(BOUNDS_S, seconds)] += 1
+        self.total_s += seconds
+        self.count += 1
+        self.recent_mean_s += (seconds - self.recent_mean_s) / min(self.count, RECENT)
+
+    def snapshot(self) -> HistogramSnapshot:
+        """As it is now."""
+        return HistogramSnapshot(tuple(self.counts), self.total_s)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSnapshot:
+    """A pool at a moment.
+
+    `checked_out` are in use; `opening` and `closing` hold a place as well, so that
+    `checked_out + opening + closing + idle <= limit`, and `opened == closed_total + checked_out + closing + idle`.
+    """
+
+    size: int
+    max_overflow: int
+    checked_out: int
+    idle: int
+    opening: int
+    closing: int
+    waiting: int
+    opened: int
+    closed: Mapping[str, int]
+    checkouts: int
+    reused: int
+    timeouts: int
+    refused: int
+    cancelled: int
+    connect_failures: int
+    pings: int
+    resets: int
+    killed: int
+    leaks: int
+    acquire: HistogramSnapshot
+    use: HistogramSnapshot
+    create: HistogramSnapshot
+
+    @property
+    def closed_total(self) -> int:
+        """Connections that were closed, for whatever reason."""
+        return sum(self.closed.values())
+
+    @property
+    def reuse_ratio(self) -> float:
+        """The share of checkouts that got a connection which was open already; 0 before the first."""
+        return self.reused / self.checkouts if self.checkouts else 0.0
+
+
+class PoolObserver(Protocol):
+    """Whoever wants to be told. Methods are called in the event loop and must return at once; an exception in one
+    is logged and goes no further."""
+
+    def opened(self, took_s: float) -> None:
+        """A connection was opened."""
+
+    def closed(self, reason: str) -> None:
+        """A connection was closed."""
+
+    def checked_out(self, waited_s: float) -> None:
+        """A user got a connection."""
+
+    def returned(self, used_s: float) -> None:
+        """A user gave one back."""
+
+    def failed(self, kind: str) -> None:
+        """A user got none: `timeout`, `refused`, `cancelled` or `connect`."""
+
+
+@dataclass(slots=True)
+class Numbers:
+    """The mutable half, which the pool counts in, and which tells those who watch."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    closed: Counter[str] = field(default_factory=Counter)
+    acquire: Histogram = field(default_factory=Histogram)
+    use: Histogram = field(default_factory=Histogram)
+    create: Histogram = field(default_factory=Histogram)
+    observers: list[PoolObserver] = field(default_factory=list)
+
+    def opened(self, took_s: float) -> None:
+        """A connection was opened for the pool."""
+        self.create.observe(took_s)
+        for observer in self.observers:
+            _safely(observer.opened, took_s)
+
+    def closed_one(self, reason: str) -> None:
+        """A connection was closed."""
+        self.closed[reason] += 1
+        for observer in self.observers:
+            _safely(observer.closed, reason)
+
+    def checked_out(self, waited_s: float, *, reused: bool) -> None:
+        """A user got a connection."""
+        self.counts["checkouts"] += 1
+        self.counts["reused"] += reused
+        self.acquire.observe(waited_s)
+        for observer in self.observers:
+            _safely(observer.checked_out, waited_s)
+
+    def returned(self, used_s: float) -> None:
+        """A user gave one back."""
+        self.use.observe(used_s)
+        for observer in self.observers:
+            _safely(observer.returned, used_s)
+
+    def failed(self, kind: str) -> None:
+        """A user got none."""
+        self.counts[kind] += 1
+        for observer in self.observers:
+            _safely(observer.failed, kind)
+
+    def snapshot(
+        self,
+        *,
+        size: int,
+        max_overflow: int,
+        checked_out: int,
+        idle: int,
+        opening: int,
+        closing: int,
+        waiting: int,
+        killed: int,
+    ) -> PoolSnapshot:
+        """All of it, frozen, with the gauges of the moment."""
+        counts = self.counts
+        return PoolSnapshot(
+            size=size,
+            max_overflow=max_overflow,
+            checked_out=checked_out,
+            idle=idle,
+            opening=opening,
+            closing=closing,
+            waiting=waiting,
+            killed=killed,
+            opened=counts["opened"],
+            closed=MappingProxyType(dict(self.closed)),
+            checkouts=counts["checkouts"],
+            reused=counts["reused"],
+            timeouts=counts["timeout"],
+            refused=counts["refused"],
+            cancelled=counts["cancelled"],
+            connect_failures=counts["connect"],
+            pings=counts["pings"],
+            resets=counts["resets"],
+            leaks=counts["leaks"],
+            acquire=self.acquire.snapshot(),
+            use=self.use.snapshot(),
+            create=self.create.snapshot(),
+        )
+
+
+def _safely(tell: Callable[[T], None], detail: T) -> None:
+    """An observer that fails is the observer's trouble."""
+    try:
+        tell(detail)
+    except Exception:
+        logger.exception("an observer of the pool failed")

@@ -1,0 +1,225 @@
+"""What a pool sends, and what it leaves on a connection for its next user."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from plimsoll.errors import DatabaseDownError
+from plimsoll.pool import READING
+from tests.pool.conftest import SLEEP, assert_balanced, engine_on, pool_of
+from tests.servers import FaultProxy, MariaDbServer, TestDatabase
+
+Work = Callable[[AsyncEngine], Awaitable[None]]
+
+
+async def read(engine: AsyncEngine) -> None:
+    """A session that is said to be for reading."""
+    token = READING.set(True)
+    try:
+        async with AsyncSession(engine) as session:
+            await session.execute(text("SELECT count(*) FROM note"))
+    finally:
+        READING.reset(token)
+
+
+async def write(engine: AsyncEngine) -> None:
+    """A statement and its commit."""
+    async with AsyncSession(engine) as session:
+        await session.execute(text("INSERT INTO note VALUES ('a')"))
+        await session.commit()
+
+
+async def look(engine: AsyncEngine) -> None:
+    """A plain session that only reads: its snapshot must be ended."""
+    async with AsyncSession(engine) as session:
+        await session.execute(text("SELECT count(*) FROM note"))
+
+
+@pytest.mark.parametrize(("work", "expected"), [(read, 1), (write, 2), (look, 2)])
+async def test_round_trips_on_a_warm_connection(
+    mariadb_database: TestDatabase, mysql_driver: str, work: Work, expected: int
+) -> None:
+    """Client commands as the server counts them: SQLAlchemy's own pool needs three each, four with pre-ping."""
+    mariadb_database.sql("CREATE TABLE note (name VARCHAR(50))")
+    server = mariadb_database.server
+    assert isinstance(server, MariaDbServer)
+    async with engine_on(mariadb_database.url_for(mysql_driver)) as engine:
+        await work(engine)
+        own_cost = -(server.status("Questions") - server.status("Questions"))
+        before = server.status("Questions")
+        for _ in range(10):
+            await work(engine)
+        assert server.status("Questions") - before - own_cost == 10 * expected
+
+
+async def test_a_forgotten_transaction_is_rolled_back_for_the_next_user(driver: str, database: TestDatabase) -> None:
+    """Never trade safety for a round trip."""
+    async with engine_on(database.url_for(driver), size=1) as engine:
+        async with engine.connect() as connection:
+            await connection.execute(text("INSERT INTO note VALUES ('forgotten')"))
+        async with engine.connect() as connection:
+            assert await connection.scalar(text("SELECT count(*) FROM note")) == 0
+            await connection.commit()
+        assert database.sql("SELECT count(*) FROM note") == [(0,)]
+        assert pool_of(engine).snapshot().opened == 1
+        assert_balanced(pool_of(engine))
+
+
+LEFT_BEHIND: dict[str, list[tuple[str, str | None]]] = {
+    "mysql": [
+        ("SET SESSION sort_buffer_size = 65536", "SELECT @@sort_buffer_size <> 65536"),
+        ("CREATE TEMPORARY TABLE scratch (x INT)", None),
+        ("SELECT GET_LOCK('till', 0)", "SELECT IS_FREE_LOCK('till')"),
+    ],
+    "postgresql": [
+        ("SET work_mem = '65kB'", "SELECT current_setting('work_mem') <> '65kB'"),
+        ("CREATE TEMP TABLE scratch (x INT)", "SELECT to_regclass('scratch') IS NULL"),
+        ("SELECT pg_advisory_lock(7)", "SELECT pg_try_advisory_lock(7)"),
+    ],
+}
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+async def test_what_a_rollback_does_not_take_back_does_not_reach_the_next_user(
+    driver: str, database: TestDatabase, number: int
+) -> None:
+    """A changed variable, a temporary table, a named lock: the connection is closed, and the server forgets them."""
+    statement, gone = LEFT_BEHIND[database.dialect][number]
+    async with engine_on(database.url_for(driver), size=1) as engine:
+        async with engine.connect() as connection:
+            await connection.execute(text(statement))
+            await connection.commit()
+        async with engine.connect() as connection:
+            if gone is None:
+                with pytest.raises(DBAPIError):
+                    await connection.execute(text("SELECT * FROM scratch"))
+            else:
+                await asyncio.sleep(0.1)
+                assert await connection.scalar(text(gone))
+        assert pool_of(engine).snapshot().closed["left state behind"] >= 1
+
+
+async def test_cancelled_queries_end_on_the_server_and_count_until_they_have(
+    driver: str, database: TestDatabase
+) -> None:
+    """Fifty cancels of a long sleep on a pool of two: never more than two, and one beside them that ends the others."""
+    most = 0
+    async with engine_on(database.url_for(driver), size=2, max_waiting=100) as engine:
+        pool = pool_of(engine)
+        for _ in range(5):
+            tasks = [asyncio.create_task(_sleep(engine, database)) for _ in range(10)]
+            await asyncio.sleep(0.1)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            most = max(most, await asyncio.to_thread(database.connection_count))
+        async with asyncio.timeout(10):
+            while pool.snapshot().closing or pool.snapshot().opening:  # noqa: ASYNC110 - the pool has no event for it
+                await asyncio.sleep(0.02)
+        assert most <= 3
+        assert_balanced(pool)
+        await asyncio.to_thread(database.wait_connection_count, pool.snapshot().idle)
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+
+async def _sleep(engine: AsyncEngine, database: TestDatabase) -> None:
+    async with AsyncSession(engine) as session:
+        await session.execute(text(SLEEP[database.dialect].format(20)))
+
+
+async def test_a_killed_idle_connection_is_replaced_without_an_error(driver: str, database: TestDatabase) -> None:
+    """Found by its closed socket, or by a ping after idleness."""
+    assert database.server is not None
+    async with engine_on(database.url_for(driver), ping_after_idle_s=0.1) as engine:
+        await look(engine)
+        database.server.kill_connections(database)
+        await asyncio.sleep(0.2)
+        await look(engine)
+        assert_balanced(pool_of(engine))
+
+
+async def test_while_the_server_is_down_connects_fail_fast_and_it_is_found_again_soon(
+    driver: str, database: TestDatabase, fault_proxy: Callable[[int], FaultProxy]
+) -> None:
+    """One attempt at a time with growing pauses; everybody else is told at once; back in less than a second."""
+    assert database.port is not None
+    proxy = fault_proxy(database.port)
+    async with engine_on(database.url_for(driver, port=proxy.port)) as engine:
+        await look(engine)
+        proxy.refuse()
+        proxy.cut()
+        await asyncio.sleep(0.05)
+        outcomes = await asyncio.gather(*(look(engine) for _ in range(20)), return_exceptions=True)
+        assert all(isinstance(outcome, (OperationalError, OSError, DBAPIError)) for outcome in outcomes), outcomes
+        assert any(isinstance(outcome, DatabaseDownError) for outcome in outcomes)
+        proxy.forward()
+        began = time.monotonic()
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    await look(engine)
+                    break
+                except (DBAPIError, OSError):
+                    await asyncio.sleep(0.02)
+        assert time.monotonic() - began < 3
+        assert_balanced(pool_of(engine))
+
+
+async def test_a_checkout_held_too_long_is_reported_once_and_again_when_it_comes_back(
+    sqlite_database: TestDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the line that took it and its last statement, never its parameters."""
+    async with engine_on(sqlite_database.url, leak_threshold_s=0.3) as engine:
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT :secret"), {"secret": "s3cret-value"})
+            await asyncio.sleep(1.6)
+        reports = [record.getMessage() for record in caplog.records if record.name == "plimsoll.pool"]
+        held, returned = reports
+        assert "has held a database connection for" in held
+        assert "test_wire.py:" in held
+        assert "SELECT ?" in held
+        assert "s3cret-value" not in held
+        assert "returned after 1." in returned
+        assert pool_of(engine).snapshot().leaks == 1
+
+
+async def test_idle_connections_are_closed_down_to_the_least_number_and_kept_there(
+    driver: str, database: TestDatabase
+) -> None:
+    """The server's own count agrees."""
+    async with engine_on(database.url_for(driver), size=4, min_idle=1, idle_timeout_s=0.3, keepalive_s=60) as engine:
+        pool = pool_of(engine)
+        await pool.warm_up(4)
+        assert pool.snapshot().idle == 4
+        await look(engine)
+        await asyncio.to_thread(database.wait_connection_count, 1)
+        assert pool.snapshot().closed["idle"] == 3
+        assert_balanced(pool)
+
+
+async def test_the_age_of_a_connection_is_limited(driver: str, database: TestDatabase) -> None:
+    """`pool_recycle`, with a random part taken off."""
+    async with engine_on(database.url_for(driver), pool_recycle=0.2) as engine:
+        await look(engine)
+        await asyncio.sleep(0.25)
+        await look(engine)
+        assert pool_of(engine).snapshot().closed["recycled"] == 1
+        assert_balanced(pool_of(engine))
+
+
+async def test_a_pool_used_in_another_event_loop_connects_anew(sqlite_database: TestDatabase) -> None:
+    """As tests do, a loop each: connections belong to the loop they were made in."""
+    async with engine_on(sqlite_database.url) as engine:
+        await asyncio.to_thread(asyncio.run, _select_one(engine))
+        await _select_one(engine)
+
+
+async def _select_one(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        assert await connection.scalar(text("SELECT 1")) == 1
