@@ -1,6 +1,8 @@
 """What a pool sends, and what it leaves on a connection for its next user."""
 
 import asyncio
+import gc
+import importlib
 import time
 from collections.abc import Awaitable, Callable
 
@@ -223,3 +225,44 @@ async def test_a_pool_used_in_another_event_loop_connects_anew(sqlite_database: 
 async def _select_one(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         assert await connection.scalar(text("SELECT 1")) == 1
+
+
+async def test_a_connection_lost_to_the_garbage_collector_gives_its_place_back(
+    sqlite_database: TestDatabase, recwarn: pytest.WarningsRecorder
+) -> None:
+    """SQLAlchemy reports it; the pool is not smaller for it."""
+    async with engine_on(sqlite_database.url, size=1, pool_timeout=5) as engine:
+        await _forget(engine)
+        gc.collect()
+        await _select_one(engine)
+        assert any("garbage collector" in str(warning.message) for warning in recwarn)
+
+
+async def _forget(engine: AsyncEngine) -> None:
+    connection = await engine.connect()
+    await connection.execute(text("SELECT 1"))
+
+
+async def test_a_connection_lost_while_its_mode_is_set_leaves_nothing_behind(
+    mariadb_database: TestDatabase, mysql_driver: str, fault_proxy: Callable[[int], FaultProxy]
+) -> None:
+    """The last step of a checkout fails, on a new connection and on a used one: neither it nor its place is lost."""
+    mariadb_database.sql("CREATE TABLE note (name VARCHAR(50))")
+    assert mariadb_database.port is not None
+    proxy = fault_proxy(mariadb_database.port)
+    async with engine_on(mariadb_database.url_for(mysql_driver, port=proxy.port), size=1) as engine:
+        for first in (None, look):
+            if first is not None:
+                await first(engine)
+            proxy.on_client_bytes(b"AUTOCOMMIT = 1", "cut")
+            with pytest.raises((DBAPIError, OSError, mysql_error(mysql_driver))):
+                await read(engine)
+            assert_balanced(pool_of(engine))
+        await read(engine)
+        assert_balanced(pool_of(engine))
+
+
+def mysql_error(driver: str) -> type[Exception]:
+    """The driver's own class: a checkout's failure is not always wrapped by SQLAlchemy."""
+    error: type[Exception] = importlib.import_module(driver).Error
+    return error

@@ -26,7 +26,11 @@ Start = Callable[..., RunningCommand]
 @pytest.fixture
 async def served(any_database: TestDatabase, start_command: Start) -> RunningCommand:
     """The tests' application under uvicorn, with a pool of five."""
-    environment = any_database.environ(DB_POOL_SIZE=str(POOL), DB_MAX_OVERFLOW="0", DB_POOL_TIMEOUT="20")
+    # A line as long as the crowd: a stream that is refused a connection has begun and can only break off.
+    waiting = str(CLIENTS)
+    environment = any_database.environ(
+        DB_POOL_SIZE=str(POOL), DB_MAX_OVERFLOW="0", DB_POOL_TIMEOUT="20", DB_POOL_MAX_WAITING=waiting
+    )
     running = start_command(SERVE, env=environment)
     await asyncio.to_thread(running.wait_ready)
     return running

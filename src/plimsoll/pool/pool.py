@@ -137,11 +137,12 @@ class PlimsollPool(Pool):
         began_s = self.clock()
         reading = READING.get()
         got = self._take(began_s, reading)
+        link: Link | None = None
         try:
             link = self._ready(got)
             drivers.set_autocommit(link.connection, self.dialect.driver, reading)
         except BaseException as error:
-            self._give_up(got, error)
+            self._give_up(link or got, error)
             raise
         self._note_checkout(link, self.clock() - began_s, reused=link is got)
         return link.record
