@@ -72,6 +72,7 @@ class Service:
 async def started(app: FastAPI, database: Database, **client_options: Any) -> AsyncGenerator[Service]:
     """Run the lifespan of an application around a client that calls it in this process."""
     async with app.router.lifespan_context(app):
+        await database.start()  # on a busy machine start-up takes longer than the lifespan waits for it
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://service", **client_options) as client:
             yield Service(app, database, client)

@@ -49,6 +49,7 @@ async def serving(database: Database) -> AsyncIterator[tuple[FastAPI, httpx.Asyn
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://test") as client,
     ):
+        await database.start()  # on a busy machine start-up takes longer than the lifespan waits for it
         yield app, client
 
 

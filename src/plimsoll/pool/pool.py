@@ -434,8 +434,9 @@ class PlimsollPool(Pool):
         return self.places.idle
 
     def checkedout(self) -> int:
-        """As `QueuePool.checkedout`: places in use, also by a connection that is being opened or ended."""
-        return self.places.taken
+        """As `QueuePool.checkedout`: connections in somebody's hands, or being opened for somebody. The places of those
+        that the server has yet to end are not free, but nobody's (`snapshot().closing`)."""
+        return self.places.taken - self._killing.pending
 
     def overflow(self) -> int:
         """As `QueuePool.overflow`: places in use or idle beyond the size; negative while there are fewer."""
