@@ -9,7 +9,7 @@ first in line, who owns it from that moment, also if it is cancelled before it r
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic, TypeVar
@@ -62,10 +62,6 @@ class Places(Generic[Thing]):
     def waiting(self) -> int:
         """How many users wait for a thing."""
         return len(self._line)
-
-    def waiters(self) -> Iterator[Waiter[Thing]]:
-        """Those in line, the first first."""
-        return iter(tuple(self._line.values()))
 
     def take_now(self, suits: Callable[[Thing], bool] | None = None) -> Thing | Open | None:
         """The same without waiting; None where one would have to wait, since none is there or others are in line.

@@ -113,7 +113,7 @@ class PlimsollPool(Pool):
         Statements.of(self.dialect).watcher = self.links
 
     def recreate(self) -> "PlimsollPool":
-        """A new, empty pool like this one; its numbers go on."""
+        """A new, empty pool like this one, with its observers; its numbers begin anew."""
         successor = type(self)(
             self._creator,
             pool_size=self.size_limit,
