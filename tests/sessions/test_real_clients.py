@@ -26,10 +26,10 @@ Start = Callable[..., RunningCommand]
 @pytest.fixture
 async def served(any_database: TestDatabase, start_command: Start) -> RunningCommand:
     """The tests' application under uvicorn, with a pool of five."""
-    # A line as long as the crowd: a stream that is refused a connection has begun and can only break off.
-    waiting = str(CLIENTS)
+    # A line as long as the crowd, with time to match: a stream that is refused a connection has begun and can only
+    # break off.
     environment = any_database.environ(
-        DB_POOL_SIZE=str(POOL), DB_MAX_OVERFLOW="0", DB_POOL_TIMEOUT="20", DB_POOL_MAX_WAITING=waiting
+        DB_POOL_SIZE=str(POOL), DB_MAX_OVERFLOW="0", DB_POOL_TIMEOUT="300", DB_POOL_MAX_WAITING=str(CLIENTS)
     )
     running = start_command(SERVE, env=environment)
     await asyncio.to_thread(running.wait_ready)
