@@ -41,7 +41,7 @@ async def test_a_thousand_clients_that_leave_hold_nothing_and_write_no_half(
 ) -> None:
     """In the middle of a handler, of a stream and of a commit: then the pool is empty and no pair lacks a half."""
     randomness = random.Random(20261124)
-    async with httpx.AsyncClient(base_url=served.url, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=served.url, timeout=120) as client:
         for number in range(30):
             await client.post("/notes", params={"name": f"a note that a stream sends, number {number}"})
         gate = asyncio.Semaphore(AT_ONCE)
@@ -104,6 +104,6 @@ async def test_an_answer_of_503_keeps_the_clients_connection(
 
 
 async def _until_pool_is_empty(client: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while (await client.get("/pool")).text != "0":  # noqa: ASYNC110 - the server is another process
             await asyncio.sleep(0.2)
