@@ -106,3 +106,29 @@ class DatabaseDownError(PlimsollError, sqlalchemy.exc.OperationalError):
 
     def __init__(self, words: str, orig: BaseException) -> None:
         sqlalchemy.exc.OperationalError.__init__(self, words, None, orig)
+
+
+class StatementTimeoutError(PlimsollError, sqlalchemy.exc.OperationalError):
+    """The database did not answer a statement in time. Its connection was closed, the statement is ended on the server
+    where that can be reached. SQLAlchemy's `OperationalError`."""
+
+    code = "PLE063"
+
+    def __init__(self, words: str, orig: BaseException) -> None:
+        sqlalchemy.exc.OperationalError.__init__(self, words, None, orig)
+
+
+class ConnectionEndedError(PlimsollError, sqlalchemy.exc.OperationalError):
+    """The connection was ended by the pool, since its transaction was idle for longer than is allowed.
+    SQLAlchemy's `OperationalError`."""
+
+    code = "PLE064"
+
+    def __init__(self, words: str) -> None:
+        sqlalchemy.exc.OperationalError.__init__(self, words, None, ConnectionError("ended by the pool"))
+
+
+class SharedConnectionError(PlimsollError, sqlalchemy.exc.InvalidRequestError):
+    """Two tasks used one session or connection at the same time."""
+
+    code = "PLE065"

@@ -1,17 +1,38 @@
-"""What the protocol's own status flags say about a connection, without asking the server.
+"""What is known of a connection without asking the server: from the protocol's own status flags and from its socket.
 
 One function a fact; each takes SQLAlchemy's adapted connection. Where a driver does not say, the answer is the safe
 one: in a transaction, and perhaps alive."""
 
+import contextlib
+import select
 from typing import Any, cast
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 MYSQL = ("aiomysql", "asyncmy")
 
+_HANG_UP = select.POLLHUP | select.POLLERR | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)
+"""Linux says at once that the other side has closed; elsewhere a ping finds it."""
+
 
 def _raw(connection: DBAPIConnection) -> Any:
     return getattr(connection, "driver_connection", None) or getattr(connection, "_connection", connection)
+
+
+def _transport(connection: DBAPIConnection, driver: str) -> Any:
+    raw = _raw(connection)
+    if driver == "aiomysql":
+        return raw._writer.transport if raw._writer is not None else None
+    return raw._transport if driver in ("asyncmy", "asyncpg") else None
+
+
+def socket_number(connection: DBAPIConnection, driver: str) -> int | None:
+    """The file descriptor of its socket; None where it has none."""
+    if driver == "psycopg":
+        return int(_raw(connection).fileno())
+    transport = _transport(connection, driver)
+    socket = transport.get_extra_info("socket") if transport is not None else None
+    return int(socket.fileno()) if socket is not None else None
 
 
 def in_transaction(connection: DBAPIConnection, driver: str) -> bool:
@@ -28,16 +49,26 @@ def in_transaction(connection: DBAPIConnection, driver: str) -> bool:
     return True
 
 
-def is_closed(connection: DBAPIConnection, driver: str) -> bool:
-    """Whether this side knows already that the connection is gone."""
+def is_closed(connection: DBAPIConnection, driver: str, socket: int | None) -> bool:
+    """Whether this machine knows already that the connection is gone: closed here, or by the other side."""
     raw = _raw(connection)
     if driver == "aiomysql":
-        return bool(raw.closed or raw._reader is None or raw._reader.at_eof())
-    if driver == "asyncpg":
-        return bool(raw.is_closed())
-    if driver == "psycopg":
-        return bool(raw.closed)
-    return False
+        closed = raw._writer is None or raw._writer.transport.is_closing()
+    elif driver == "asyncmy":
+        closed = raw._transport is None or raw._transport.is_closing()
+    elif driver == "asyncpg":
+        closed = raw.is_closed()
+    elif driver == "psycopg":
+        closed = raw.closed
+    else:
+        return False
+    return bool(closed) or (socket is not None and _hung_up(socket))
+
+
+def _hung_up(socket: int) -> bool:
+    poll = select.poll()
+    poll.register(socket, _HANG_UP)
+    return bool(poll.poll(0))
 
 
 def server_id(connection: DBAPIConnection, driver: str) -> int | None:
@@ -54,24 +85,36 @@ def server_id(connection: DBAPIConnection, driver: str) -> int | None:
 
 def autocommits(connection: DBAPIConnection, driver: str) -> bool:
     """Whether statements outside an explicit transaction commit by themselves."""
-    raw = _raw(connection)
     if driver in MYSQL:
-        return bool(raw.get_autocommit())
+        return bool(_raw(connection).get_autocommit())
+    if driver in ("asyncpg", "psycopg"):
+        return bool(cast(Any, connection).autocommit)
     return False
 
 
 def set_autocommit(connection: DBAPIConnection, driver: str, on: bool) -> None:
-    """Let statements commit by themselves, or not, where that saves a round trip and costs nothing: on MySQL.
-
-    A round trip where the mode is another. PostgreSQL's drivers are left alone: their server-side cursors need a
-    transaction.
-    """
-    if driver in MYSQL and autocommits(connection, driver) is not on:
+    """Let statements commit by themselves, or not. On MySQL a round trip where that changes anything; PostgreSQL's
+    drivers only leave out their BEGIN. SQLite begins nothing before a write."""
+    if driver in MYSQL:
         cast(Any, connection).autocommit(on)
+    elif driver in ("asyncpg", "psycopg"):
+        cast(Any, connection).autocommit = on
 
 
-def cut(connection: DBAPIConnection) -> None:
-    """Close the socket now, without a word and without waiting."""
+def cut(connection: DBAPIConnection, driver: str) -> None:
+    """Close the socket now, without a word and without waiting, also where the other side reads nothing any more."""
+    raw = _raw(connection)
+    if driver == "psycopg":
+        raw.pgconn.finish()
+        return
+    if driver == "aiosqlite":
+        # Ends a statement that runs in the connection's thread; without one it does nothing.
+        with contextlib.suppress(ValueError, AttributeError):
+            raw._conn.interrupt()
+    transport = _transport(connection, driver)
+    if transport is not None:
+        # A TLS transport's close waits for the other side's farewell.
+        transport.abort()
     force = getattr(connection, "_terminate_force_close", None)
     if force is not None:
         force()

@@ -1,6 +1,8 @@
 """Who holds what: a record of each checkout, cheap to make, put into words only when somebody asks."""
 
+import asyncio
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -30,6 +32,8 @@ class Checkout:
     statement: str = ""
     statements: int = 0
     reported: bool = False
+    reported_idle: bool = False
+    task: "weakref.ref[asyncio.Task[object]] | None" = None
 
     def place(self) -> str:
         """The line of the application's code that took it, as `file.py:41 in name`."""
@@ -69,7 +73,8 @@ class Holders:
 
     def add(self, record: object, owner: str) -> Checkout:
         """A checkout begins, in the task and at the line that runs now."""
-        checkout = Checkout(owner, self.clock(), calling_code())
+        task = asyncio.current_task()
+        checkout = Checkout(owner, self.clock(), calling_code(), task=weakref.ref(task) if task is not None else None)
         self._by_record[id(record)] = checkout
         return checkout
 
@@ -81,12 +86,9 @@ class Holders:
         """A checkout ends."""
         return self._by_record.pop(id(record), None)
 
-    def statement(self, record: object, statement: str) -> None:
-        """The holder of a record sends a statement."""
-        checkout = self._by_record.get(id(record))
-        if checkout is not None:
-            checkout.statement = statement
-            checkout.statements += 1
+    def others_than(self, task: "asyncio.Task[object] | None") -> bool:
+        """Whether anybody but `task` holds one."""
+        return any(checkout.task is None or checkout.task() is not task for checkout in self._by_record.values())
 
     def __iter__(self) -> Iterator[tuple[int, Checkout]]:
         return iter(tuple(self._by_record.items()))
@@ -113,3 +115,12 @@ def calling_code() -> tuple[tuple[CodeType, int], ...]:
 def shortened(statement: str) -> str:
     """A statement on one line, at most `STATEMENT_LIMIT` characters."""
     return " ".join(statement[: 2 * STATEMENT_LIMIT].split())[:STATEMENT_LIMIT]
+
+
+def who_asks() -> str:
+    """What the current task works for, as far as it can be told."""
+    owner = OWNER.get()
+    if owner:
+        return owner
+    task = asyncio.current_task()
+    return task.get_name() if task is not None else "no task"

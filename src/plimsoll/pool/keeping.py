@@ -47,6 +47,7 @@ class Keeping:
         if pool is None or pool.places.closed:
             return
         self._report_leaks(pool)
+        self._look_at_idle_transactions(pool)
         tired = self._tired(pool)
         if tired or self._missing(pool):
             self._spawn(greenlet_spawn(self._refresh, pool, tired))
@@ -96,11 +97,11 @@ class Keeping:
 
     def _refresh_one(self, pool: "PlimsollPool", link: Link) -> None:
         idle_s = pool.clock() - link.idle_since_s
-        reason = pool.reason_to_replace(link)
+        reason = pool.condition.reason_to_replace(link)
         if reason is None and idle_s > pool.options.idle_timeout_s and pool.places.idle >= pool.options.min_idle:
             reason = "idle"
         if reason is not None or pool.places.surplus:
-            pool.close_link(link, reason or "surplus")
+            pool.closing.politely(link, reason or "surplus")
             pool.places.free()
             return
         link.idle_since_s = pool.clock()
@@ -114,6 +115,36 @@ class Keeping:
                 checkout.reported = True
                 pool.numbers.counts["leaks"] += 1
                 logger.warning("%s", _leak_words(checkout, held_s, options.leak_threshold_s))
+
+    def _look_at_idle_transactions(self, pool: "PlimsollPool") -> None:
+        options, now = pool.options, pool.clock()
+        for link in pool.links.in_use():
+            checkout, idle_s = link.checkout, now - link.answered_s
+            if checkout is None or not checkout.statements or link.ended or link.state != "idle in transaction":
+                continue
+            if options.idle_transaction_s and idle_s > options.idle_transaction_s and not checkout.reported_idle:
+                checkout.reported_idle = True
+                pool.numbers.counts["idle_transactions"] += 1
+                logger.warning("%s", _idle_words(checkout, idle_s))
+            if options.end_idle_transaction_s and idle_s > options.end_idle_transaction_s:
+                pool.closing.end_in_hands(link, _ended_words(checkout, idle_s, options.end_idle_transaction_s))
+                logger.error("%s", link.ended)
+
+
+def _idle_words(checkout: Checkout, idle_s: float) -> str:
+    return (
+        f"{checkout.owner} has a transaction open in which nothing has happened for {idle_s:.1f} s: it keeps its locks "
+        "and its connection. End it (commit, or leave the session's block) before slow work that needs no database. "
+        f"Last statement: {shortened(checkout.statement) or 'none'}. Taken at:\n{checkout.stack_text()}"
+    )
+
+
+def _ended_words(checkout: Checkout, idle_s: float, limit_s: float) -> str:
+    return (
+        f"The transaction of {checkout.owner}, taken at {checkout.place()}, was idle for {idle_s:.1f} s and was ended "
+        f"and rolled back (DB_END_IDLE_TRANSACTION is {limit_s:g} s). End a transaction before slow work that needs no "
+        "database, and begin another one after it."
+    )
 
 
 def _leak_words(checkout: Checkout, held_s: float, threshold_s: float) -> str:

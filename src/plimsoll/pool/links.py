@@ -1,12 +1,16 @@
 """One open connection as the pool knows it, and the questions that are asked of it without asking the server."""
 
+import asyncio
+import time
 from dataclasses import dataclass
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from plimsoll.errors import ConnectionEndedError, SharedConnectionError
 from plimsoll.pool import drivers
 from plimsoll.pool.holders import Checkout, Holder, Holders, shortened
+from plimsoll.pool.limits import DEADLINE
 
 
 @dataclass(slots=True, eq=False)
@@ -14,38 +18,82 @@ class Link:
     """What the pool knows of one open connection. Times are the pool's clock."""
 
     record: ConnectionPoolEntry
+    connection: DBAPIConnection
+    driver: str
     opened_s: float
     age_limit_s: float
     idle_since_s: float
     server_id: int | None = None
+    socket: int | None = None
     querying: bool = False
+    """Whether something was sent that was not answered."""
     used: bool = False
     """Whether a statement was sent since the last commit or roll-back."""
     must_close: bool = False
     """Whether a statement left something that a roll-back does not take back."""
+    reading: bool = False
+    """Whether the pool has let its statements commit by themselves."""
+    answered_s: float = 0.0
+    ended: str = ""
+    """Why it was ended in its user's hands, in words for the user."""
+    checkout: Checkout | None = None
 
     @property
-    def connection(self) -> DBAPIConnection:
-        """SQLAlchemy's adapted connection."""
-        connection = self.record.dbapi_connection
-        assert connection is not None
-        return connection
+    def is_closed(self) -> bool:
+        """Whether this machine knows that the connection is gone."""
+        return drivers.is_closed(self.connection, self.driver, self.socket)
+
+    @property
+    def autocommits(self) -> bool:
+        """Whether statements outside an explicit transaction commit by themselves."""
+        return drivers.autocommits(self.connection, self.driver)
+
+    def set_reading(self, on: bool) -> None:
+        """Before its user gets it: statements commit by themselves where it is only to read. What an engine or a
+        user sets otherwise is left alone."""
+        if on and not self.autocommits:
+            drivers.set_autocommit(self.connection, self.driver, True)
+            self.reading = True
+        elif not on and self.reading:
+            if self.autocommits:
+                drivers.set_autocommit(self.connection, self.driver, False)
+            self.reading = False
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether there may be anything to commit or to roll back.
+
+        aiomysql does not keep the status flags that come with rows, so on MySQL a statement since the last end counts
+        as well, unless each commits by itself.
+        """
+        if drivers.in_transaction(self.connection, self.driver):
+            return True
+        return self.used and self.driver in drivers.MYSQL and not self.autocommits
+
+    @property
+    def state(self) -> str:
+        """What it does in its user's hands."""
+        if self.querying:
+            return "querying"
+        return "idle in transaction" if self.in_transaction else "idle"
 
 
 class Links:
     """All open connections of a pool, by the adapted connection; the `Watcher` of its dialect's statements."""
 
-    def __init__(self, driver: str, holders: Holders) -> None:
-        self.driver = driver
+    def __init__(self, holders: Holders, statement_timeout_s: float, cleanup_timeout_s: float) -> None:
         self._holders = holders
+        self._timeout_s = statement_timeout_s or None
+        self._cleanup_timeout_s = cleanup_timeout_s
         self._by_connection: dict[int, Link] = {}
 
     def __len__(self) -> int:
         return len(self._by_connection)
 
-    def add(self, connection: DBAPIConnection, link: Link) -> None:
-        """A connection was opened."""
-        self._by_connection[id(connection)] = link
+    def add(self, link: Link) -> None:
+        """A connection was opened, perhaps in a record that is in use already."""
+        link.checkout = self._holders.get(link.record)
+        self._by_connection[id(link.connection)] = link
 
     def get(self, connection: DBAPIConnection | None) -> Link | None:
         """What is known of it."""
@@ -55,43 +103,90 @@ class Links:
         """A connection is closed, or not ours any more."""
         return self._by_connection.pop(id(connection), None)
 
-    def clear(self) -> None:
-        """Forget all."""
-        self._by_connection.clear()
+    def of(self, record: ConnectionPoolEntry) -> list[Link]:
+        """Those of a record: one, or none."""
+        return [link for link in self._by_connection.values() if link.record is record]
 
-    def statement_begins(self, connection: DBAPIConnection, statement: str, leaves_state: bool) -> None:
-        """From `statements`: something is about to be sent."""
-        link = self._by_connection.get(id(connection))
-        if link is None:
-            return
+    def clear(self) -> int:
+        """Forget all; how many they were."""
+        count = len(self._by_connection)
+        self._by_connection.clear()
+        return count
+
+    def in_use(self) -> list[Link]:
+        """Those in somebody's hands."""
+        return [link for link in self._by_connection.values() if link.checkout is not None]
+
+    # --- what `statements` reports ---
+
+    def knows(self, connection: DBAPIConnection) -> bool:
+        """Whether the connection is one of these."""
+        return id(connection) in self._by_connection
+
+    def begins(self, connection: DBAPIConnection, statement: str, *, leaves_state: bool, in_pieces: bool) -> None:
+        """Something is about to be sent.
+
+        Raises:
+            SharedConnectionError: something else was, and is not answered.
+            ConnectionEndedError: the connection was ended.
+        """
+        link = self._by_connection[id(connection)]
+        if link.ended:
+            raise ConnectionEndedError(link.ended)
+        if link.querying:
+            raise SharedConnectionError(_shared_words(link.checkout))
         link.querying = link.used = True
         link.must_close = link.must_close or leaves_state
-        self._holders.statement(link.record, statement)
+        if link.checkout is not None:
+            link.checkout.statement = statement
+            link.checkout.statements += 1
+        if in_pieces and link.reading and link.driver not in drivers.MYSQL:
+            # PostgreSQL's cursors live in a transaction.
+            drivers.set_autocommit(connection, link.driver, False)
 
-    def statement_ends(self, connection: DBAPIConnection) -> None:
-        """From `statements`: it was answered."""
+    def ends(self, connection: DBAPIConnection) -> None:
+        """It was answered."""
         link = self._by_connection.get(id(connection))
         if link is not None:
             link.querying = False
+            link.answered_s = self._holders.clock()
 
-    def in_transaction(self, connection: DBAPIConnection) -> bool:
-        """From `statements` and for the reset: whether there may be anything to commit or to roll back.
+    def time_left(self, *, clean_up: bool = False) -> float | None:
+        """How long what is sent now may take: the limit of statements, or what is left of the request's time; a
+        roll-back has its own."""
+        if clean_up:
+            return self._cleanup_timeout_s
+        deadline = DEADLINE.get()
+        if deadline is None:
+            return self._timeout_s
+        left_s = max(0.0, deadline - time.monotonic())
+        return left_s if self._timeout_s is None else min(left_s, self._timeout_s)
 
-        aiomysql does not keep the status flags that come with rows, so on MySQL a statement since the last end counts
-        as well, unless each commits by itself.
+    def transaction_ends(self, connection: DBAPIConnection, *, commit: bool) -> bool:
+        """A commit or a roll-back is due; whether anything has to be sent for it.
+
+        Raises:
+            ConnectionEndedError: a commit, and the connection was ended.
         """
-        if drivers.in_transaction(connection, self.driver):
-            return True
-        if self.driver not in drivers.MYSQL:
+        link = self._by_connection[id(connection)]
+        if link.ended:
+            if commit:
+                raise ConnectionEndedError(link.ended)
             return False
-        link = self._by_connection.get(id(connection))
-        return (link is None or link.used) and not drivers.autocommits(connection, self.driver)
+        # PostgreSQL's drivers look at their own state before they send anything.
+        if link.driver in drivers.MYSQL and not link.in_transaction:
+            return False
+        link.querying = True
+        return True
 
     def transaction_ended(self, connection: DBAPIConnection) -> None:
-        """From `statements`: a commit or a roll-back was answered."""
+        """It was answered."""
         link = self._by_connection.get(id(connection))
         if link is not None:
-            link.used = False
+            link.querying = link.used = False
+            link.answered_s = self._holders.clock()
+
+    # --- who ---
 
     def who(self) -> list[Holder]:
         """Who holds a connection now, the oldest first."""
@@ -103,17 +198,20 @@ class Links:
         return Holder(
             owner=checkout.owner,
             age_s=self._holders.clock() - checkout.since_s,
-            state=self.state(link),
+            state=link.state if link is not None else "lost",
             place=checkout.place(),
             statement=shortened(checkout.statement),
             statements=checkout.statements,
             server_id=link.server_id if link else None,
         )
 
-    def state(self, link: Link | None) -> str:
-        """What a connection in use does."""
-        if link is None:
-            return "lost"
-        if link.querying:
-            return "querying"
-        return "idle in transaction" if self.in_transaction(link.connection) else "idle"
+
+def _shared_words(checkout: Checkout | None) -> str:
+    task = asyncio.current_task()
+    other = f"{checkout.owner} (taken at {checkout.place()})" if checkout is not None else "another task"
+    return (
+        f"The task {task.get_name() if task else 'of this code'!r} sent a statement on a connection on which one "
+        f"of {other} is still running. A session or connection belongs to one task at a time: give each of the "
+        "tasks in gather() or a TaskGroup one of its own ('async with database.session() as session: ...'), or run the "
+        "statements one after the other."
+    )

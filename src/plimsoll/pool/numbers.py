@@ -87,6 +87,8 @@ class PoolSnapshot:
     resets: int
     killed: int
     leaks: int
+    lost: int
+    idle_transactions: int
     acquire: HistogramSnapshot
     use: HistogramSnapshot
     create: HistogramSnapshot
@@ -199,6 +201,8 @@ class Numbers:
             pings=counts["pings"],
             resets=counts["resets"],
             leaks=counts["leaks"],
+            lost=counts["lost"],
+            idle_transactions=counts["idle_transactions"],
             acquire=self.acquire.snapshot(),
             use=self.use.snapshot(),
             create=self.create.snapshot(),

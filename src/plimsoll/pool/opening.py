@@ -3,6 +3,14 @@
 import asyncio
 import random
 from collections.abc import Callable
+from typing import Any, cast
+
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util import await_only
+
+from plimsoll.errors import DatabaseDownError
+from plimsoll.pool.limits import Within
+from plimsoll.pool.numbers import Numbers
 
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 0.8
@@ -10,64 +18,89 @@ LONGEST_PAUSE_S = 0.8
 is back is met in less than a second."""
 
 
-class ServerDownError(Exception):
-    """The last connect failed and the next attempt is not due: nobody is let to try before."""
-
-    def __init__(self, cause: BaseException, next_attempt_s: float) -> None:
-        super().__init__(f"no attempt for another {next_attempt_s:.2f} s after: {cause}")
-        self.cause = cause
-
-
 class Opening:
-    """A gate before the driver's connect. `clock` is the event loop's."""
+    """The gate before a driver's connect. `clock` is the pool's; `limit_s` is the time for one connect with all its
+    set-up."""
 
-    def __init__(self, at_once: int, clock: Callable[[], float]) -> None:
+    def __init__(self, at_once: int, limit_s: float, numbers: Numbers, clock: Callable[[], float]) -> None:
         self._slots = asyncio.Semaphore(at_once)
+        self._limit_s = limit_s
+        self._numbers = numbers
         self._clock = clock
         self._pause_s = 0.0
         self._next_attempt_s = 0.0
         self._probing = False
         self.last_failure: BaseException | None = None
+        self.now = 0
 
-    async def enter(self) -> None:
-        """Wait for a turn to connect; ended by `succeeded`, `failed` or `cancelled`.
+    def open(self, connect: Callable[[], ConnectionPoolEntry]) -> ConnectionPoolEntry:
+        """`connect()` in its turn. Runs in SQLAlchemy's greenlet.
 
         Raises:
-            ServerDownError: the server was down a moment ago, and another attempt is made elsewhere or not due.
+            DatabaseDownError: the server was down a moment ago and no attempt is due, or it did not answer in time.
+            Exception: whatever the driver raised.
         """
-        self._refuse_while_down()
-        await self._slots.acquire()
         try:
             self._refuse_while_down()
-        except ServerDownError:
-            self._slots.release()
+            await_only(self._slots.acquire())
+        except DatabaseDownError:
+            self._numbers.failed("connect")
             raise
-        self._probing = self.last_failure is not None
+        try:
+            return self._open(connect)
+        finally:
+            self._slots.release()
+
+    def _open(self, connect: Callable[[], ConnectionPoolEntry]) -> ConnectionPoolEntry:
+        began_s = self._clock()
+        probing = False
+        try:
+            self._refuse_while_down()  # it may have gone down while this one waited for its turn
+            self._probing = probing = self.last_failure is not None
+            self.now += 1
+            try:
+                record = self._in_time(connect)
+            except Exception as error:
+                self._failed(error)
+                raise
+            finally:
+                self.now -= 1
+        except Exception:
+            self._numbers.failed("connect")
+            raise
+        finally:
+            if probing:
+                self._probing = False
+        self.last_failure = None
+        self._pause_s = 0.0
+        self._numbers.opened(self._clock() - began_s)
+        return record
+
+    def _in_time(self, connect: Callable[[], ConnectionPoolEntry]) -> ConnectionPoolEntry:
+        """Within one limit for all of it; and a cancellation that a driver swallowed is not lost."""
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        cancels = task.cancelling()
+        try:
+            with Within(self._limit_s):
+                record = connect()
+        except TimeoutError as error:
+            words = f"no connection within {self._limit_s:g} s: the server did not answer in time"
+            raise DatabaseDownError(words, error) from error
+        if task.cancelling() > cancels:
+            record.invalidate()
+            raise asyncio.CancelledError
+        return record
 
     def _refuse_while_down(self) -> None:
         if self.last_failure is None:
             return
         left_s = self._next_attempt_s - self._clock()
         if left_s > 0 or self._probing:
-            raise ServerDownError(self.last_failure, max(left_s, 0.0))
+            words = f"no attempt to connect for another {max(left_s, 0.0):.2f} s after: {self.last_failure}"
+            raise DatabaseDownError(words, self.last_failure) from self.last_failure
 
-    def succeeded(self) -> None:
-        """The connect worked: the server is up."""
-        self.last_failure = None
-        self._pause_s = 0.0
-        self._leave()
-
-    def failed(self, error: BaseException) -> None:
-        """The connect failed: nobody tries before the pause is over."""
+    def _failed(self, error: Exception) -> None:
+        """Nobody tries before the pause is over."""
         self.last_failure = error
         self._pause_s = min(max(self._pause_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S)
         self._next_attempt_s = self._clock() + self._pause_s * random.uniform(0.8, 1.0)  # noqa: S311
-        self._leave()
-
-    def cancelled(self) -> None:
-        """The connect was given up by its user, which says nothing of the server."""
-        self._leave()
-
-    def _leave(self) -> None:
-        self._probing = False
-        self._slots.release()

@@ -30,11 +30,28 @@ class PoolOptions:
     connects_at_once: int = 4
     """New connections are opened at most so many at a time: a handshake costs the server a thread or a process."""
 
+    connect_timeout_s: float = 15.0
+    """A connect, with TLS, log-in and set-up, ends within this."""
+
+    statement_timeout_s: float = 60.0
+    """A statement that the server has not answered after so long is given up, its connection closed, and the statement
+    ended on the server where that can be reached; 0 waits without limit. A server that has stopped to answer sends
+    nothing, so that no limit of its own would help."""
+
     cleanup_timeout_s: float = 5.0
     """A roll-back at the return, or a close, ends within this, or the socket is dropped."""
 
     leak_threshold_s: float = 10.0
     """A checkout held for longer is reported with the line that took it; 0 switches the report off."""
+
+    idle_transaction_s: float = 5.0
+    """A transaction in which nothing happened for so long is reported once; 0 switches the report off."""
+
+    end_idle_transaction_s: float = 0.0
+    """A transaction in which nothing happened for so long is rolled back and its connection closed; 0 for never."""
+
+    dispose_timeout_s: float = 5.0
+    """`dispose` waits so long for connections that other tasks have in use."""
 
     track: bool = True
     """Whether to keep a record of who holds what, and histograms; counters are always kept."""

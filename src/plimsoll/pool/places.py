@@ -36,9 +36,6 @@ class Waiter(Generic[Thing]):
     """One in line. `future` is given a thing, or `Open.ONE`, or an exception."""
 
     future: asyncio.Future[Thing | Open]
-    since_s: float
-    suits: Callable[[Thing], bool] | None
-    who: str = ""
 
 
 @dataclass(eq=False)
@@ -73,9 +70,7 @@ class Places(Generic[Thing]):
             raise ClosedError
         return None if self._line else self._grab(suits)
 
-    async def take(
-        self, deadline_s: float, *, suits: Callable[[Thing], bool] | None = None, who: str = ""
-    ) -> Thing | Open:
+    async def take(self, deadline_s: float, *, suits: Callable[[Thing], bool] | None = None) -> Thing | Open:
         """An idle thing (one that `suits`, if there is one), or the right to open one; waits in line for it.
 
         Raises:
@@ -88,7 +83,7 @@ class Places(Generic[Thing]):
             return got
         if len(self._line) >= self.max_waiting:
             raise LineFullError
-        waiter = Waiter[Thing](asyncio.get_running_loop().create_future(), self.clock(), suits, who)
+        waiter = Waiter[Thing](asyncio.get_running_loop().create_future())
         self._line[id(waiter)] = waiter
         return await self._wait(waiter, deadline_s)
 

@@ -1,5 +1,5 @@
-"""Sees each statement pass between SQLAlchemy and the driver: which connection runs what, and whether the server's
-own flag says that there is anything to roll back or to commit.
+"""Sees each statement, commit and roll-back pass between SQLAlchemy and the driver: which connection runs what, for how
+long it may, and whether there is anything to commit or to roll back at all.
 
 The functions of the engine's dialect object are wrapped, on that object only; a dialect that is shared by the pool's
 successor (after `engine.dispose()`) is not wrapped twice."""
@@ -8,9 +8,12 @@ import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 
-from plimsoll.pool import drivers
+from plimsoll.errors import ConnectionEndedError, StatementTimeoutError
+from plimsoll.pool.limits import Within
 
 _MARK = "_plimsoll_statements"
 
@@ -24,34 +27,51 @@ _LEAVES_STATE = re.compile(
 
 
 class Watcher(Protocol):
-    """What the pool wants to hear."""
+    """What the pool wants to hear. `connection` is SQLAlchemy's adapted connection."""
 
-    def statement_begins(self, connection: DBAPIConnection, statement: str, leaves_state: bool) -> None:
-        """`statement` is about to be sent on `connection`."""
+    def knows(self, connection: DBAPIConnection) -> bool:
+        """Whether the connection is one of its own."""
 
-    def statement_ends(self, connection: DBAPIConnection) -> None:
-        """It was answered."""
+    def begins(self, connection: DBAPIConnection, statement: str, *, leaves_state: bool, in_pieces: bool) -> None:
+        """`statement` is about to be sent, its rows to be fetched in pieces or at once.
 
-    def in_transaction(self, connection: DBAPIConnection) -> bool:
-        """Whether there may be anything to commit or to roll back."""
+        Raises:
+            SharedConnectionError: another statement is running on the connection.
+            ConnectionEndedError: the connection was ended, since its transaction idled too long.
+        """
+
+    def ends(self, connection: DBAPIConnection) -> None:
+        """What was sent was answered."""
+
+    def time_left(self, *, clean_up: bool = False) -> float | None:
+        """How long what is sent now may take, in seconds."""
+
+    def transaction_ends(self, connection: DBAPIConnection, *, commit: bool) -> bool:
+        """A commit or a roll-back is due; whether anything has to be sent for it.
+
+        Raises:
+            ConnectionEndedError: a commit, and the transaction was ended before.
+        """
 
     def transaction_ended(self, connection: DBAPIConnection) -> None:
-        """The server has answered a commit or a roll-back."""
+        """The server has answered it."""
+
+    def __len__(self) -> int:
+        """How many connections it has."""
 
 
 class Statements:
-    """The wrapped functions of one dialect, and the pool that listens now."""
+    """The wrapped functions of one dialect, and those who watch its connections."""
 
     def __init__(self, dialect: Dialect) -> None:
-        self.watcher: Watcher | None = None
-        self._driver = dialect.driver
+        self._watchers: tuple[Watcher, ...] = ()
         self._known: dict[str, bool] = {}
+        self._limited: dict[type, type] = {}
         for name in ("do_execute", "do_executemany", "do_execute_no_params"):
             setattr(dialect, name, self._watched(getattr(dialect, name)))
-        if dialect.driver in drivers.MYSQL:
-            # The other drivers look at their own flag before they send anything.
-            for name in ("do_rollback", "do_commit"):
-                setattr(dialect, name, self._if_in_transaction(getattr(dialect, name)))
+        for name in ("do_rollback", "do_commit"):
+            setattr(dialect, name, self._ending(getattr(dialect, name), commit=name == "do_commit"))
+        event.listen(dialect, "handle_error", _a_lost_connection)
 
     @classmethod
     def of(cls, dialect: Dialect) -> "Statements":
@@ -62,34 +82,82 @@ class Statements:
             dialect.__dict__[_MARK] = found
         return found
 
+    def watch(self, watcher: Watcher) -> None:
+        """From now on `watcher` hears of its connections; so does one before it while it has any."""
+        self._watchers = (watcher, *(before for before in self._watchers if len(before)))
+
+    def _watcher_of(self, connection: DBAPIConnection | None) -> Watcher | None:
+        if connection is not None:
+            for watcher in self._watchers:
+                if watcher.knows(connection):
+                    return watcher
+        return None
+
     def _watched(self, execute: Callable[..., Any]) -> Callable[..., Any]:
         def watched(cursor: Any, statement: str, *rest: Any, **named: Any) -> Any:
-            watcher = self.watcher
             connection = getattr(cursor, "_adapt_connection", None)
+            watcher = self._watcher_of(connection)
             if watcher is None or connection is None:
                 return execute(cursor, statement, *rest, **named)
-            watcher.statement_begins(connection, statement, self.leaves_state(statement))
+            in_pieces = cursor.server_side
+            watcher.begins(connection, statement, leaves_state=self.leaves_state(statement), in_pieces=in_pieces)
+            limit_s = watcher.time_left()
             try:
-                result = execute(cursor, statement, *rest, **named)
+                with Within(limit_s):
+                    result = execute(cursor, statement, *rest, **named)
+            except TimeoutError as error:  # what was given up was not answered
+                raise _statement_timeout(limit_s, error) from None
             except Exception:
-                watcher.statement_ends(connection)  # answered by an error; what was given up is not answered
+                watcher.ends(connection)  # answered by an error
                 raise
-            watcher.statement_ends(connection)
+            watcher.ends(connection)
+            if in_pieces:
+                cursor.__class__ = self._with_limits(type(cursor))
             return result
 
         return watched
 
-    def _if_in_transaction(self, end: Callable[..., Any]) -> Callable[..., Any]:
-        def if_in_transaction(connection: Any) -> None:
-            watcher = self.watcher
+    def _ending(self, end: Callable[..., Any], *, commit: bool) -> Callable[..., Any]:
+        def ending(connection: Any) -> None:
             # SQLAlchemy hands over its proxy of the connection at the return to the pool.
             adapted = getattr(connection, "dbapi_connection", connection)
-            if watcher is None or watcher.in_transaction(adapted):
+            watcher = self._watcher_of(adapted)
+            if watcher is None:
                 end(connection)
-                if watcher is not None:
-                    watcher.transaction_ended(adapted)
+            elif watcher.transaction_ends(adapted, commit=commit):
+                limit_s = watcher.time_left(clean_up=not commit)
+                try:
+                    with Within(limit_s):
+                        end(connection)
+                except TimeoutError as error:
+                    raise _statement_timeout(limit_s, error) from None
+                except Exception:
+                    watcher.ends(adapted)
+                    raise
+                watcher.transaction_ended(adapted)
 
-        return if_in_transaction
+        return ending
+
+    def _with_limits(self, kind: type) -> type:
+        """The class of a server-side cursor, with a time limit for each piece that it fetches."""
+        found = self._limited.get(kind)
+        if found is None:
+            methods = {name: self._in_time(getattr(kind, name)) for name in ("fetchone", "fetchmany", "fetchall")}
+            found = type(kind.__name__, (kind,), {"__slots__": (), **methods})
+            self._limited[kind] = self._limited[found] = found
+        return found
+
+    def _in_time(self, fetch: Callable[..., Any]) -> Callable[..., Any]:
+        def in_time(cursor: Any, *args: Any, **named: Any) -> Any:
+            watcher = self._watcher_of(cursor._adapt_connection)
+            limit_s = watcher.time_left() if watcher is not None else None
+            try:
+                with Within(limit_s):
+                    return fetch(cursor, *args, **named)
+            except TimeoutError as error:
+                raise _statement_timeout(limit_s, error) from None
+
+        return in_time
 
     def leaves_state(self, statement: str) -> bool:
         """Whether something of it would be seen by the connection's next user. Remembered by text, a bounded number."""
@@ -99,3 +167,20 @@ class Statements:
                 self._known.clear()
             known = self._known[statement] = _LEAVES_STATE.search(statement) is not None
         return known
+
+
+def _statement_timeout(limit_s: float | None, error: BaseException) -> StatementTimeoutError:
+    words = (
+        f"the database did not answer within {limit_s or 0:.2f} s: the statement was given up and its connection "
+        "closed. What the transaction did is rolled back; where the commit itself got no answer, that is not known. "
+        "The limit is DB_STATEMENT_TIMEOUT, or what was left of the request's own time. Look for a lock that it waits "
+        "for, a missing index, or a server that hangs."
+    )
+    return StatementTimeoutError(words, error)
+
+
+def _a_lost_connection(context: ExceptionContext) -> None:
+    """What was given up, or ended, leaves a connection that nobody can use; the others are as good as before."""
+    if isinstance(context.original_exception, (StatementTimeoutError, ConnectionEndedError)):
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False

@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from plimsoll.errors import LockTimeoutError
+from plimsoll.errors import ConnectionEndedError, DatabaseDownError, LockTimeoutError, StatementTimeoutError
 from plimsoll.server.base import Server
 from plimsoll.server.faults import Fault
 from plimsoll.server.mysql import MySQL
@@ -31,12 +31,12 @@ def server_of(dialect: str) -> Server:
 
 def fault_of(error: BaseException, dialect: str) -> Fault:
     """What an error means: SQLAlchemy's (a driver's error in it, or a pool's time-out) or a bare driver's."""
-    if isinstance(error, PoolTimeoutError):
+    if isinstance(error, (PoolTimeoutError, StatementTimeoutError, ConnectionEndedError)):
         return Fault.BUSY
     if not isinstance(error, DBAPIError):
         return server_of(dialect).fault(error)
     fault = server_of(dialect).fault(error.orig) if error.orig is not None else Fault.OTHER
-    if fault is Fault.OTHER and error.connection_invalidated:
+    if fault is Fault.OTHER and (error.connection_invalidated or isinstance(error, DatabaseDownError)):
         return Fault.UNAVAILABLE
     return fault
 

@@ -2,14 +2,18 @@
 
 Everything else is SQLAlchemy's own: the class adds no query method and changes none."""
 
+import asyncio
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
 
-from plimsoll.errors import ReadOnlySessionError, SessionEndedError
+from plimsoll.errors import ReadOnlySessionError, SessionEndedError, SharedConnectionError, StatementTimeoutError
 from plimsoll.pool import OWNER, READING
 from plimsoll.session.writing import Writers
 
@@ -22,6 +26,7 @@ class GuardedSession(Session):
     ended: bool = False
     wrote: bool = False
     writers: Writers | None = None
+    _task: "asyncio.Task[Any] | None" = None
 
     def _autobegin_t(self, begin: bool = False) -> SessionTransaction:
         # Every way to the database, and every add(), begins here.
@@ -42,6 +47,58 @@ class GuardedSession(Session):
         finally:
             OWNER.reset(owner)
             READING.reset(reading)
+
+    # --- statements ---
+
+    def execute(self, *args: Any, **kw: Any) -> Any:
+        """SQLAlchemy's, for one task at a time; the first read of a session for reading survives a lost connection."""
+        return self._run(super().execute, *args, **kw)
+
+    def scalar(self, *args: Any, **kw: Any) -> Any:
+        """As `execute`."""
+        return self._run(super().scalar, *args, **kw)
+
+    def scalars(self, *args: Any, **kw: Any) -> Any:
+        """As `execute`."""
+        return self._run(super().scalars, *args, **kw)
+
+    def flush(self, *args: Any, **kw: Any) -> None:
+        """SQLAlchemy's, for one task at a time."""
+        with self._one_task():
+            super().flush(*args, **kw)
+
+    def commit(self) -> None:
+        """SQLAlchemy's, for one task at a time."""
+        with self._one_task():
+            super().commit()
+
+    def _run(self, run: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+        with self._one_task():
+            if not self.read_only or self.in_transaction():
+                return run(*args, **kw)
+            try:
+                return run(*args, **kw)
+            except DBAPIError as error:
+                # The connection broke under the first statement of a session that only reads: nothing was changed
+                # and nothing was seen, so a fresh connection may be asked the same. What was too slow is not repeated.
+                if not error.connection_invalidated or isinstance(error, StatementTimeoutError):
+                    raise
+            self.rollback()
+            return run(*args, **kw)
+
+    @contextmanager
+    def _one_task(self) -> Iterator[None]:
+        task = asyncio.current_task()
+        before = self._task
+        if before is not None and before is not task:
+            raise SharedConnectionError(_shared_words(self.owner, before, task))
+        self._task = task
+        try:
+            yield
+        finally:
+            self._task = before
+
+    # --- writes ---
 
     def lost_writes(self) -> str | None:
         """What was changed and not committed, in words for a log; None where nothing was."""
@@ -68,6 +125,15 @@ class GuardedSession(Session):
                 "Use SessionDep (and commit) or TransactionDep in a route that writes, "
                 "database.session() or database.transaction() elsewhere."
             )
+
+
+def _shared_words(owner: str, one: "asyncio.Task[Any]", other: "asyncio.Task[Any] | None") -> str:
+    return (
+        f"The session of {owner} is in use by the task {one.get_name()!r}, and "
+        f"{other.get_name() if other else 'other code'!r} used it as well before that was done. A session belongs to "
+        "one task at a time: give each task of gather() or a TaskGroup one of its own ('async with database.session() as "
+        "session: ...'), or run the statements one after the other."
+    )
 
 
 class GuardedAsyncSession(AsyncSession):

@@ -152,6 +152,30 @@ class DatabaseSettings(Settings):
         unit="s",
         help="A connection held for longer is reported with the code that took it; 0 switches that off",
     )
+    statement_timeout_s: float = setting(
+        "DB_STATEMENT_TIMEOUT",
+        default=60.0,
+        ge=0,
+        le=DAY_S,
+        unit="s",
+        help="A statement that is not answered for so long is given up and ended on the server; 0 waits without limit",
+    )
+    idle_transaction_s: float = setting(
+        "DB_IDLE_TRANSACTION",
+        default=5.0,
+        ge=0,
+        le=DAY_S,
+        unit="s",
+        help="A transaction in which nothing happened for so long is reported; 0 switches that off",
+    )
+    end_idle_transaction_s: float = setting(
+        "DB_END_IDLE_TRANSACTION",
+        default=0.0,
+        ge=0,
+        le=DAY_S,
+        unit="s",
+        help="A transaction in which nothing happened for so long is rolled back, its connection closed; 0 for never",
+    )
     connect_timeout_s: float = setting(
         "DB_CONNECT_TIMEOUT",
         default=10.0,

@@ -1,0 +1,120 @@
+"""The end of connections: closed politely or cut, counted once, and their places kept until the server has let go."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util import await_only
+from sqlalchemy.util.concurrency import in_greenlet
+
+from plimsoll.pool import drivers
+from plimsoll.pool.holders import Checkout, shortened
+from plimsoll.pool.killing import Killing
+from plimsoll.pool.limits import Within
+from plimsoll.pool.links import Link, Links
+from plimsoll.pool.numbers import Numbers
+
+logger = logging.getLogger("plimsoll.pool")
+
+
+@dataclass(slots=True)
+class Closing:
+    """Closes the connections of one pool. `free_place` is called when a connection's place may be taken again."""
+
+    links: Links
+    numbers: Numbers
+    killing: Killing
+    driver: str
+    limit_s: float
+    free_place: Callable[[], None]
+    _reason: str | None = None
+    _doomed: dict[int, int] = field(default_factory=dict)
+
+    def politely(self, link: Link, reason: str) -> None:
+        """With a farewell, where something can be sent. The place stays taken."""
+        with self._because(reason):
+            if in_greenlet():
+                link.record.close()
+            else:
+                link.record.invalidate()
+
+    def drop(self, link: Link, error: BaseException | None, reason: str) -> None:
+        """Without a word. The place stays taken."""
+        with self._because(reason):
+            link.record.invalidate(error)
+
+    @contextlib.contextmanager
+    def _because(self, reason: str) -> Iterator[None]:
+        self._reason = reason
+        try:
+            yield
+        finally:
+            self._reason = None
+
+    def close(self, connection: DBAPIConnection, say_farewell: Callable[[], None] | None) -> None:
+        """The one way on which every connection ends, counted here. None cuts the socket."""
+        link = self.links.remove(connection)
+        if link is not None:
+            self.numbers.closed_one(self._reason or ("invalidated" if say_farewell is None else "closed"))
+            if link.querying and link.server_id is not None:
+                self._doomed[id(link.record)] = link.server_id
+        if say_farewell is None:
+            drivers.cut(connection, self.driver)
+            return
+        try:
+            with Within(self.limit_s):
+                say_farewell()
+        except TimeoutError:
+            drivers.cut(connection, self.driver)
+        except BaseException:
+            drivers.cut(connection, self.driver)
+            raise
+
+    def left_the_pool(self, link: Link, checkout: Checkout | None, *, lost: bool) -> None:
+        """A connection that was not closed is not ours any more: its user took it out of the pool, or its user was lost
+        to the garbage collector, and SQLAlchemy closes it next."""
+        self.links.remove(link.connection)
+        self.numbers.closed_one("lost" if lost else "detached")
+        if link.querying and link.server_id is not None:
+            self._doomed[id(link.record)] = link.server_id
+        if lost and checkout is not None:
+            self.numbers.counts["lost"] += 1
+            logger.error("%s", _lost_words(checkout))
+
+    def place_of(self, record: ConnectionPoolEntry) -> None:
+        """The connection of a record is gone. Its place is free, unless the server still works for it."""
+        server_id = self._doomed.pop(id(record), None)
+        if server_id is None:
+            self.free_place()
+        else:
+            self.killing.add(server_id, self.free_place)
+
+    def wait_for_end(self, record: ConnectionPoolEntry) -> None:
+        """Before a record whose user goes on gets another connection: the server must have let go of the one before."""
+        server_id = self._doomed.pop(id(record), None)
+        if server_id is None:
+            return
+        gone = asyncio.Event()
+        self.killing.add(server_id, gone.set)
+        try:
+            await_only(gone.wait())
+        except BaseException:
+            self._doomed[id(record)] = server_id
+            raise
+
+    def end_in_hands(self, link: Link, words: str) -> None:
+        """End a connection in its user's hands, who is told when it uses it again; the place stays taken."""
+        link.ended = words
+        drivers.cut(link.connection, self.driver)
+
+
+def _lost_words(checkout: Checkout) -> str:
+    return (
+        f"{checkout.owner} lost a database connection: what held it was garbage-collected without giving it back. It "
+        f"was closed, and its place in the pool is free again. Use 'async with' for sessions and connections. Last "
+        f"statement: {shortened(checkout.statement) or 'none'}. Taken at:\n{checkout.stack_text()}"
+    )

@@ -1,0 +1,80 @@
+"""Takes a place for whoever asks: at once, or in line until a deadline, or not at all where there is no hope."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.util import await_only
+
+from plimsoll.errors import PoolClosedError, PoolTimeoutError
+from plimsoll.pool.holders import Holder, who_asks
+from plimsoll.pool.limits import DEADLINE
+from plimsoll.pool.links import Link
+from plimsoll.pool.numbers import Numbers, PoolSnapshot
+from plimsoll.pool.opening import Opening
+from plimsoll.pool.places import ClosedError, LineFullError, Open, Places
+from plimsoll.pool.words import full_line_words, hopeless_words, timeout_words
+
+Describe = Callable[[], tuple[PoolSnapshot, Sequence[Holder]]]
+Suits = Callable[[Link], bool] | None
+
+
+@dataclass(slots=True)
+class Line:
+    """The way to a pool's places. `describe` gives what an error tells of the pool."""
+
+    places: Places[Link]
+    opening: Opening
+    numbers: Numbers
+    timeout_s: float
+    describe: Describe
+
+    def take(self, began_s: float, suits: Suits) -> Link | Open:
+        """A place, and what is in it. Runs in SQLAlchemy's greenlet.
+
+        Raises:
+            PoolTimeoutError: none in time, or none to be expected in time, or too many wait.
+            PoolClosedError: the pool is disposed of.
+        """
+        try:
+            got = self.places.take_now(suits)
+        except ClosedError:
+            raise PoolClosedError(
+                f"{who_asks()} asked a pool that was disposed of for a connection. Ask the engine's present pool: "
+                "engine.dispose() puts a new one in its place."
+            ) from None
+        return got if got is not None else await_only(self._wait(began_s, suits))
+
+    async def _wait(self, began_s: float, suits: Suits) -> Link | Open:
+        who = who_asks()
+        deadline = DEADLINE.get()
+        ends_s = began_s + self.timeout_s
+        deadline_s = ends_s if deadline is None else min(ends_s, deadline)
+        self._refuse_hopeless(who, deadline_s)
+        try:
+            return await self.places.take(deadline_s, suits=suits)
+        except LineFullError:
+            self.numbers.failed("refused")
+            raise PoolTimeoutError(full_line_words(who, self.places.max_waiting, *self.describe())) from None
+        except TimeoutError:
+            self.numbers.failed("timeout")
+            waited_s = self.places.clock() - began_s
+            failure = self.opening.last_failure
+            raise PoolTimeoutError(timeout_words(who, waited_s, *self.describe(), failure)) from failure
+        except ClosedError:
+            raise PoolClosedError(f"{who} waited for a connection when the pool was disposed of.") from None
+        except asyncio.CancelledError:
+            self.numbers.failed("cancelled")
+            raise
+
+    def _refuse_hopeless(self, who: str, deadline_s: float) -> None:
+        """Refuse at once whoever cannot be served in time: a line of n moves on every (mean use / limit) seconds
+        (Little's law). Before there were as many uses as places, the mean says nothing."""
+        use = self.numbers.use
+        if use.count < self.places.limit:
+            return
+        expected_s = (self.places.waiting + 1) * use.recent_mean_s / self.places.limit
+        left_s = deadline_s - self.places.clock()
+        if expected_s > left_s:
+            self.numbers.failed("refused")
+            raise PoolTimeoutError(hopeless_words(who, left_s, expected_s, *self.describe()))
