@@ -59,6 +59,26 @@ async def test_round_trips_on_a_warm_connection(
         assert server.status("Questions") - before - own_cost == 10 * expected
 
 
+@pytest.mark.parametrize(("work", "expected"), [(read, 1), (write, 3), (look, 3)])
+async def test_round_trips_on_a_warm_postgresql_connection(
+    postgres_database: TestDatabase,
+    postgres_driver: str,
+    fault_proxy: Callable[[int], FaultProxy],
+    work: Work,
+    expected: int,
+) -> None:
+    """As a proxy sees them: the drivers send BEGIN on its own, so a transaction needs one more than on MySQL."""
+    postgres_database.sql("CREATE TABLE note (name VARCHAR(50))")
+    proxy = fault_proxy(postgres_database.port)
+    async with engine_on(postgres_database.url_for(postgres_driver, port=proxy.port)) as engine:
+        for _ in range(8):  # psycopg prepares a statement at its sixth time
+            await work(engine)
+        before = proxy.round_trips
+        for _ in range(10):
+            await work(engine)
+        assert proxy.round_trips - before == 10 * expected
+
+
 async def test_a_forgotten_transaction_is_rolled_back_for_the_next_user(driver: str, database: TestDatabase) -> None:
     """Never trade safety for a round trip."""
     async with engine_on(database.url_for(driver), size=1) as engine:

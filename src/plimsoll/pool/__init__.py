@@ -1,10 +1,10 @@
 """A connection pool for SQLAlchemy's asyncio engines: fair, bounded, cheap on the wire, and it knows who holds what."""
 
-from plimsoll.pool.holders import OWNER, Holder
-from plimsoll.pool.limits import DEADLINE
+from plimsoll.pool.context import DEADLINE, OWNER, READING
+from plimsoll.pool.holders import Holder
 from plimsoll.pool.numbers import HistogramSnapshot, PoolObserver, PoolSnapshot
 from plimsoll.pool.options import PoolOptions
-from plimsoll.pool.pool import READING, PlimsollPool
+from plimsoll.pool.pool import PlimsollPool
 
 __all__ = [
     "DEADLINE",

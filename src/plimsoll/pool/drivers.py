@@ -11,6 +11,9 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 MYSQL = ("aiomysql", "asyncmy")
 
+_AUTOCOMMIT_FLAG = 2
+"""SERVER_STATUS_AUTOCOMMIT of the MySQL protocol."""
+
 _HANG_UP = select.POLLHUP | select.POLLERR | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)
 """Linux says at once that the other side has closed; elsewhere a ping finds it."""
 
@@ -99,6 +102,14 @@ def set_autocommit(connection: DBAPIConnection, driver: str, on: bool) -> None:
         cast(Any, connection).autocommit(on)
     elif driver in ("asyncpg", "psycopg"):
         cast(Any, connection).autocommit = on
+
+
+def note_autocommit(connection: DBAPIConnection, driver: str, on: bool | None) -> None:
+    """A statement has set the mode; None where it did not. asyncmy (0.2.18) takes a status of no flags at all for none
+    and keeps the one before, so it is told."""
+    if driver == "asyncmy" and on is False:
+        raw = _raw(connection)
+        raw.server_status &= ~_AUTOCOMMIT_FLAG
 
 
 def cut(connection: DBAPIConnection, driver: str) -> None:

@@ -4,11 +4,12 @@ import asyncio
 import sys
 import weakref
 from collections.abc import Callable, Iterator
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
 
 import greenlet  # type: ignore[import-untyped]
+
+from plimsoll.pool.context import OWNER
 
 STATEMENT_LIMIT = 300
 """Characters kept of the last statement; its parameters are never kept."""
@@ -17,9 +18,6 @@ STACK_LIMIT = 12
 """Frames kept of the code that took a connection."""
 
 _LIBRARIES = ("sqlalchemy", "plimsoll", "greenlet", "asyncio", "contextlib")
-
-OWNER: ContextVar[str] = ContextVar("plimsoll_owner", default="")
-"""What the current task works for: a route, a job. Set by the web layer; else the task's own name is shown."""
 
 
 @dataclass(slots=True)

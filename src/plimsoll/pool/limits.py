@@ -2,16 +2,12 @@
 
 import asyncio
 from collections.abc import Coroutine
-from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, TypeVar
 
 from sqlalchemy.util.concurrency import in_greenlet
 
 T = TypeVar("T")
-
-DEADLINE: ContextVar[float | None] = ContextVar("plimsoll_deadline", default=None)
-"""When the current request's time is up, on `time.monotonic`; None where it has no limit."""
 
 
 class Within:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy.util import await_only
 
 from plimsoll.errors import PoolClosedError, PoolTimeoutError
+from plimsoll.pool.context import DEADLINE
 from plimsoll.pool.holders import Holder, who_asks
-from plimsoll.pool.limits import DEADLINE
 from plimsoll.pool.links import Link
 from plimsoll.pool.numbers import Numbers, PoolSnapshot
 from plimsoll.pool.opening import Opening

@@ -9,8 +9,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from plimsoll.errors import ConnectionEndedError, SharedConnectionError
 from plimsoll.pool import drivers
+from plimsoll.pool.context import DEADLINE
 from plimsoll.pool.holders import Checkout, Holder, Holders, shortened
-from plimsoll.pool.limits import DEADLINE
 
 
 @dataclass(slots=True, eq=False)
@@ -51,10 +51,11 @@ class Link:
     def set_reading(self, on: bool) -> None:
         """Before its user gets it: statements commit by themselves where it is only to read. What an engine or a
         user sets otherwise is left alone."""
-        if on and not self.autocommits:
-            drivers.set_autocommit(self.connection, self.driver, True)
+        if on:
+            if not self.autocommits:
+                drivers.set_autocommit(self.connection, self.driver, True)
             self.reading = True
-        elif not on and self.reading:
+        elif self.reading:
             if self.autocommits:
                 drivers.set_autocommit(self.connection, self.driver, False)
             self.reading = False

@@ -13,7 +13,6 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Any, cast
 
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
@@ -24,6 +23,8 @@ from sqlalchemy.util.concurrency import in_greenlet
 from plimsoll.pool import drivers
 from plimsoll.pool.closing import Closing
 from plimsoll.pool.condition import Condition
+from plimsoll.pool.contact import Contact
+from plimsoll.pool.context import READING
 from plimsoll.pool.figures import Figures
 from plimsoll.pool.holders import Checkout, Holders, who_asks
 from plimsoll.pool.keeping import Keeping
@@ -37,9 +38,6 @@ from plimsoll.pool.places import Open, Places
 from plimsoll.pool.statements import Statements
 
 logger = logging.getLogger("plimsoll.pool")
-
-READING: ContextVar[bool] = ContextVar("plimsoll_reading", default=False)
-"""Whether the checkout that begins now is for reading only, so that its statements may commit by themselves."""
 
 _ABANDONED: list[object] = []
 """Connections of a parent process, kept from the garbage collector, which would write a farewell on its sockets."""
@@ -91,6 +89,7 @@ class PlimsollPool(Figures):
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         super().__init__(creator, recycle=-1, reset_on_return=None, pre_ping=False, **kw)
+        self._contact = Contact.of(self.dialect)
         self._begin()
 
     @property
@@ -139,7 +138,7 @@ class PlimsollPool(Figures):
     def _do_get(self) -> ConnectionPoolEntry:
         self._be_in_this_loop()
         began_s = self.clock()
-        reading = READING.get() and self._engine_leaves_isolation_alone
+        reading = READING.get() and self._contact.may_switch
         got = self._line.take(began_s, self._suits(reading))
         link: Link | None = None
         try:
@@ -150,10 +149,6 @@ class PlimsollPool(Figures):
             raise
         self._note_checkout(link, self.clock() - began_s, reused=link is got)
         return link.record
-
-    @property
-    def _engine_leaves_isolation_alone(self) -> bool:
-        return getattr(self.dialect, "_on_connect_isolation_level", None) is None
 
     def _suits(self, reading: bool) -> Callable[[Link], bool] | None:
         """Connections whose mode need not be changed come first: on MySQL that is a round trip, elsewhere none."""

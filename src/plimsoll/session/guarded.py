@@ -131,8 +131,8 @@ def _shared_words(owner: str, one: "asyncio.Task[Any]", other: "asyncio.Task[Any
     return (
         f"The session of {owner} is in use by the task {one.get_name()!r}, and "
         f"{other.get_name() if other else 'other code'!r} used it as well before that was done. A session belongs to "
-        "one task at a time: give each task of gather() or a TaskGroup one of its own ('async with database.session() as "
-        "session: ...'), or run the statements one after the other."
+        "one task at a time: give each task of gather() or a TaskGroup one of its own ('async with database.session() "
+        "as session: ...'), or run the statements one after the other."
     )
 
 

@@ -1,0 +1,12 @@
+"""What the running task tells the pool, beside the call itself."""
+
+from contextvars import ContextVar
+
+DEADLINE: ContextVar[float | None] = ContextVar("plimsoll_deadline", default=None)
+"""When the current request's time is up, on `time.monotonic`; None where it has no limit."""
+
+READING: ContextVar[bool] = ContextVar("plimsoll_reading", default=False)
+"""Whether the checkout that begins now is for reading only, so that its statements may commit by themselves."""
+
+OWNER: ContextVar[str] = ContextVar("plimsoll_owner", default="")
+"""What the current task works for: a route, a job. Set by the web layer; else the task's own name is shown."""
