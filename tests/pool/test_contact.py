@@ -46,8 +46,10 @@ async def test_sqlalchemy_learns_the_same_of_a_server_as_from_its_own_questions(
     driver: str, database: TestDatabase
 ) -> None:
     """Version, schema, isolation, modes: compared with an engine on SQLAlchemy's own pool."""
-    names = ("server_version_info", "default_schema_name", "default_isolation_level", "_backslash_escapes", "_sql_mode")
-    names += ("_casing", "_server_ansiquotes", "_has_native_hstore", "is_mariadb", "insert_returning")
+    names = [
+        *("server_version_info", "default_schema_name", "default_isolation_level", "_backslash_escapes", "_sql_mode"),
+        *("_casing", "_server_ansiquotes", "_has_native_hstore", "is_mariadb", "insert_returning"),
+    ]
     theirs = create_async_engine(database.url_for(driver))
     async with theirs.connect() as connection:
         await connection.execute(text("SELECT 1"))

@@ -69,6 +69,7 @@ async def test_round_trips_on_a_warm_postgresql_connection(
 ) -> None:
     """As a proxy sees them: the drivers send BEGIN on its own, so a transaction needs one more than on MySQL."""
     postgres_database.sql("CREATE TABLE note (name VARCHAR(50))")
+    assert postgres_database.port is not None
     proxy = fault_proxy(postgres_database.port)
     async with engine_on(postgres_database.url_for(postgres_driver, port=proxy.port)) as engine:
         for _ in range(8):  # psycopg prepares a statement at its sixth time
