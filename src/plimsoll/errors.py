@@ -12,6 +12,10 @@ class PlimsollError(Exception):
     def __str__(self) -> str:
         return f"{super().__str__()} [{self.code}]"
 
+    def _code_str(self) -> str:
+        # SQLAlchemy, where its class is a base too, would name a page about the code, which it does not have.
+        return ""
+
 
 class DatabaseUnavailableError(PlimsollError):
     """The database did not answer, within the time that start-up may wait or at all."""

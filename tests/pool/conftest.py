@@ -1,5 +1,6 @@
 """Engines on the pool alone, as a user of plain SQLAlchemy makes them, with each driver of each server."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -57,6 +58,13 @@ def assert_balanced(pool: PlimsollPool) -> None:
     now = pool.snapshot()
     assert (now.checked_out, now.opening, now.closing, now.waiting) == (0, 0, 0, 0), now
     assert now.opened == now.closed_total + now.idle, now
+
+
+async def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for something that comes from elsewhere, such as a server's word."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(0.02)
 
 
 SLEEP = {"mysql": "SELECT SLEEP({})", "postgresql": "SELECT pg_sleep({})"}

@@ -109,7 +109,10 @@ class Closing:
     def end_in_hands(self, link: Link, words: str) -> None:
         """End a connection in its user's hands, who is told when it uses it again; the place stays taken."""
         link.ended = words
-        drivers.cut(link.connection, self.driver)
+        if link.socket is None:
+            drivers.cut(link.connection, self.driver)
+        else:  # the driver's own object stays usable, so that its user gets these words and not the driver's
+            drivers.hang_up(link.socket)
 
 
 def _lost_words(checkout: Checkout) -> str:

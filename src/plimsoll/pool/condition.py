@@ -36,6 +36,15 @@ class Condition:
             return "ping failed"
         return None
 
+    def reason_not_to_switch(self, link: Link, reading: bool) -> str | None:
+        """Let it commit by itself, or not, as its next user needs; why it cannot be used where that fails."""
+        try:
+            with Within(self.options.cleanup_timeout_s):
+                link.set_reading(reading)
+        except Exception:  # noqa: BLE001 - whatever it was, the connection is not used
+            return "mode switch failed"
+        return None
+
     def _ping(self, link: Link) -> bool:
         self.numbers.counts["pings"] += 1
         try:

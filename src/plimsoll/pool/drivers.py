@@ -4,7 +4,9 @@ One function a fact; each takes SQLAlchemy's adapted connection. Where a driver 
 one: in a transaction, and perhaps alive."""
 
 import contextlib
+import os
 import select
+import socket
 from typing import Any, cast
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -34,8 +36,8 @@ def socket_number(connection: DBAPIConnection, driver: str) -> int | None:
     if driver == "psycopg":
         return int(_raw(connection).fileno())
     transport = _transport(connection, driver)
-    socket = transport.get_extra_info("socket") if transport is not None else None
-    return int(socket.fileno()) if socket is not None else None
+    found = transport.get_extra_info("socket") if transport is not None else None
+    return int(found.fileno()) if found is not None else None
 
 
 def in_transaction(connection: DBAPIConnection, driver: str) -> bool:
@@ -52,7 +54,7 @@ def in_transaction(connection: DBAPIConnection, driver: str) -> bool:
     return True
 
 
-def is_closed(connection: DBAPIConnection, driver: str, socket: int | None) -> bool:
+def is_closed(connection: DBAPIConnection, driver: str, number: int | None) -> bool:
     """Whether this machine knows already that the connection is gone: closed here, or by the other side."""
     raw = _raw(connection)
     if driver == "aiomysql":
@@ -65,13 +67,19 @@ def is_closed(connection: DBAPIConnection, driver: str, socket: int | None) -> b
         closed = raw.closed
     else:
         return False
-    return bool(closed) or (socket is not None and _hung_up(socket))
+    return bool(closed) or (number is not None and _hung_up(number))
 
 
-def _hung_up(socket: int) -> bool:
+def _hung_up(number: int) -> bool:
     poll = select.poll()
-    poll.register(socket, _HANG_UP)
+    poll.register(number, _HANG_UP)
     return bool(poll.poll(0))
+
+
+def hang_up(number: int) -> None:
+    """Close both directions of a socket, so that whoever waits for it learns that it is over."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(number)) as own:
+        own.shutdown(socket.SHUT_RDWR)
 
 
 def server_id(connection: DBAPIConnection, driver: str) -> int | None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -11,6 +12,7 @@ from plimsoll.errors import ConnectionEndedError, SharedConnectionError
 from plimsoll.pool import drivers
 from plimsoll.pool.context import DEADLINE
 from plimsoll.pool.holders import Checkout, Holder, Holders, shortened
+from plimsoll.pool.limits import Within
 
 
 @dataclass(slots=True, eq=False)
@@ -152,11 +154,18 @@ class Links:
             link.querying = False
             link.answered_s = self._holders.clock()
 
-    def time_left(self, *, clean_up: bool = False) -> float | None:
-        """How long what is sent now may take: the limit of statements, or what is left of the request's time; a
-        roll-back has its own."""
-        if clean_up:
-            return self._cleanup_timeout_s
+    def in_time(self, connection: DBAPIConnection, *, clean_up: bool = False) -> Within:
+        """The limit of what is sent now: that of statements, or what is left of the request's time; a roll-back has
+        its own."""
+        seconds = self._cleanup_timeout_s if clean_up else self._time_left()
+        link = self._by_connection.get(id(connection))
+        if link is None or link.socket is None or link.driver != "psycopg":
+            return Within(seconds)
+        # When it is cancelled psycopg asks the server to end the query, and waits twice for 5 s: a server that is
+        # frozen answers neither.
+        return Within(seconds, partial(drivers.hang_up, link.socket))
+
+    def _time_left(self) -> float | None:
         deadline = DEADLINE.get()
         if deadline is None:
             return self._timeout_s

@@ -36,6 +36,7 @@ from plimsoll.pool.opening import Opening
 from plimsoll.pool.options import PoolOptions
 from plimsoll.pool.places import Open, Places
 from plimsoll.pool.statements import Statements
+from plimsoll.settings.drivers import DRIVERS, missing
 
 logger = logging.getLogger("plimsoll.pool")
 
@@ -59,7 +60,8 @@ class PlimsollPool(Figures):
     used last is used next.
 
     Raises:
-        ValueError: a limit is missing; a pool without one is what this replaces.
+        ValueError: a limit is missing; a pool without one is what this replaces; or the driver is asyncmy before
+            0.2.13.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class PlimsollPool(Figures):
                 f"pool_size={pool_size} must be at least 1 and max_overflow={max_overflow} at least 0: without a limit "
                 "the server's own is the only one, and it ends every client's connections."
             )
+        _refuse_unsafe(kw.get("dialect"))
         self.options = pool_options or PoolOptions()
         self.size_limit, self.overflow_limit = pool_size, max_overflow
         self.timeout_s, self.recycle_s = timeout, recycle
@@ -142,8 +145,7 @@ class PlimsollPool(Figures):
         got = self._line.take(began_s, self._suits(reading))
         link: Link | None = None
         try:
-            link = self._ready(got)
-            link.set_reading(reading)
+            link = self._ready(got, reading)
         except BaseException as error:
             self._give_up(link or got, error)
             raise
@@ -154,14 +156,16 @@ class PlimsollPool(Figures):
         """Connections whose mode need not be changed come first: on MySQL that is a round trip, elsewhere none."""
         return (lambda link: link.reading is reading) if self.dialect.driver in drivers.MYSQL else None
 
-    def _ready(self, got: Link | Open) -> Link:
+    def _ready(self, got: Link | Open, reading: bool) -> Link:
         """A connection that works, as far as can be known without asking too often; else a new one in its place."""
         if not isinstance(got, Open):
-            reason = self.condition.reason_to_replace(got)
+            reason = self.condition.reason_to_replace(got) or self.condition.reason_not_to_switch(got, reading)
             if reason is None:
                 return got
             self.closing.politely(got, reason)
-        return self._open()
+        link = self._open()
+        link.set_reading(reading)  # it was set up for that: nothing is sent
+        return link
 
     def _give_up(self, got: Link | Open, error: BaseException) -> None:
         """What was taken cannot be used: nothing of it may stay in the place."""
@@ -355,3 +359,8 @@ class PlimsollPool(Figures):
         """A connection beside the limit, for `killing` only: not known to the books."""
         connection: DBAPIConnection = super()._should_wrap_creator(self._creator)(cast(Any, None))
         return connection
+
+
+def _refuse_unsafe(dialect: Dialect | None) -> None:
+    if dialect is not None and dialect.driver == "asyncmy" and (reason := missing(DRIVERS["mysql+asyncmy"])):
+        raise ValueError(f"This engine {reason}")

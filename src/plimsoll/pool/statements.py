@@ -43,8 +43,8 @@ class Watcher(Protocol):
     def ends(self, connection: DBAPIConnection) -> None:
         """What was sent was answered."""
 
-    def time_left(self, *, clean_up: bool = False) -> float | None:
-        """How long what is sent now may take, in seconds."""
+    def in_time(self, connection: DBAPIConnection, *, clean_up: bool = False) -> Within:
+        """The limit of what is sent now."""
 
     def transaction_ends(self, connection: DBAPIConnection, *, commit: bool) -> bool:
         """A commit or a roll-back is due; whether anything has to be sent for it.
@@ -101,12 +101,12 @@ class Statements:
                 return execute(cursor, statement, *rest, **named)
             in_pieces = cursor.server_side
             watcher.begins(connection, statement, leaves_state=self.leaves_state(statement), in_pieces=in_pieces)
-            limit_s = watcher.time_left()
+            limit = watcher.in_time(connection)
             try:
-                with Within(limit_s):
+                with limit:
                     result = execute(cursor, statement, *rest, **named)
             except TimeoutError as error:  # what was given up was not answered
-                raise _statement_timeout(limit_s, error) from None
+                raise _statement_timeout(limit.seconds, error) from None
             except Exception:
                 watcher.ends(connection)  # answered by an error
                 raise
@@ -125,12 +125,12 @@ class Statements:
             if watcher is None:
                 end(connection)
             elif watcher.transaction_ends(adapted, commit=commit):
-                limit_s = watcher.time_left(clean_up=not commit)
+                limit = watcher.in_time(adapted, clean_up=not commit)
                 try:
-                    with Within(limit_s):
+                    with limit:
                         end(connection)
                 except TimeoutError as error:
-                    raise _statement_timeout(limit_s, error) from None
+                    raise _statement_timeout(limit.seconds, error) from None
                 except Exception:
                     watcher.ends(adapted)
                     raise
@@ -149,13 +149,14 @@ class Statements:
 
     def _in_time(self, fetch: Callable[..., Any]) -> Callable[..., Any]:
         def in_time(cursor: Any, *args: Any, **named: Any) -> Any:
-            watcher = self._watcher_of(cursor._adapt_connection)
-            limit_s = watcher.time_left() if watcher is not None else None
+            connection = cursor._adapt_connection
+            watcher = self._watcher_of(connection)
+            limit = watcher.in_time(connection) if watcher is not None else Within(None)
             try:
-                with Within(limit_s):
+                with limit:
                     return fetch(cursor, *args, **named)
             except TimeoutError as error:
-                raise _statement_timeout(limit_s, error) from None
+                raise _statement_timeout(limit.seconds, error) from None
 
         return in_time
 

@@ -58,8 +58,16 @@ def _remedies(now: PoolSnapshot, oldest: Sequence[Holder], last_failure: BaseExc
         remedies.append("Mend the connection to the server: no size of pool helps while connects fail.")
     if any(holder.state == "idle in transaction" for holder in oldest):
         remedies.append("End the transaction before slow work that needs no database: the lines above hold one idle.")
+    if oldest:
+        remedies.append(
+            "Look at the places named above: a session kept across a stream, a call to another service or a queue?"
+        )
+    if now.closing:
+        remedies.append(
+            f"Find what gives up its queries: {now.closing} places wait for the server to end what was cancelled or "
+            "took too long."
+        )
     remedies += [
-        "Look at the places named above: a session kept across a stream, a call to another service or a queue?",
         "Make the slow statements faster: each connection serves 1 / (time held) requests a second.",
         "Raise DB_POOL_SIZE only if the server has room for it on every worker and host (max_connections, memory).",
     ]
