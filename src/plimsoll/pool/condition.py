@@ -7,6 +7,7 @@ from typing import Any, cast
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.util.concurrency import in_greenlet
 
+from plimsoll.pool import drivers
 from plimsoll.pool.limits import Within
 from plimsoll.pool.links import Link
 from plimsoll.pool.numbers import Numbers
@@ -32,7 +33,8 @@ class Condition:
             return "invalidated"
         if now - link.opened_s > link.age_limit_s:
             return "recycled"
-        if now - link.idle_since_s > self.options.ping_after_idle_s and not self._ping(link):
+        idle = now - link.idle_since_s > self.options.ping_after_idle_s
+        if (idle or drivers.has_unread(link.driver, link.socket)) and not self._ping(link):
             return "ping failed"
         return None
 

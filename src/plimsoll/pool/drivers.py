@@ -71,8 +71,18 @@ def is_closed(connection: DBAPIConnection, driver: str, number: int | None) -> b
 
 
 def _hung_up(number: int) -> bool:
+    return _polled(number, _HANG_UP)
+
+
+def has_unread(driver: str, number: int | None) -> bool:
+    """Whether the server sent something while nobody asked: a notice, or that it ends the connection. Only psycopg
+    leaves it unread; the other drivers read as it comes."""
+    return driver == "psycopg" and number is not None and _polled(number, select.POLLIN)
+
+
+def _polled(number: int, wanted: int) -> bool:
     poll = select.poll()
-    poll.register(number, _HANG_UP)
+    poll.register(number, wanted)
     return bool(poll.poll(0))
 
 
