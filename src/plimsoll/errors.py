@@ -102,34 +102,44 @@ class PoolClosedError(PlimsollError, sqlalchemy.exc.InvalidRequestError):
     code = "PLE061"
 
 
-class DatabaseDownError(PlimsollError, sqlalchemy.exc.OperationalError):
+class _OperationalError(PlimsollError, sqlalchemy.exc.OperationalError):
+    """SQLAlchemy's `OperationalError` with words of ours instead of a statement's."""
+
+    code: str = "PLE000"
+
+    def __init__(self, words: str, orig: BaseException) -> None:
+        sqlalchemy.exc.OperationalError.__init__(self, None, None, orig)
+        self.args = (words,)
+
+
+class DatabaseDownError(_OperationalError):
     """Connects failed a moment ago and the next attempt is not due: refused at once instead of waiting for another
-    failure. SQLAlchemy's `OperationalError`; `orig` is the driver's error of the last attempt."""
+    failure; or a connect that was not answered in time. SQLAlchemy's `OperationalError`; `orig` is the driver's error
+    of the last attempt."""
 
     code = "PLE062"
 
-    def __init__(self, words: str, orig: BaseException) -> None:
-        sqlalchemy.exc.OperationalError.__init__(self, words, None, orig)
 
-
-class StatementTimeoutError(PlimsollError, sqlalchemy.exc.OperationalError):
+class StatementTimeoutError(_OperationalError):
     """The database did not answer a statement in time. Its connection was closed, the statement is ended on the server
-    where that can be reached. SQLAlchemy's `OperationalError`."""
+    where that can be reached. `outcome_unknown`: it was a commit, which may have taken effect. SQLAlchemy's
+    `OperationalError`."""
 
     code = "PLE063"
 
-    def __init__(self, words: str, orig: BaseException) -> None:
-        sqlalchemy.exc.OperationalError.__init__(self, words, None, orig)
+    def __init__(self, words: str, orig: BaseException, *, outcome_unknown: bool = False) -> None:
+        super().__init__(words, orig)
+        self.outcome_unknown = outcome_unknown
 
 
-class ConnectionEndedError(PlimsollError, sqlalchemy.exc.OperationalError):
+class ConnectionEndedError(_OperationalError):
     """The connection was ended by the pool, since its transaction was idle for longer than is allowed.
     SQLAlchemy's `OperationalError`."""
 
     code = "PLE064"
 
     def __init__(self, words: str) -> None:
-        sqlalchemy.exc.OperationalError.__init__(self, words, None, ConnectionError("ended by the pool"))
+        super().__init__(words, ConnectionError("ended by the pool"))
 
 
 class SharedConnectionError(PlimsollError, sqlalchemy.exc.InvalidRequestError):

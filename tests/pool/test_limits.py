@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from plimsoll.errors import DatabaseDownError, PoolTimeoutError, StatementTimeou
 from plimsoll.pool import DEADLINE
 from plimsoll.server import Fault, fault_of
 from tests.pool.conftest import SLEEP, assert_balanced, engine_on, pool_of, until
-from tests.servers import TestDatabase
+from tests.servers import FaultProxy, TestDatabase
 
 PATIENCE_S = 20
 """What a limit of half a second must stay below on a machine with other things to do."""
@@ -104,6 +105,69 @@ async def test_a_frozen_server_holds_nobody_for_long(driver: str, database: Test
         await until_served(engine)
         assert_balanced(pool)
         await asyncio.to_thread(database.wait_connection_count, pool.snapshot().idle)
+
+
+async def test_a_connect_ends_by_the_time_of_whoever_asked_for_it(
+    driver: str, database: TestDatabase, fault_proxy: Callable[[int], FaultProxy]
+) -> None:
+    """A server that accepts and says nothing: the pool's timeout or the request's deadline, not the connect's limit."""
+    assert database.port is not None
+    proxy = fault_proxy(database.port)
+    proxy.deaf()
+    url = database.url_for(driver, port=proxy.port)
+    async with engine_on(url, size=1, pool_timeout=0.3, connect_timeout_s=60) as engine:
+        for deadline_s in (None, 0.3):
+            token = DEADLINE.set(None if deadline_s is None else time.monotonic() + deadline_s)
+            async with asyncio.timeout(PATIENCE_S):
+                with pytest.raises(PoolTimeoutError):
+                    await engine.connect()
+            DEADLINE.reset(token)
+        assert_balanced(pool_of(engine))
+        proxy.forward()
+        await until_served(engine)
+
+
+async def test_while_the_server_hangs_there_is_always_room_for_another_attempt(
+    driver: str, database: TestDatabase, fault_proxy: Callable[[int], FaultProxy]
+) -> None:
+    """Attempts whose sockets stay silent for ever do not keep the next one from finding that the server is back."""
+    assert database.port is not None
+    proxy = fault_proxy(database.port)
+    proxy.deaf()
+    url = database.url_for(driver, port=proxy.port)
+    async with engine_on(url, size=20, connect_timeout_s=1.0) as engine:
+        with pytest.raises(DatabaseDownError):
+            await engine.connect()
+        pool_of(engine).opening._limit_s = 600  # from now on nothing ends by itself
+        hanging = [asyncio.create_task(until_served(engine)) for _ in range(2)]
+        await asyncio.sleep(1.2)
+        proxy.forward()
+        async with asyncio.timeout(PATIENCE_S):
+            await until_served(engine)
+        for task in hanging:
+            task.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
+
+
+async def test_nobody_waits_in_line_for_places_that_a_frozen_server_keeps(driver: str, database: TestDatabase) -> None:
+    """All places wait for the server to confirm the end of what was given up: the next is told at once."""
+    server = database.server
+    assert server is not None
+    limits: dict[str, Any] = {"statement_timeout_s": 0.3, "cleanup_timeout_s": 0.3, "connect_timeout_s": 0.5}
+    async with engine_on(database.url_for(driver), size=1, pool_timeout=60, **limits) as engine:
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+            await asyncio.to_thread(server.freeze)
+            with pytest.raises(StatementTimeoutError):
+                await connection.execute(text("SELECT 1"))
+        try:
+            await until(lambda: pool_of(engine).opening.is_down, PATIENCE_S)
+            async with asyncio.timeout(PATIENCE_S):
+                with pytest.raises(DatabaseDownError):
+                    await engine.connect()
+        finally:
+            await asyncio.to_thread(server.thaw)
+        await until_served(engine)
 
 
 async def until_served(engine: AsyncEngine) -> None:

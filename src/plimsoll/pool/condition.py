@@ -13,6 +13,9 @@ from plimsoll.pool.links import Link
 from plimsoll.pool.numbers import Numbers
 from plimsoll.pool.options import PoolOptions
 
+DEAD = ("closed by the server", "ping failed", "mode switch failed")
+"""Reasons after which no farewell can reach the server."""
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:

@@ -1,5 +1,7 @@
 """What a pool tells of itself: who holds what, all numbers, and the names that SQLAlchemy's own pool has for them."""
 
+from collections.abc import Callable
+
 from sqlalchemy.pool import Pool
 
 from plimsoll.pool.holders import Holder
@@ -20,6 +22,7 @@ class Figures(Pool):
     links: Links
     opening: Opening
     killing: Killing
+    clock: Callable[[], float]
 
     def who(self) -> list[Holder]:
         """Who holds a connection now, the oldest first."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.util import greenlet_spawn
 
+from plimsoll.pool.condition import DEAD
 from plimsoll.pool.holders import Checkout, shortened
 from plimsoll.pool.links import Link
 
@@ -70,7 +71,12 @@ class Keeping:
         def is_tired(link: Link) -> bool:
             idle_s = now - link.idle_since_s
             too_old = now - link.opened_s > link.age_limit_s
-            return too_old or idle_s > options.keepalive_s or (spare > 0 and idle_s > options.idle_timeout_s)
+            return (
+                too_old
+                or link.is_closed
+                or idle_s > options.keepalive_s
+                or (spare > 0 and idle_s > options.idle_timeout_s)
+            )
 
         found: list[Link] = []
         while (link := pool.places.take_idle(is_tired)) is not None:
@@ -101,7 +107,10 @@ class Keeping:
         if reason is None and idle_s > pool.options.idle_timeout_s and pool.places.idle >= pool.options.min_idle:
             reason = "idle"
         if reason is not None or pool.places.surplus:
-            pool.closing.politely(link, reason or "surplus")
+            if reason in DEAD:
+                pool.closing.drop(link, None, reason)
+            else:
+                pool.closing.politely(link, reason or "surplus")
             pool.places.free()
             return
         link.idle_since_s = pool.clock()

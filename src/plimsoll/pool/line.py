@@ -9,6 +9,7 @@ from sqlalchemy.util import await_only
 from plimsoll.errors import PoolClosedError, PoolTimeoutError
 from plimsoll.pool.context import DEADLINE
 from plimsoll.pool.holders import Holder, who_asks
+from plimsoll.pool.killing import Killing
 from plimsoll.pool.links import Link
 from plimsoll.pool.numbers import Numbers, PoolSnapshot
 from plimsoll.pool.opening import Opening
@@ -25,9 +26,16 @@ class Line:
 
     places: Places[Link]
     opening: Opening
+    killing: Killing
     numbers: Numbers
     timeout_s: float
     describe: Describe
+
+    def ends_s(self, began_s: float) -> float:
+        """When whoever began to ask then must have a connection: the pool's timeout, or the request's own deadline."""
+        deadline = DEADLINE.get()
+        ends_s = began_s + self.timeout_s
+        return ends_s if deadline is None else min(ends_s, deadline)
 
     def take(self, began_s: float, suits: Suits) -> Link | Open:
         """A place, and what is in it. Runs in SQLAlchemy's greenlet.
@@ -35,6 +43,7 @@ class Line:
         Raises:
             PoolTimeoutError: none in time, or none to be expected in time, or too many wait.
             PoolClosedError: the pool is disposed of.
+            DatabaseDownError: the server is down, and every place waits for its word.
         """
         try:
             got = self.places.take_now(suits)
@@ -47,9 +56,7 @@ class Line:
 
     async def _wait(self, began_s: float, suits: Suits) -> Link | Open:
         who = who_asks()
-        deadline = DEADLINE.get()
-        ends_s = began_s + self.timeout_s
-        deadline_s = ends_s if deadline is None else min(ends_s, deadline)
+        deadline_s = self.ends_s(began_s)
         self._refuse_hopeless(who, deadline_s)
         try:
             return await self.places.take(deadline_s, suits=suits)
@@ -57,19 +64,24 @@ class Line:
             self.numbers.failed("refused")
             raise PoolTimeoutError(full_line_words(who, self.places.max_waiting, *self.describe())) from None
         except TimeoutError:
-            self.numbers.failed("timeout")
-            waited_s = self.places.clock() - began_s
-            failure = self.opening.last_failure
-            raise PoolTimeoutError(timeout_words(who, waited_s, *self.describe(), failure)) from failure
+            raise self.out_of_time(began_s) from self.opening.last_failure
         except ClosedError:
             raise PoolClosedError(f"{who} waited for a connection when the pool was disposed of.") from None
         except asyncio.CancelledError:
             self.numbers.failed("cancelled")
             raise
 
+    def out_of_time(self, began_s: float) -> PoolTimeoutError:
+        """For whoever began to ask then, and has no time left."""
+        self.numbers.failed("timeout")
+        waited_s = self.places.clock() - began_s
+        return PoolTimeoutError(timeout_words(who_asks(), waited_s, *self.describe(), self.opening.last_failure))
+
     def _refuse_hopeless(self, who: str, deadline_s: float) -> None:
         """Refuse at once whoever cannot be served in time: a line of n moves on every (mean use / limit) seconds
         (Little's law). Before there were as many uses as places, the mean says nothing."""
+        if self.opening.is_down and self.places.taken <= self.killing.pending:
+            raise self.opening.refuse() from self.opening.last_failure
         use = self.numbers.use
         if use.count < self.places.limit:
             return

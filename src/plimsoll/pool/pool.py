@@ -3,11 +3,12 @@
 It decides who gets which connection, when one must be checked, reset, replaced or closed. The parts it puts together:
 `places` and `line` (whose turn it is), `opening` (connects), `statements` and `links` (what runs where), `holders` (who
 has what), `condition` (what may be given out), `closing` and `killing` (what ends, what was given up), `keeping` (what
-is done while nobody asks), `figures`. SQLAlchemy keeps its own: records, events, invalidation.
+is done while nobody asks), `life` and `figures`. SQLAlchemy keeps its own: records, events, invalidation.
 """
 
 import asyncio
 import logging
+import math
 import os
 import random
 import sys
@@ -17,22 +18,21 @@ from typing import Any, cast
 
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.util import await_only, greenlet_spawn
-from sqlalchemy.util.concurrency import in_greenlet
 
 from plimsoll.pool import drivers
 from plimsoll.pool.closing import Closing
-from plimsoll.pool.condition import Condition
+from plimsoll.pool.condition import DEAD, Condition
 from plimsoll.pool.contact import Contact
 from plimsoll.pool.context import READING
-from plimsoll.pool.figures import Figures
 from plimsoll.pool.holders import Checkout, Holders, who_asks
 from plimsoll.pool.keeping import Keeping
 from plimsoll.pool.killing import Killing
+from plimsoll.pool.life import Life
+from plimsoll.pool.limits import Within
 from plimsoll.pool.line import Line
 from plimsoll.pool.links import Link, Links
 from plimsoll.pool.numbers import Numbers
-from plimsoll.pool.opening import Opening
+from plimsoll.pool.opening import Opening, OutOfTimeError
 from plimsoll.pool.options import PoolOptions
 from plimsoll.pool.places import Open, Places
 from plimsoll.pool.statements import Statements
@@ -44,7 +44,7 @@ _ABANDONED: list[object] = []
 """Connections of a parent process, kept from the garbage collector, which would write a farewell on its sockets."""
 
 
-class PlimsollPool(Figures):
+class PlimsollPool(Life):
     """A bounded, fair pool for asyncio engines.
 
     Args:
@@ -107,15 +107,20 @@ class PlimsollPool(Figures):
         self.holders = Holders(self.clock)
         self.links = Links(self.holders, options.statement_timeout_s, options.cleanup_timeout_s)
         self.opening = Opening(options.connects_at_once, options.connect_timeout_s, self.numbers, self.clock)
-        self._line = Line(
-            self.places, self.opening, self.numbers, self.timeout_s, lambda: (self.snapshot(), self.who())
-        )
         self.killing = Killing(self.dialect.name, self._open_aside, lambda connection: drivers.cut(connection, driver))
         self.closing = Closing(
             self.links, self.numbers, self.killing, driver, options.cleanup_timeout_s, self.places.free
         )
+        self._line = Line(
+            places=self.places,
+            opening=self.opening,
+            killing=self.killing,
+            numbers=self.numbers,
+            timeout_s=self.timeout_s,
+            describe=lambda: (self.snapshot(), self.who()),
+        )
         self.condition = Condition(self.dialect, options, self.numbers, self.clock, self._reset_wanted)
-        self._keeping = Keeping(self)
+        self.keeping = Keeping(self)
         Statements.of(self.dialect).watch(self.links)
 
     def recreate(self) -> "PlimsollPool":
@@ -139,13 +144,13 @@ class PlimsollPool(Figures):
     # --- taking one ---
 
     def _do_get(self) -> ConnectionPoolEntry:
-        self._be_in_this_loop()
+        self.be_in_this_loop()
         began_s = self.clock()
         reading = READING.get() and self._contact.may_switch
         got = self._line.take(began_s, self._suits(reading))
         link: Link | None = None
         try:
-            link = self._ready(got, reading)
+            link = self._ready(got, reading, began_s)
         except BaseException as error:
             self._give_up(link or got, error)
             raise
@@ -156,14 +161,20 @@ class PlimsollPool(Figures):
         """Connections whose mode need not be changed come first: on MySQL that is a round trip, elsewhere none."""
         return (lambda link: link.reading is reading) if self.dialect.driver in drivers.MYSQL else None
 
-    def _ready(self, got: Link | Open, reading: bool) -> Link:
+    def _ready(self, got: Link | Open, reading: bool, began_s: float) -> Link:
         """A connection that works, as far as can be known without asking too often; else a new one in its place."""
         if not isinstance(got, Open):
             reason = self.condition.reason_to_replace(got) or self.condition.reason_not_to_switch(got, reading)
             if reason is None:
                 return got
-            self.closing.politely(got, reason)
-        link = self._open()
+            if reason in DEAD:
+                self.closing.drop(got, None, reason)
+            else:
+                self.closing.politely(got, reason)
+        try:
+            link = self.open(self._line.ends_s(began_s))
+        except OutOfTimeError:
+            raise self._line.out_of_time(began_s) from None
         link.set_reading(reading)  # it was set up for that: nothing is sent
         return link
 
@@ -176,9 +187,9 @@ class PlimsollPool(Figures):
             self.closing.drop(got, error, "gave up")
         self.closing.place_of(got.record)
 
-    def _open(self) -> Link:
+    def open(self, ends_s: float = math.inf) -> Link:
         """Open a connection in a place that is taken already."""
-        record = self.opening.open(self._create_connection)
+        record = self.opening.open(self._create_connection, ends_s)
         link = self.links.get(record.dbapi_connection)
         assert link is not None
         return link
@@ -206,7 +217,7 @@ class PlimsollPool(Figures):
         self.numbers.checked_out(waited_s, reused=reused)
         if self.options.track:
             link.checkout = self.holders.add(link.record, who_asks())
-        self._keeping.wake()
+        self.keeping.wake()
 
     # --- giving one back ---
 
@@ -217,7 +228,7 @@ class PlimsollPool(Figures):
         # It was invalidated in its user's hands, or left the pool: with its user, or lost to the garbage collector,
         # as only the name of SQLAlchemy's function tells that led here.
         lost = sys._getframe(2).f_code.co_name == "_finalize_fairy"
-        if self._is_elsewhere():
+        if self.is_elsewhere():
             self._from_elsewhere(self._return_without_connection, record, lost)
         else:
             self._return_without_connection(record, lost)
@@ -265,83 +276,19 @@ class PlimsollPool(Figures):
 
     def _close_connection(self, connection: DBAPIConnection, *, terminate: bool = False) -> None:
         """SQLAlchemy's one way of closing."""
-        if self._is_elsewhere():
+        if self.is_elsewhere():
             self._from_elsewhere(self.closing.close, connection, None)
             return
         farewell = super()._close_connection
         self.closing.close(connection, None if terminate else lambda: farewell(connection))
 
-    def _is_elsewhere(self) -> bool:
-        """Whether this is another thread, or no event loop's: where the garbage collector may run."""
-        try:
-            return asyncio.get_running_loop() is not self._loop
-        except RuntimeError:
-            return True
-
     def _from_elsewhere(self, work: Callable[..., None], *arguments: Any) -> None:
         if self._loop is not None and not self._loop.is_closed() and self._pid == os.getpid():
             self._loop.call_soon_threadsafe(work, *arguments)
 
-    # --- change and end ---
+    # --- where it lives ---
 
-    async def warm_up(self, count: int) -> None:
-        """Open connections until there are `count`, at most `connects_at_once` at a time.
-
-        Raises:
-            ExceptionGroup: of SQLAlchemy's errors, where the server could not be reached.
-        """
-        self._be_in_this_loop()
-        missing = min(count, self.places.limit) - self.places.taken - self.places.idle
-        async with asyncio.TaskGroup() as group:
-            for _ in range(missing):
-                if self.places.take_to_open():
-                    group.create_task(greenlet_spawn(self.open_idle))
-
-    def open_idle(self) -> None:
-        """Open a connection in a place that was taken for it, and leave it idle."""
-        try:
-            link = self._open()
-        except BaseException:
-            self.places.free()
-            raise
-        self.places.give_back(link)
-
-    def resize(self, pool_size: int, max_overflow: int) -> None:
-        """Change the limits while running: those in line move up, what is too much is closed when it comes back."""
-        self.size_limit, self.overflow_limit = pool_size, max_overflow
-        self.places.resize(pool_size + max_overflow)
-
-    async def drain(self, timeout_s: float) -> bool:
-        """Give nothing out any more and wait until all has come back; False where that took longer."""
-        await greenlet_spawn(self._stop)
-        return await self._all_back(timeout_s)
-
-    def dispose(self) -> None:
-        """Close what is idle, give nothing out any more, and wait for what other tasks have in use, for at most
-        `dispose_timeout_s`; what comes back later is closed then."""
-        self._stop()
-        waits = in_greenlet() and not self._is_elsewhere() and self.holders.others_than(asyncio.current_task())
-        if waits and not await_only(self._all_back(self.options.dispose_timeout_s)):
-            held = "\n".join(f"  {holder}" for holder in self.who())
-            logger.warning("disposed of the pool while connections are in use:\n%s", held)
-        self.logger.info("Pool disposed. %s", self.status())
-
-    def _stop(self) -> None:
-        self._keeping.stop()
-        if self._is_elsewhere():
-            self.links.clear()
-            return
-        for link in self.places.close():
-            self.closing.politely(link, "disposed")
-            self.places.free()
-
-    async def _all_back(self, timeout_s: float) -> bool:
-        ends = self.clock() + timeout_s
-        while self.places.taken and self.clock() < ends:  # noqa: ASYNC110 - the last returns, from anywhere
-            await asyncio.sleep(0.01)
-        return self.places.taken == 0
-
-    def _be_in_this_loop(self) -> None:
+    def be_in_this_loop(self) -> None:
         """Connections belong to one event loop of one process: in another, those of before are left alone."""
         loop = asyncio.get_running_loop()
         if self._loop is loop and self._pid == os.getpid():
@@ -351,13 +298,18 @@ class PlimsollPool(Figures):
                 _ABANDONED.append((self.links, self.places))
             logger.warning("the pool is used in another event loop or process than before: it connects anew")
             self.numbers.closed["left behind"] += len(self.links)
-            self._keeping.stop()
+            self.keeping.stop()
             self._begin()
         self._loop, self._pid = loop, os.getpid()
 
     def _open_aside(self) -> DBAPIConnection:
         """A connection beside the limit, for `killing` only: not known to the books."""
-        connection: DBAPIConnection = super()._should_wrap_creator(self._creator)(cast(Any, None))
+        try:
+            with Within(self.options.connect_timeout_s):
+                connection: DBAPIConnection = super()._should_wrap_creator(self._creator)(cast(Any, None))
+        except Exception as error:
+            self.opening.failed(error)
+            raise
         return connection
 
 

@@ -130,7 +130,7 @@ class Statements:
                     with limit:
                         end(connection)
                 except TimeoutError as error:
-                    raise _statement_timeout(limit.seconds, error) from None
+                    raise _statement_timeout(limit.seconds, error, commit=commit) from None
                 except Exception:
                     watcher.ends(adapted)
                     raise
@@ -170,14 +170,18 @@ class Statements:
         return known
 
 
-def _statement_timeout(limit_s: float | None, error: BaseException) -> StatementTimeoutError:
+def _statement_timeout(limit_s: float | None, error: BaseException, *, commit: bool = False) -> StatementTimeoutError:
+    outcome = (
+        "It was the commit: whether it took effect is not known"
+        if commit
+        else "What its transaction did is rolled back"
+    )
     words = (
         f"the database did not answer within {limit_s or 0:.2f} s: the statement was given up and its connection "
-        "closed. What the transaction did is rolled back; where the commit itself got no answer, that is not known. "
-        "The limit is DB_STATEMENT_TIMEOUT, or what was left of the request's own time. Look for a lock that it waits "
-        "for, a missing index, or a server that hangs."
+        f"closed. {outcome}. The limit is DB_STATEMENT_TIMEOUT, or what was left of the request's own time. Look for a "
+        "lock that it waits for, a missing index, or a server that hangs."
     )
-    return StatementTimeoutError(words, error)
+    return StatementTimeoutError(words, error, outcome_unknown=commit)
 
 
 def _a_lost_connection(context: ExceptionContext) -> None:

@@ -31,6 +31,8 @@ def server_of(dialect: str) -> Server:
 
 def fault_of(error: BaseException, dialect: str) -> Fault:
     """What an error means: SQLAlchemy's (a driver's error in it, or a pool's time-out) or a bare driver's."""
+    if isinstance(error, StatementTimeoutError) and error.outcome_unknown:
+        return Fault.UNAVAILABLE
     if isinstance(error, (PoolTimeoutError, StatementTimeoutError, ConnectionEndedError)):
         return Fault.BUSY
     if not isinstance(error, DBAPIError):

@@ -1,0 +1,100 @@
+"""How a pool is filled, changed and ended while it runs."""
+
+import asyncio
+import logging
+import math
+from abc import abstractmethod
+
+from sqlalchemy.util import await_only, greenlet_spawn
+from sqlalchemy.util.concurrency import in_greenlet
+
+from plimsoll.pool.closing import Closing
+from plimsoll.pool.figures import Figures
+from plimsoll.pool.holders import Holders
+from plimsoll.pool.keeping import Keeping
+from plimsoll.pool.links import Link
+from plimsoll.pool.options import PoolOptions
+
+logger = logging.getLogger("plimsoll.pool")
+
+
+class Life(Figures):
+    """The part of `PlimsollPool` that works on the pool as a whole."""
+
+    options: PoolOptions
+    holders: Holders
+    closing: Closing
+    keeping: Keeping
+    _loop: asyncio.AbstractEventLoop | None
+
+    @abstractmethod
+    def open(self, ends_s: float = math.inf) -> Link:
+        """Open a connection in a place that is taken already, before `ends_s` on the clock."""
+
+    @abstractmethod
+    def be_in_this_loop(self) -> None:
+        """Belong to the running event loop from now on."""
+
+    def is_elsewhere(self) -> bool:
+        """Whether this is another thread, or no event loop's: where the garbage collector may run."""
+        try:
+            return asyncio.get_running_loop() is not self._loop
+        except RuntimeError:
+            return True
+
+    async def warm_up(self, count: int) -> None:
+        """Open connections until there are `count`, at most `connects_at_once` at a time.
+
+        Raises:
+            ExceptionGroup: of SQLAlchemy's errors, where the server could not be reached.
+        """
+        self.be_in_this_loop()
+        missing = min(count, self.places.limit) - self.places.taken - self.places.idle
+        async with asyncio.TaskGroup() as group:
+            for _ in range(missing):
+                if self.places.take_to_open():
+                    group.create_task(greenlet_spawn(self.open_idle))
+
+    def open_idle(self) -> None:
+        """Open a connection in a place that was taken for it, and leave it idle."""
+        try:
+            link = self.open()
+        except BaseException:
+            self.places.free()
+            raise
+        self.places.give_back(link)
+
+    def resize(self, pool_size: int, max_overflow: int) -> None:
+        """Change the limits while running: those in line move up, what is too much is closed when it comes back."""
+        self.size_limit, self.overflow_limit = pool_size, max_overflow
+        self.places.resize(pool_size + max_overflow)
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Give nothing out any more and wait until all has come back; False where that took longer."""
+        await greenlet_spawn(self._stop)
+        return await self._all_back(timeout_s)
+
+    def dispose(self) -> None:
+        """Close what is idle, give nothing out any more, and wait for what other tasks have in use, for at most
+        `dispose_timeout_s`; what comes back later is closed then."""
+        self._stop()
+        waits = in_greenlet() and not self.is_elsewhere() and self.holders.others_than(asyncio.current_task())
+        if waits and not await_only(self._all_back(self.options.dispose_timeout_s)):
+            held = "\n".join(f"  {holder}" for holder in self.who())
+            logger.warning("disposed of the pool while connections are in use:\n%s", held)
+        self.logger.info("Pool disposed. %s", self.status())
+
+    def _stop(self) -> None:
+        self.keeping.stop()
+        if self.is_elsewhere():
+            self.links.clear()
+            return
+        for link in self.places.close():
+            self.closing.politely(link, "disposed")
+            self.places.free()
+
+    async def _all_back(self, timeout_s: float) -> bool:
+        ends = self.clock() + timeout_s
+        while self.places.taken and self.clock() < ends:  # noqa: ASYNC110 - the last returns, from anywhere
+            await asyncio.sleep(0.01)
+        return self.places.taken == 0
