@@ -6,7 +6,7 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,12 +77,15 @@ def cpu_s(pid: int) -> float:
 
 
 @contextmanager
-def serving(side: str, url: str, pool: int, loop: str) -> Iterator[RunningCommand]:
-    """One uvicorn worker with the application of a side, on its core, answering."""
-    variables = {"BENCH_SIDE": side, "BENCH_URL": url, "BENCH_POOL": str(pool)}
+def serving(
+    side: str, url: str, pool: int, loop: str, *, command: Sequence[str] = (), **more: str
+) -> Iterator[RunningCommand]:
+    """One uvicorn worker with the application of a side, on its core, answering; or another `command` that serves it,
+    with `more` in its environment."""
+    variables = {"BENCH_SIDE": side, "BENCH_URL": url, "BENCH_POOL": str(pool), **more}
     uvicorn = [sys.executable, "-m", "uvicorn", "--factory", "bench.route_app:make_app", "--port", "{port}"]
     quiet = ["--no-access-log", "--log-level", "error", "--loop", loop]
-    with RunningCommand([*uvicorn, *quiet], env=_environ(variables), cwd=REPOSITORY) as running:
+    with RunningCommand(command or [*uvicorn, *quiet], env=_environ(variables), cwd=REPOSITORY) as running:
         for thread in psutil.Process(running.pid).threads():
             os.sched_setaffinity(thread.id, cores()[0])
         yield running.wait_ready("/notes/7")
