@@ -4,8 +4,7 @@ Everything else is SQLAlchemy's own: the class adds no query method and changes 
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -64,16 +63,23 @@ class GuardedSession(Session):
 
     def flush(self, *args: Any, **kw: Any) -> None:
         """SQLAlchemy's, for one task at a time."""
-        with self._one_task():
+        before = self._enter()
+        try:
             super().flush(*args, **kw)
+        finally:
+            self._task = before
 
     def commit(self) -> None:
         """SQLAlchemy's, for one task at a time."""
-        with self._one_task():
+        before = self._enter()
+        try:
             super().commit()
+        finally:
+            self._task = before
 
     def _run(self, run: Callable[..., Any], *args: Any, **kw: Any) -> Any:
-        with self._one_task():
+        before = self._enter()
+        try:
             if not self.read_only or self.in_transaction():
                 return run(*args, **kw)
             try:
@@ -85,18 +91,21 @@ class GuardedSession(Session):
                     raise
             self.rollback()
             return run(*args, **kw)
+        finally:
+            self._task = before
 
-    @contextmanager
-    def _one_task(self) -> Iterator[None]:
+    def _enter(self) -> "asyncio.Task[Any] | None":
+        """The session is this task's now; whose it was, to be put back. No context manager: each statement comes here.
+
+        Raises:
+            SharedConnectionError: it is another task's.
+        """
         task = asyncio.current_task()
         before = self._task
         if before is not None and before is not task:
             raise SharedConnectionError(_shared_words(self.owner, before, task))
         self._task = task
-        try:
-            yield
-        finally:
-            self._task = before
+        return before
 
     # --- writes ---
 
