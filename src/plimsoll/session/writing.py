@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 _COMMENTS = re.compile(r"--[^\n]*|#[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -35,17 +35,30 @@ def writes(statement: str) -> bool:
 
 
 class Writers:
-    """Calls back the owner of a connection before each statement that writes on it."""
+    """Calls back the owner of a connection before each statement that writes on it.
+
+    The functions of the engine's dialect are wrapped. A listener for `before_cursor_execute` would hear the same, but
+    with one, SQLAlchemy prepares all events of every connection of the engine, at each checkout.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._owners: MutableMapping[Connection, Callable[[], None]] = WeakKeyDictionary()
-        event.listen(engine.sync_engine, "before_cursor_execute", self._before)
+        dialect = engine.dialect
+        for name in ("do_execute", "do_executemany", "do_execute_no_params"):
+            setattr(dialect, name, self._watched(getattr(dialect, name)))
 
     def own(self, connection: Connection, about_to_write: Callable[[], None]) -> None:
         """From now on `connection` works for one owner, until it is closed."""
         self._owners[connection] = about_to_write
 
-    def _before(self, connection: Connection, _cursor: Any, statement: str, *_rest: Any) -> None:
-        owner = self._owners.get(connection)
-        if owner is not None and writes(statement):
-            owner()
+    def _watched(self, execute: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(cursor: Any, statement: str, *rest: Any, **named: Any) -> Any:
+            if writes(statement):
+                context = named.get("context", rest[-1] if rest else None)
+                connection = getattr(context, "root_connection", None)
+                owner = self._owners.get(connection) if connection is not None else None
+                if owner is not None:
+                    owner()
+            return execute(cursor, statement, *rest, **named)
+
+        return watched
