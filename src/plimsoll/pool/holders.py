@@ -18,6 +18,14 @@ STACK_LIMIT = 12
 """Frames kept of the code that took a connection."""
 
 _LIBRARIES = ("sqlalchemy", "plimsoll", "greenlet", "asyncio", "contextlib")
+_SERVERS = ("fastapi", "starlette", "uvicorn", "gunicorn", "hypercorn")
+"""Below a handler's frame theirs tell nothing, and there are many of them: the walk ends here."""
+
+_LIBRARY, _SERVER, _APPLICATION = 1, 2, 3
+"""Whose code a frame runs. Numbers: members of an Enum take longer to look up, and there are many frames."""
+
+_FILES: dict[str, int] = {}
+"""Whose code is in a file: as many as there are files."""
 
 
 @dataclass(slots=True)
@@ -104,10 +112,24 @@ def calling_code() -> tuple[tuple[CodeType, int], ...]:
                 return tuple(found)
             current = current.parent
             frame = current.gr_frame
-        if not frame.f_globals.get("__name__", "").startswith(_LIBRARIES):
-            found.append((frame.f_code, frame.f_lineno))
+        code = frame.f_code
+        whose = _FILES.get(code.co_filename) or _whose(frame)
+        if whose == _SERVER and found:
+            break
+        if whose == _APPLICATION:
+            found.append((code, frame.f_lineno))
         frame = frame.f_back
     return tuple(found)
+
+
+def _whose(frame: FrameType) -> int:
+    """From the name of the frame's module. Remembered for files; code that was made up (`<string>`) can be anybody's."""
+    package = frame.f_globals.get("__name__", "").partition(".")[0]
+    whose = _SERVER if package in _SERVERS else _LIBRARY if package in _LIBRARIES else _APPLICATION
+    file = frame.f_code.co_filename
+    if not file.startswith("<"):
+        _FILES[file] = whose
+    return whose
 
 
 def shortened(statement: str) -> str:
