@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
 
 from plimsoll.errors import ReadOnlySessionError, SessionEndedError, SharedConnectionError, StatementTimeoutError
-from plimsoll.pool import OWNER, READING
+from plimsoll.pool import OWNER, READING, PlimsollPool
 from plimsoll.session.writing import Writers
 
 
@@ -26,6 +26,7 @@ class GuardedSession(Session):
     wrote: bool = False
     writers: Writers | None = None
     _task: "asyncio.Task[Any] | None" = None
+    _taken: tuple[Connection, ...] = ()
 
     def _autobegin_t(self, begin: bool = False) -> SessionTransaction:
         # Every way to the database, and every add(), begins here.
@@ -46,6 +47,18 @@ class GuardedSession(Session):
         finally:
             OWNER.reset(owner)
             READING.reset(reading)
+
+    def took(self, connection: Connection) -> None:
+        """A connection has joined the session's transaction."""
+        self._taken = (*(each for each in self._taken if not each.closed), connection)
+        if self.writers is not None:
+            self.writers.own(connection, self.about_to_write)
+
+    @property
+    def ends_in_silence(self) -> bool:
+        """Whether closing this session sends nothing to the server, as far as is known: its connections go back to
+        the pool as they are."""
+        return bool(self._taken) and all(each.closed or _is_settled(each) for each in self._taken)
 
     # --- statements ---
 
@@ -138,6 +151,15 @@ class GuardedSession(Session):
             )
 
 
+def _is_settled(connection: Connection) -> bool:
+    """Whether the pool takes it back without a word to the server."""
+    pool = connection.engine.pool
+    if connection.invalidated or not isinstance(pool, PlimsollPool):
+        return False
+    link = pool.links.get(connection.connection.dbapi_connection)
+    return link is not None and not (link.ended or link.querying or link.must_close or link.in_transaction)
+
+
 def _shared_words(owner: str, one: "asyncio.Task[Any]", other: "asyncio.Task[Any] | None") -> str:
     return (
         f"The session of {owner} is in use by the task {one.get_name()!r}, and "
@@ -162,8 +184,7 @@ def _before_flush(session: GuardedSession, _context: UOWTransaction, _instances:
 
 @event.listens_for(GuardedSession, "after_begin")
 def _after_begin(session: GuardedSession, _transaction: SessionTransaction, connection: Connection) -> None:
-    if session.writers is not None:
-        session.writers.own(connection, session.about_to_write)
+    session.took(connection)
 
 
 @event.listens_for(GuardedSession, "after_commit")

@@ -122,6 +122,11 @@ class SessionScope:
             session.close()  # nothing to say to the server: no await, so nothing to cancel
             return
         try:
+            if session.ends_in_silence:
+                # Nothing to wait for, so no task is needed that outlives a cancellation. Where the connection turns out
+                # to be broken, the pool closes it: within the same time limit, and cut short by a cancellation.
+                await self._session.close()
+                return
             in_time = await finish(self._session.close(), self._source.cleanup_timeout_s)
         except asyncio.CancelledError:
             raise
