@@ -4,7 +4,8 @@ Everything else is SQLAlchemy's own: the class adds no query method and changes 
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -40,10 +41,16 @@ class GuardedSession(Session):
         return super()._autobegin_t(begin)
 
     def _connection_for_bind(self, engine: Any, execution_options: Any = None, **kw: Any) -> Connection:
-        # Where the session takes its connection: the pool is told for whom, and whether it is only to read.
+        # Where a statement takes its connection; a flush takes it on a way of its own.
+        with self._named():
+            return super()._connection_for_bind(engine, execution_options, **kw)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """The pool is told for whom a connection is taken, and whether it is only to read."""
         owner, reading = OWNER.set(self.owner), READING.set(self.read_only)
         try:
-            return super()._connection_for_bind(engine, execution_options, **kw)
+            yield
         finally:
             OWNER.reset(owner)
             READING.reset(reading)
@@ -78,7 +85,8 @@ class GuardedSession(Session):
         """SQLAlchemy's, for one task at a time."""
         before = self._enter()
         try:
-            super().flush(*args, **kw)
+            with self._named():
+                super().flush(*args, **kw)
         finally:
             self._task = before
 
