@@ -116,7 +116,9 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: to see that it runs")
     parser.add_argument("--loop", choices=("auto", "asyncio", "uvloop"), default="auto", help="uvicorn's event loop")
     parser.add_argument("--only", choices=("loopback", "delay", "records"), help="one part")
-    parser.add_argument("drivers", nargs="*", metavar="driver", help=f"of {', '.join(DRIVERS)}; all where none is named")
+    parser.add_argument(
+        "drivers", nargs="*", metavar="driver", help=f"of {', '.join(DRIVERS)}; all where none is named"
+    )
     return parser.parse_args()
 
 

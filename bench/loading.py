@@ -58,7 +58,8 @@ class Rounds:
             raise RuntimeError(f"wrk got errors instead of answers:\n{failed.group()}")
         times_ms = {name: float(value) * UNITS_MS[unit] for name, value, unit in _LATENCY.findall(output)}
         requests, rate = _REQUESTS.search(output), _RATE.search(output)
-        assert requests is not None and rate is not None, output
+        assert requests is not None, output
+        assert rate is not None, output
         self.rates.append(float(rate[1]))
         self.p50_ms.append(times_ms["50"])
         self.p99_ms.append(times_ms["99"])

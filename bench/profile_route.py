@@ -1,4 +1,4 @@
-"""Where the CPU time of one read request goes, by package: a sample of the stack for each tick of the worker's CPU time.
+"""Where the CPU time of one read request goes, by package: the stack is sampled as the worker uses CPU.
 
 A worker runs the application of `bench_route.py` under load from `wrk`; a signal that comes with CPU time, not with
 time, interrupts it, so what waits is not counted. A frame of the standard library counts for whoever called it; what is
@@ -20,11 +20,11 @@ from types import FrameType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import greenlet
+import greenlet  # type: ignore[import-untyped]
 import uvicorn
 from bench.loading import Rounds, cores, find_wrk, load, serving, spread
 from bench.route_app import make_app
-from tests.servers import MariaDbServer, PostgresServer, RunningCommand
+from tests.servers import MariaDbServer, PostgresServer
 
 TICK_S = 0.001
 MARIADB = ("aiomysql", "asyncmy")
@@ -158,7 +158,9 @@ def main() -> None:
             load(wrk, plain, 1, None)
             load(wrk, plain, 3, rounds)
         profile(arguments, url, wrk)
-    print(f"\n{arguments.side}, {arguments.driver}: {spread(rounds.cpu_us)} us of CPU for a request, without the profiler")
+    print(
+        f"\n{arguments.side}, {arguments.driver}: {spread(rounds.cpu_us)} us of CPU for a request, without the profiler"
+    )
 
 
 def profile(arguments: argparse.Namespace, url: str, wrk: str) -> None:

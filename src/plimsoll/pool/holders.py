@@ -123,7 +123,7 @@ def calling_code() -> tuple[tuple[CodeType, int], ...]:
 
 
 def _whose(frame: FrameType) -> int:
-    """From the name of the frame's module. Remembered for files; code that was made up (`<string>`) can be anybody's."""
+    """From the name of the frame's module. Remembered for files; made-up code (`<string>`) can be anybody's."""
     package = frame.f_globals.get("__name__", "").partition(".")[0]
     whose = _SERVER if package in _SERVERS else _LIBRARY if package in _LIBRARIES else _APPLICATION
     file = frame.f_code.co_filename
