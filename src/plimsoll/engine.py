@@ -1,7 +1,6 @@
 """Makes the SQLAlchemy engine from the settings: driver, pool, TLS, time limits, set-up of a new connection."""
 
 import asyncio
-import importlib
 from typing import Any
 
 from sqlalchemy import event
@@ -9,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from plimsoll.pool import PlimsollPool, PoolOptions
+from plimsoll.pool.connecting import connect_of
 from plimsoll.server import server_of
 from plimsoll.settings import DatabaseSettings
 
@@ -89,8 +89,7 @@ class _Connect:
         self.dialect: Any = None
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        module = importlib.import_module(self.dialect.driver)
-        connect = module.AsyncConnection.connect if self.dialect.driver == "psycopg" else module.connect
+        connect = connect_of(self.dialect.driver)
         try:
             async with asyncio.timeout(self._limit_s):
                 return await connect(*args, **kwargs)

@@ -13,6 +13,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.util.concurrency import in_greenlet
 
 from plimsoll.pool import drivers
+from plimsoll.pool.connecting import connect_of
 from plimsoll.pool.context import READING
 
 _MARK = "_plimsoll_contact"
@@ -45,6 +46,8 @@ class Contact:
         if dialect.driver in drivers.MYSQL:
             event.listen(dialect, "do_connect", self._before_connect)
             dialect.on_connect = self._on_connect(dialect.on_connect)  # type: ignore[method-assign]
+        if dialect.driver in ("psycopg", "aiosqlite"):
+            event.listen(dialect, "do_connect", self._connect_whole)
         if dialect.driver in (*drivers.MYSQL, "asyncpg", "psycopg"):
             dialect.initialize = self._initialize(dialect.initialize)  # type: ignore[method-assign, assignment]
 
@@ -62,6 +65,10 @@ class Contact:
             self.may_switch = False
         elif self.may_switch:
             arguments["autocommit"] = None
+
+    def _connect_whole(self, dialect: Dialect, _record: object, _args: object, arguments: dict[str, Any]) -> None:
+        """Unless its user says how to connect."""
+        arguments.setdefault("async_creator_fn", connect_of(dialect.driver))
 
     def _on_connect(self, original: Callable[[], Callable[[Any], Any] | None]) -> Callable[[], Callable[[Any], Any]]:
         def on_connect() -> Callable[[Any], Any]:

@@ -1,0 +1,68 @@
+"""Connects of drivers that leave a half-made connection to the garbage collector when they are cancelled: here it is
+closed at once, so that the server does not have it any more when its place in the pool is given to somebody else."""
+
+import asyncio
+import importlib
+from collections.abc import Callable, Generator
+from contextvars import ContextVar
+from functools import cache
+from typing import Any
+
+Connect = Callable[..., Any]
+
+_HALF_MADE: ContextVar[list[Generator[Any, Any, Any]] | None] = ContextVar("plimsoll_half_made", default=None)
+
+
+def connect_of(driver: str) -> Connect:
+    """The function with which a driver connects, as SQLAlchemy's `async_creator_fn` wants it."""
+    if driver == "psycopg":
+        return _connect_psycopg
+    if driver == "aiosqlite":
+        return _connect_aiosqlite
+    connect: Connect = importlib.import_module(driver).connect
+    return connect
+
+
+async def _connect_psycopg(*args: Any, **named: Any) -> Any:
+    half_made: list[Generator[Any, Any, Any]] = []
+    token = _HALF_MADE.set(half_made)
+    try:
+        return await _psycopg_class().connect(*args, **named)
+    except BaseException:
+        for generator in half_made:
+            generator.close()  # frees libpq's connection, which nothing else refers to
+        raise
+    finally:
+        _HALF_MADE.reset(token)
+
+
+@cache
+def _psycopg_class() -> Any:
+    """`psycopg.AsyncConnection`, which tells of what it has begun to connect."""
+    base: Any = importlib.import_module("psycopg").AsyncConnection
+
+    def connect_gen(cls: Any, conninfo: str = "") -> Generator[Any, Any, Any]:
+        generator: Generator[Any, Any, Any] = base._connect_gen.__func__(cls, conninfo)
+        half_made = _HALF_MADE.get()
+        if half_made is not None:
+            half_made.append(generator)
+        return generator
+
+    return type("AsyncConnection", (base,), {"_connect_gen": classmethod(connect_gen)})
+
+
+async def _connect_aiosqlite(*args: Any, **named: Any) -> Any:
+    connection = importlib.import_module("aiosqlite").connect(*args, **named)
+    connection._thread.daemon = True  # as SQLAlchemy does: no thread keeps the process from ending
+    opening = asyncio.ensure_future(connection)
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_aiosqlite)
+        raise
+
+
+def _close_aiosqlite(opening: "asyncio.Future[Any]") -> None:
+    """Its thread was opening the file when the task was cancelled, and is asked to close it again."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().stop()
