@@ -89,8 +89,20 @@ class Life(Figures):
         if self.is_elsewhere():
             self.links.clear()
             return
-        for link in self.places.close():
+        idle = self.places.close()
+        try:
+            while idle:
+                self._close_idle(idle.pop())
+        except BaseException as error:  # whoever disposes was cancelled: the rest is not left open
+            for link in idle:
+                self.closing.drop(link, error, "disposed")
+                self.places.free()
+            raise
+
+    def _close_idle(self, link: Link) -> None:
+        try:
             self.closing.politely(link, "disposed")
+        finally:
             self.places.free()
 
     async def _all_back(self, timeout_s: float) -> bool:
