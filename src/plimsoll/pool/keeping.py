@@ -6,6 +6,7 @@ import asyncio
 import logging
 import weakref
 from collections.abc import Coroutine
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.util import greenlet_spawn
@@ -33,7 +34,8 @@ class Keeping:
     def wake(self) -> None:
         """Look again soon. Called with each checkout: a pool that nobody uses has no timer."""
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look)
+            # Nobody's context: else it would work under the deadline and the mode of whoever happened to wake it.
+            self._timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look, context=Context())
 
     def stop(self) -> None:
         """No further look."""

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable
+from contextvars import Context
 from typing import Any
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -41,7 +42,9 @@ class Killing:
         """End the connection `server_id`; `free` is called once it is gone."""
         self._pending[server_id] = free
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._work(), name="plimsoll pool: ending queries")
+            self._task = asyncio.get_running_loop().create_task(
+                self._work(), name="plimsoll pool: ending queries", context=Context()
+            )
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()

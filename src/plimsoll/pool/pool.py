@@ -207,6 +207,8 @@ class PlimsollPool(Life):
             link = Link(record, connection, driver, opened_s=now, age_limit_s=limit_s, idle_since_s=now)
             link.server_id = drivers.server_id(connection, driver)
             link.socket = drivers.socket_number(connection, driver)
+            # On MySQL the set-up that follows lets it commit by itself, whoever will be its user.
+            link.reading = READING.get() and self._contact.may_switch and driver in drivers.MYSQL
             self.links.add(link)
             self.numbers.counts["opened"] += 1
             return connection

@@ -1,0 +1,41 @@
+"""What a pool does by itself is done in nobody's name: not in the mode of whoever woke it."""
+
+import asyncio
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from plimsoll.pool import READING
+from tests.pool.conftest import engine_on, pool_of
+from tests.servers import TestDatabase
+
+
+async def test_a_connection_opened_in_the_background_while_others_read_commits_nothing_by_itself(
+    driver: str, database: TestDatabase
+) -> None:
+    """A read session wakes the pool, which then opens what is missing of its least number; a writer gets that."""
+    async with engine_on(database.url_for(driver), size=2, min_idle=2) as engine:
+        READING.set(True)
+        async with AsyncSession(engine) as session:
+            await session.execute(text("SELECT 1"))
+        READING.set(False)
+        async with asyncio.timeout(15):
+            while pool_of(engine).snapshot().idle < 2:  # noqa: ASYNC110 - the pool has no event for it
+                await asyncio.sleep(0.05)
+        async with engine.connect() as one, engine.connect() as other:
+            for connection in (one, other):
+                await connection.execute(text("INSERT INTO note VALUES ('rolled back')"))
+                await connection.rollback()
+    assert database.sql("SELECT count(*) FROM note") == [(0,)]
+
+
+async def test_a_connection_warmed_up_for_readers_is_switched_for_a_writer(driver: str, database: TestDatabase) -> None:
+    """The pool knows the mode in which it opened one."""
+    async with engine_on(database.url_for(driver), size=1) as engine:
+        READING.set(True)
+        await pool_of(engine).warm_up(1)
+        READING.set(False)
+        async with engine.connect() as connection:
+            await connection.execute(text("INSERT INTO note VALUES ('rolled back')"))
+            await connection.rollback()
+    assert database.sql("SELECT count(*) FROM note") == [(0,)]
