@@ -5,7 +5,7 @@ runs on a stand-in for the connection, which folds the set-up into one statement
 what it does not know, it passes on.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -104,22 +104,30 @@ class Contact:
         else:
             questions = _POSTGRESQL | {"hstore": _HSTORE}
             drivers.set_autocommit(connection, driver, True)  # no BEGIN for it
-        cursor = connection.cursor()
-        try:
-            cursor.execute("SELECT " + ", ".join(questions.values()))
-            row = cursor.fetchone()
-        except self._dialect.loaded_dbapi.Error:
+        row = self._row(connection, "SELECT " + ", ".join(questions.values()))
+        if driver not in drivers.MYSQL:
+            # Not where that was cancelled: the connection is given up, and may be closed already.
+            drivers.set_autocommit(connection, driver, committing)
+        if row is None:
             return {}
-        finally:
-            cursor.close()
-            if driver not in drivers.MYSQL:
-                drivers.set_autocommit(connection, driver, committing)
-        answers = dict(zip(questions, row or (), strict=True))
+        answers = dict(zip(questions, row, strict=True))
         if answers.pop("hstore", None) is False and driver == "psycopg":
             # Else it looks for the type itself, in a savepoint.
             dialect: Any = self._dialect
             dialect.use_native_hstore = dialect._has_native_hstore = False
         return answers
+
+    def _row(self, connection: DBAPIConnection, question: str) -> Sequence[Any] | None:
+        """The one row of the answer; None where the server does not know what it is asked."""
+        cursor = connection.cursor()
+        try:
+            cursor.execute(question)
+            row: Sequence[Any] | None = cursor.fetchone()
+            return row
+        except self._dialect.loaded_dbapi.Error:
+            return None
+        finally:
+            cursor.close()
 
 
 class _StandIn:
