@@ -13,7 +13,7 @@ from plimsoll.pool.links import Link
 from plimsoll.pool.numbers import Numbers
 from plimsoll.pool.options import PoolOptions
 
-DEAD = ("closed by the server", "ping failed", "mode switch failed")
+DEAD = ("closed by the server", "invalidated", "ping failed", "mode switch failed")
 """Reasons after which no farewell can reach the server."""
 
 

@@ -12,6 +12,8 @@ from typing import Any, cast
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 MYSQL = ("aiomysql", "asyncmy")
+WITH_SOCKETS = (*MYSQL, "asyncpg", "psycopg")
+KNOWN = (*WITH_SOCKETS, "aiosqlite")
 
 _AUTOCOMMIT_FLAG = 2
 """SERVER_STATUS_AUTOCOMMIT of the MySQL protocol."""
@@ -130,16 +132,20 @@ def note_autocommit(connection: DBAPIConnection, driver: str, on: bool | None) -
         raw.server_status &= ~_AUTOCOMMIT_FLAG
 
 
+def interrupt(connection: DBAPIConnection, driver: str) -> None:
+    """End a statement that runs in a connection's thread; without one it does nothing."""
+    if driver == "aiosqlite":
+        with contextlib.suppress(ValueError, AttributeError):
+            _raw(connection)._conn.interrupt()
+
+
 def cut(connection: DBAPIConnection, driver: str) -> None:
     """Close the socket now, without a word and without waiting, also where the other side reads nothing any more."""
     raw = _raw(connection)
     if driver == "psycopg":
         raw.pgconn.finish()
         return
-    if driver == "aiosqlite":
-        # Ends a statement that runs in the connection's thread; without one it does nothing.
-        with contextlib.suppress(ValueError, AttributeError):
-            raw._conn.interrupt()
+    interrupt(connection, driver)
     transport = _transport(connection, driver)
     if transport is not None:
         # A TLS transport's close waits for the other side's farewell.

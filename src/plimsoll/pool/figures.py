@@ -17,6 +17,7 @@ class Figures(Pool):
 
     size_limit: int
     overflow_limit: int
+    timeout_s: float
     numbers: Numbers
     places: Places[Link]
     links: Links
@@ -53,6 +54,10 @@ class Figures(Pool):
     def size(self) -> int:
         """As `QueuePool.size`."""
         return self.size_limit
+
+    def timeout(self) -> float:
+        """As `QueuePool.timeout`: the longest wait, in seconds."""
+        return self.timeout_s
 
     def checkedin(self) -> int:
         """As `QueuePool.checkedin`: idle connections."""

@@ -37,6 +37,8 @@ class Life(Figures):
 
     def is_elsewhere(self) -> bool:
         """Whether this is another thread, or no event loop's: where the garbage collector may run."""
+        if self._loop is None:
+            return False
         try:
             return asyncio.get_running_loop() is not self._loop
         except RuntimeError:

@@ -1,6 +1,7 @@
 """Takes a place for whoever asks: at once, or in line until a deadline, or not at all where there is no hope."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -36,6 +37,10 @@ class Line:
         deadline = DEADLINE.get()
         ends_s = began_s + self.timeout_s
         return ends_s if deadline is None else min(ends_s, deadline)
+
+    def connect_ends_s(self, began_s: float) -> float:
+        """The same for a connect. A pool timeout of 0 means not to stand in line, and leaves the time for a connect."""
+        return self.ends_s(began_s if self.timeout_s > 0 else math.inf)
 
     def take(self, began_s: float, suits: Suits) -> Link | Open:
         """A place, and what is in it. Runs in SQLAlchemy's greenlet.

@@ -31,6 +31,8 @@ class Link:
     """Whether something was sent that was not answered."""
     used: bool = False
     """Whether a statement was sent since the last commit or roll-back."""
+    rolled_back: bool = False
+    """Whether nothing was sent since the last commit or roll-back in this use, for drivers that do not say."""
     must_close: bool = False
     """Whether a statement left something that a roll-back does not take back."""
     reading: bool = False
@@ -69,6 +71,8 @@ class Link:
         aiomysql does not keep the status flags that come with rows, so on MySQL a statement since the last end counts
         as well, unless each commits by itself.
         """
+        if self.driver not in drivers.KNOWN:
+            return not self.rolled_back
         if drivers.in_transaction(self.connection, self.driver):
             return True
         return self.used and self.driver in drivers.MYSQL and not self.autocommits
@@ -139,6 +143,7 @@ class Links:
         if link.querying:
             raise SharedConnectionError(_shared_words(link.checkout))
         link.querying = link.used = True
+        link.rolled_back = False
         link.must_close = link.must_close or leaves_state
         if link.checkout is not None:
             link.checkout.statement = statement
@@ -194,6 +199,7 @@ class Links:
         link = self._by_connection.get(id(connection))
         if link is not None:
             link.querying = link.used = False
+            link.rolled_back = True
             link.answered_s = self._holders.clock()
 
     # --- who ---

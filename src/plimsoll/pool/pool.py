@@ -172,7 +172,7 @@ class PlimsollPool(Life):
             else:
                 self.closing.politely(got, reason)
         try:
-            link = self.open(self._line.ends_s(began_s))
+            link = self.open(self._line.connect_ends_s(began_s))
         except OutOfTimeError:
             raise self._line.out_of_time(began_s) from None
         link.set_reading(reading)  # it was set up for that: nothing is sent
@@ -216,6 +216,7 @@ class PlimsollPool(Life):
         return known
 
     def _note_checkout(self, link: Link, waited_s: float, *, reused: bool) -> None:
+        link.rolled_back = False
         self.numbers.checked_out(waited_s, reused=reused)
         if self.options.track:
             link.checkout = self.holders.add(link.record, who_asks())
@@ -282,7 +283,12 @@ class PlimsollPool(Life):
             self._from_elsewhere(self.closing.close, connection, None)
             return
         farewell = super()._close_connection
-        self.closing.close(connection, None if terminate else lambda: farewell(connection))
+        # How a connection without a socket of ours is cut, only its dialect knows.
+        driver = self.dialect.driver
+        cut = terminate and driver in drivers.WITH_SOCKETS
+        if terminate and not cut:
+            drivers.interrupt(connection, driver)
+        self.closing.close(connection, None if cut else lambda: farewell(connection, terminate=terminate))
 
     def _from_elsewhere(self, work: Callable[..., None], *arguments: Any) -> None:
         if self._loop is not None and not self._loop.is_closed() and self._pid == os.getpid():
@@ -295,11 +301,12 @@ class PlimsollPool(Life):
         loop = asyncio.get_running_loop()
         if self._loop is loop and self._pid == os.getpid():
             return
-        if self._loop is not None and len(self.links):
+        if self._loop is not None:
             if self._pid != os.getpid():
                 _ABANDONED.append((self.links, self.places))
-            logger.warning("the pool is used in another event loop or process than before: it connects anew")
-            self.numbers.closed["left behind"] += len(self.links)
+            if len(self.links):
+                logger.warning("the pool is used in another event loop or process than before: it connects anew")
+                self.numbers.closed["left behind"] += len(self.links)
             self.keeping.stop()
             self._begin()
         self._loop, self._pid = loop, os.getpid()
