@@ -77,8 +77,8 @@ def run(tests: Path, url: str, files: tuple[str, ...], folder: Path) -> dict[str
         timeout=LIMIT_S,
         check=False,
     )
-    ended = done.returncode in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-    assert ended and outcomes.exists(), f"their pytest did not come to its end:\n{done.stdout[-8000:]}"
+    ended = outcomes.exists() and done.returncode in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    assert ended, f"their pytest did not come to its end:\n{done.stdout[-8000:]}"
     return read_outcomes(outcomes)
 
 
