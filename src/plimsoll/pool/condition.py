@@ -43,6 +43,8 @@ class Condition:
 
     def reason_not_to_switch(self, link: Link, reading: bool) -> str | None:
         """Let it commit by itself, or not, as its next user needs; why it cannot be used where that fails."""
+        if link.reading is reading:
+            return None
         try:
             with Within(self.options.cleanup_timeout_s):
                 link.set_reading(reading)
@@ -66,11 +68,11 @@ class Condition:
         """
         if link.ended:
             return "ended in its user's hands"
-        if link.is_closed:
+        if link.is_closed_here:
             return "closed by the server"
-        if not in_greenlet():
-            return "returned where nothing can be sent"
         if link.in_transaction:
+            if not in_greenlet():
+                return "returned where nothing can be sent"
             self.numbers.counts["resets"] += 1
             if self.reset_wanted == "commit":
                 self.dialect.do_commit(cast(Any, link.connection))

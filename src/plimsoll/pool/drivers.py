@@ -48,7 +48,8 @@ def in_transaction(connection: DBAPIConnection, driver: str) -> bool:
     if driver in MYSQL:
         return bool(raw.get_transaction_status())
     if driver == "asyncpg":
-        return bool(raw.is_in_transaction())
+        # SQLAlchemy keeps an object for it, which must be ended as well.
+        return bool(raw.is_in_transaction()) or cast(Any, connection)._transaction is not None
     if driver == "psycopg":
         return bool(raw.info.transaction_status.name != "IDLE")
     if driver == "aiosqlite":
@@ -56,8 +57,8 @@ def in_transaction(connection: DBAPIConnection, driver: str) -> bool:
     return True
 
 
-def is_closed(connection: DBAPIConnection, driver: str, number: int | None) -> bool:
-    """Whether this machine knows already that the connection is gone: closed here, or by the other side."""
+def is_closed(connection: DBAPIConnection, driver: str) -> bool:
+    """Whether the driver knows already that the connection is gone."""
     raw = _raw(connection)
     if driver == "aiomysql":
         closed = raw._writer is None or raw._writer.transport.is_closing()
@@ -69,10 +70,11 @@ def is_closed(connection: DBAPIConnection, driver: str, number: int | None) -> b
         closed = raw.closed
     else:
         return False
-    return bool(closed) or (number is not None and _hung_up(number))
+    return bool(closed)
 
 
-def _hung_up(number: int) -> bool:
+def hung_up(number: int) -> bool:
+    """Whether the other side of a socket has closed it."""
     return _polled(number, _HANG_UP)
 
 

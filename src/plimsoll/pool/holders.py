@@ -101,17 +101,13 @@ class Holders:
 
 
 def calling_code() -> tuple[tuple[CodeType, int], ...]:
-    """The application's frames, innermost first. SQLAlchemy runs in a greenlet of its own, whose parent was called
-    by the application; inside another greenlet-less call the frames are just those below."""
+    """The application's frames, innermost first, up to the first of the web framework. SQLAlchemy runs in a greenlet of
+    its own, whose parent was called by the application: its own frames are left out, and with them, what
+    `run_sync` calls in there."""
     found: list[tuple[CodeType, int]] = []
-    current = greenlet.getcurrent()
-    frame: FrameType | None = sys._getframe(1)
-    while len(found) < STACK_LIMIT:
-        while frame is None:
-            if current.parent is None:
-                return tuple(found)
-            current = current.parent
-            frame = current.gr_frame
+    parent = greenlet.getcurrent().parent
+    frame: FrameType | None = sys._getframe(1) if parent is None else parent.gr_frame
+    while frame is not None and len(found) < STACK_LIMIT:
         code = frame.f_code
         whose = _FILES.get(code.co_filename) or _whose(frame)
         if whose == _SERVER and found:

@@ -1,14 +1,11 @@
 """A time limit for what SQLAlchemy's greenlet awaits in one block."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, cast
 
 from sqlalchemy.util.concurrency import in_greenlet
-
-T = TypeVar("T")
-
 
 GRACE_S = 1.0
 """After its connection was hung up a driver has this long to notice, before its task is cancelled."""
@@ -17,47 +14,46 @@ GRACE_S = 1.0
 class Within:
     """`with Within(seconds):` ends what the block awaits by `TimeoutError` after so long; None sets no limit.
 
-    It is cancelled then; or, with `hang_up`, that is called first, for a driver that does not simply end when it is
-    cancelled. Outside SQLAlchemy's greenlet nothing can be awaited, and nothing is limited.
+    As `asyncio.timeout`, for a block that is no coroutine, at a third of its cost: each statement has one. The task is
+    cancelled at the end of the time; or, with `hang_up`, that is called first, for a driver that does not simply end
+    when it is cancelled. Outside SQLAlchemy's greenlet nothing can be awaited, and nothing is limited.
     """
 
-    __slots__ = ("_hang_up", "_hung_up", "_limit", "_timer", "seconds")
+    __slots__ = ("_cancels", "_expired", "_hang_up", "_loop", "_task", "_timer", "seconds")
 
     def __init__(self, seconds: float | None, hang_up: Callable[[], None] | None = None) -> None:
         self.seconds = seconds
         self._hang_up = hang_up
-        self._hung_up = False
+        self._expired = False
         self._timer: asyncio.TimerHandle | None = None
-        self._limit: asyncio.Timeout | None = None
-        if seconds is not None and in_greenlet():
-            self._limit = asyncio.timeout(seconds if hang_up is None else seconds + GRACE_S)
 
     def __enter__(self) -> None:
-        if self._limit is not None and self.seconds is not None:
-            _at_once(self._limit.__aenter__())
-            if self._hang_up is not None:
-                self._timer = asyncio.get_running_loop().call_later(self.seconds, self._fire, self._hang_up)
+        if self.seconds is None or not in_greenlet():
+            return
+        self._loop = asyncio.get_running_loop()
+        self._task = cast("asyncio.Task[Any]", asyncio.current_task(self._loop))
+        self._cancels = self._task.cancelling()
+        self._timer = self._loop.call_later(self.seconds, self._expire)
 
-    def _fire(self, hang_up: Callable[[], None]) -> None:
-        self._hung_up = True
-        hang_up()
+    def _expire(self) -> None:
+        self._expired = True
+        if self._hang_up is None:
+            self._task.cancel()
+        else:
+            self._timer = self._loop.call_later(GRACE_S, self._task.cancel)
+            self._hang_up()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._limit is not None:
-            _at_once(self._limit.__aexit__(kind, error, trace))
-            if self._hung_up and isinstance(error, Exception):
-                raise TimeoutError from error
-
-
-def _at_once(work: Coroutine[Any, Any, T]) -> T:
-    """Run what is a coroutine in name only: it waits for nothing, so no switch to the event loop is needed."""
-    try:
-        work.send(None)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    raise AssertionError("a time limit was waited for")
+        if self._timer is None:
+            return
+        self._timer.cancel()
+        if not self._expired:
+            return
+        if self._hang_up is not None and isinstance(error, Exception):
+            raise TimeoutError from error
+        # As asyncio.timeout: a cancellation that came from elsewhere as well is not taken back.
+        ours = self._task.cancelling() > self._cancels
+        if ours and self._task.uncancel() <= self._cancels and isinstance(error, asyncio.CancelledError):
+            raise TimeoutError from error

@@ -35,6 +35,8 @@ class Link:
     """Whether nothing was sent since the last commit or roll-back in this use, for drivers that do not say."""
     must_close: bool = False
     """Whether a statement left something that a roll-back does not take back."""
+    in_pieces: bool = False
+    """Whether a statement of this use fetches its rows as they are asked for: then there may be something to end."""
     reading: bool = False
     """Whether the pool has let its statements commit by themselves."""
     answered_s: float = 0.0
@@ -43,9 +45,14 @@ class Link:
     checkout: Checkout | None = None
 
     @property
+    def is_closed_here(self) -> bool:
+        """Whether its driver knows that the connection is gone."""
+        return drivers.is_closed(self.connection, self.driver)
+
+    @property
     def is_closed(self) -> bool:
-        """Whether this machine knows that the connection is gone."""
-        return drivers.is_closed(self.connection, self.driver, self.socket)
+        """Whether this machine knows that the connection is gone: its driver, or the socket."""
+        return self.is_closed_here or (self.socket is not None and drivers.hung_up(self.socket))
 
     @property
     def autocommits(self) -> bool:
@@ -55,11 +62,13 @@ class Link:
     def set_reading(self, on: bool) -> None:
         """Before its user gets it: statements commit by themselves where it is only to read. What an engine or a
         user sets otherwise is left alone."""
+        if on is self.reading:
+            return
         if on:
             if not self.autocommits:
                 drivers.set_autocommit(self.connection, self.driver, True)
             self.reading = True
-        elif self.reading:
+        else:
             if self.autocommits:
                 drivers.set_autocommit(self.connection, self.driver, False)
             self.reading = False
@@ -148,9 +157,11 @@ class Links:
         if link.checkout is not None:
             link.checkout.statement = statement
             link.checkout.statements += 1
+        link.in_pieces = link.in_pieces or in_pieces
         if in_pieces and link.reading and link.driver not in drivers.MYSQL:
             # PostgreSQL's cursors live in a transaction.
             drivers.set_autocommit(connection, link.driver, False)
+            link.reading = False
 
     def ends(self, connection: DBAPIConnection) -> None:
         """It was answered."""
@@ -188,8 +199,7 @@ class Links:
             if commit:
                 raise ConnectionEndedError(link.ended)
             return False
-        # PostgreSQL's drivers look at their own state before they send anything.
-        if link.driver in drivers.MYSQL and not link.in_transaction:
+        if link.driver in drivers.KNOWN and not link.in_transaction:
             return False
         link.querying = True
         return True

@@ -64,6 +64,8 @@ class PlimsollPool(Life):
             0.2.13.
     """
 
+    _is_asyncio = True
+
     def __init__(
         self,
         creator: Any,
@@ -216,7 +218,7 @@ class PlimsollPool(Life):
         return known
 
     def _note_checkout(self, link: Link, waited_s: float, *, reused: bool) -> None:
-        link.rolled_back = False
+        link.rolled_back = link.in_pieces = False
         self.numbers.checked_out(waited_s, reused=reused)
         if self.options.track:
             link.checkout = self.holders.add(link.record, who_asks())

@@ -4,8 +4,7 @@ Everything else is SQLAlchemy's own: the class adds no query method and changes 
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -15,7 +14,7 @@ from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
 
 from plimsoll.errors import ReadOnlySessionError, SessionEndedError, SharedConnectionError, StatementTimeoutError
 from plimsoll.pool import OWNER, READING, PlimsollPool
-from plimsoll.session.writing import Writers
+from plimsoll.session.writing import own
 
 
 class GuardedSession(Session):
@@ -25,7 +24,6 @@ class GuardedSession(Session):
     read_only: bool = False
     ended: bool = False
     wrote: bool = False
-    writers: Writers | None = None
     _task: "asyncio.Task[Any] | None" = None
     _taken: tuple[Connection, ...] = ()
 
@@ -41,16 +39,11 @@ class GuardedSession(Session):
         return super()._autobegin_t(begin)
 
     def _connection_for_bind(self, engine: Any, execution_options: Any = None, **kw: Any) -> Connection:
-        # Where a statement takes its connection; a flush takes it on a way of its own.
-        with self._named():
-            return super()._connection_for_bind(engine, execution_options, **kw)
-
-    @contextmanager
-    def _named(self) -> Iterator[None]:
-        """The pool is told for whom a connection is taken, and whether it is only to read."""
+        # Where a statement takes its connection, a flush on a way of its own: the pool is told for whom, and
+        # whether it is only to read.
         owner, reading = OWNER.set(self.owner), READING.set(self.read_only)
         try:
-            yield
+            return super()._connection_for_bind(engine, execution_options, **kw)
         finally:
             OWNER.reset(owner)
             READING.reset(reading)
@@ -58,8 +51,7 @@ class GuardedSession(Session):
     def took(self, connection: Connection) -> None:
         """A connection has joined the session's transaction."""
         self._taken = (*(each for each in self._taken if not each.closed), connection)
-        if self.writers is not None:
-            self.writers.own(connection, self.about_to_write)
+        own(connection, self.about_to_write)
 
     @property
     def ends_in_silence(self) -> bool:
@@ -83,12 +75,16 @@ class GuardedSession(Session):
 
     def flush(self, *args: Any, **kw: Any) -> None:
         """SQLAlchemy's, for one task at a time."""
+        if self._is_clean():  # before each statement
+            return
         before = self._enter()
+        owner, reading = OWNER.set(self.owner), READING.set(self.read_only)
         try:
-            with self._named():
-                super().flush(*args, **kw)
+            super().flush(*args, **kw)
         finally:
             self._task = before
+            OWNER.reset(owner)
+            READING.reset(reading)
 
     def commit(self) -> None:
         """SQLAlchemy's, for one task at a time."""
@@ -165,7 +161,9 @@ def _is_settled(connection: Connection) -> bool:
     if connection.invalidated or not isinstance(pool, PlimsollPool):
         return False
     link = pool.links.get(connection.connection.dbapi_connection)
-    return link is not None and not (link.ended or link.querying or link.must_close or link.in_transaction)
+    if link is None or pool.places.surplus:
+        return False
+    return not (link.ended or link.querying or link.must_close or link.in_pieces or link.in_transaction)
 
 
 def _shared_words(owner: str, one: "asyncio.Task[Any]", other: "asyncio.Task[Any] | None") -> str:

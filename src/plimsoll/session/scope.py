@@ -12,7 +12,7 @@ from plimsoll.errors import SessionScopeError
 from plimsoll.events import Counters, LimitedLog
 from plimsoll.session.cleanup import finish
 from plimsoll.session.guarded import GuardedAsyncSession
-from plimsoll.session.writing import Writers
+from plimsoll.session.writing import watch
 
 logger = logging.getLogger("plimsoll.session")
 
@@ -33,10 +33,9 @@ class SessionSource:
     cleanup_timeout_s: float
     counters: Counters = field(default_factory=Counters)
     log: LimitedLog = field(default_factory=lambda: LimitedLog(logger))
-    writers: Writers = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "writers", Writers(self.engine))
+        watch(self.engine)
 
     def open(self, purpose: Purpose, owner: str) -> "SessionScope":
         """A session for `async with`; `owner` (a route, a line of code) is named in errors and logs."""
@@ -54,7 +53,6 @@ class SessionScope:
         self._session = GuardedAsyncSession(source.engine, expire_on_commit=False)
         self._session.sync_session.owner = owner
         self._session.sync_session.read_only = purpose is Purpose.READ
-        self._session.sync_session.writers = source.writers
 
     async def __aenter__(self) -> AsyncSession:
         return self._session
@@ -123,9 +121,8 @@ class SessionScope:
             return
         try:
             if session.ends_in_silence:
-                # Nothing to wait for, so no task is needed that outlives a cancellation. Where the connection turns out
-                # to be broken, the pool closes it: within the same time limit, and cut short by a cancellation.
-                await self._session.close()
+                # No await, so nothing to cancel. A connection that turns out to be broken is cut without a word.
+                session.close()
                 return
             in_time = await finish(self._session.close(), self._source.cleanup_timeout_s)
         except asyncio.CancelledError:

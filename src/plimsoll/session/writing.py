@@ -5,10 +5,9 @@ executed on the session's connection. What a stored procedure does, or a raw dri
 """
 
 import re
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -34,31 +33,33 @@ def writes(statement: str) -> bool:
     return _WRITES.match(bare) is not None
 
 
-class Writers:
-    """Calls back the owner of a connection before each statement that writes on it.
+_OWNER = "_plimsoll_about_to_write"
+"""The attribute of a SQLAlchemy connection with what is called before a statement that writes on it."""
 
-    The functions of the engine's dialect are wrapped. A listener for `before_cursor_execute` would hear the same, but
-    with one, SQLAlchemy prepares all events of every connection of the engine, at each checkout.
+
+def own(connection: Connection, about_to_write: Callable[[], None]) -> None:
+    """From now on `connection` works for one owner, who is called back before each of its statements that writes."""
+    setattr(connection, _OWNER, about_to_write)
+
+
+def watch(engine: AsyncEngine) -> None:
+    """Look at each statement of an engine.
+
+    The functions of its dialect are wrapped. A listener for `before_cursor_execute` would hear the same, but with one,
+    SQLAlchemy prepares all events of every connection of the engine, at each checkout.
     """
+    dialect = engine.dialect
+    for name in ("do_execute", "do_executemany", "do_execute_no_params"):
+        setattr(dialect, name, _watched(getattr(dialect, name)))
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._owners: MutableMapping[Connection, Callable[[], None]] = WeakKeyDictionary()
-        dialect = engine.dialect
-        for name in ("do_execute", "do_executemany", "do_execute_no_params"):
-            setattr(dialect, name, self._watched(getattr(dialect, name)))
 
-    def own(self, connection: Connection, about_to_write: Callable[[], None]) -> None:
-        """From now on `connection` works for one owner, until it is closed."""
-        self._owners[connection] = about_to_write
+def _watched(execute: Callable[..., Any]) -> Callable[..., Any]:
+    def watched(cursor: Any, statement: str, *rest: Any, **named: Any) -> Any:
+        if writes(statement):
+            context = named.get("context", rest[-1] if rest else None)
+            about_to_write = getattr(getattr(context, "root_connection", None), _OWNER, None)
+            if about_to_write is not None:
+                about_to_write()
+        return execute(cursor, statement, *rest, **named)
 
-    def _watched(self, execute: Callable[..., Any]) -> Callable[..., Any]:
-        def watched(cursor: Any, statement: str, *rest: Any, **named: Any) -> Any:
-            if writes(statement):
-                context = named.get("context", rest[-1] if rest else None)
-                connection = getattr(context, "root_connection", None)
-                owner = self._owners.get(connection) if connection is not None else None
-                if owner is not None:
-                    owner()
-            return execute(cursor, statement, *rest, **named)
-
-        return watched
+    return watched
