@@ -5,6 +5,7 @@ SQLAlchemy closes in one), so a cancellation arrives at every point at which it 
 """
 
 import asyncio
+import gc
 import itertools
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager
@@ -68,6 +69,8 @@ class _Counted:
                 waited_for = resume(value)
             except StopIteration as end:
                 return end.value
+            finally:
+                del value  # an error that refers to this frame would keep alive whatever it failed in
             self._waits.one()
             try:
                 resume, value = self._work.send, (yield waited_for)
@@ -174,7 +177,6 @@ class Scene:
     database: TestDatabase
     engine: AsyncEngine
     ledger: Ledger = field(init=False)
-    held: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.database)
@@ -195,8 +197,21 @@ class Scene:
         """The invariant: nothing checked out, opened = closed + idle, the server's own count agrees, rows whole."""
         await self.settle_or_tell()
         assert_balanced(self.pool)
-        await asyncio.to_thread(self.database.wait_connection_count, self.pool.snapshot().idle, PATIENCE_S)
+        await self.agree()
         self.ledger.check()
+
+    async def agree(self) -> None:
+        """Wait until the server has just the connections that are idle here; the pool may close one meanwhile."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + PATIENCE_S
+        while (count := await asyncio.to_thread(self.count)) != self.pool.snapshot().idle:
+            assert loop.time() < ends, f"{self.database.connections()} on the server, here: {self.pool.snapshot()}"
+
+    def count(self) -> int:
+        """The server's own count."""
+        if self.database.kind == "sqlite":
+            gc.collect()  # Python's own module closes a file when the last cursor on it has been collected
+        return self.database.connection_count()
 
     async def settle_or_tell(self) -> None:
         """As `settle`; what was left, where something was."""
@@ -225,7 +240,7 @@ async def scene_on(database: TestDatabase, engine: AsyncEngine) -> AsyncIterator
     scene = Scene(database, engine)
     yield scene
     await engine.dispose()
-    await asyncio.to_thread(database.wait_connection_count, 0, PATIENCE_S)
+    await scene.agree()
 
 
 async def sweep(
