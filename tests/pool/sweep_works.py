@@ -177,6 +177,35 @@ async def go_on_after_a_timeout(scene: Scene) -> None:
         await connection.execute(READ)
 
 
+# With the sessions of a `Database`.
+
+
+async def session(scene: Scene) -> None:
+    """Committed by its user."""
+    assert scene.whole is not None
+    async with scene.whole.session() as session:
+        await two_rows(scene, session)
+        scene.ledger.committing = True
+        await session.commit()
+        scene.ledger.committed = True
+
+
+async def transaction(scene: Scene) -> None:
+    """Committed at the end of its block."""
+    assert scene.whole is not None
+    async with scene.whole.transaction() as session:
+        await two_rows(scene, session)
+        scene.ledger.committing = True
+    scene.ledger.committed = True
+
+
+async def read_session(scene: Scene) -> None:
+    """For reading."""
+    assert scene.whole is not None
+    async with scene.whole.read_session() as session:
+        await session.execute(READ)
+
+
 @dataclass(frozen=True)
 class Case:
     """A kind of work, on a pool of `size` with `options`, after `before`."""

@@ -17,6 +17,7 @@ import anyio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from plimsoll import Database
 from plimsoll.pool import PlimsollPool
 from tests.pool.conftest import assert_balanced, pool_of
 from tests.servers import TestDatabase
@@ -87,6 +88,8 @@ def _task(loop: asyncio.AbstractEventLoop, work: Any, **named: Any) -> "asyncio.
 async def _carry(work: Coroutine[Any, Any, Any], waits: Waits) -> Any:
     return await _Counted(work, waits)
 
+
+Prepare = Callable[["Scene"], Awaitable[None]]
 
 Deliver = Callable[[Coroutine[Any, Any, None], int], Awaitable[bool]]
 """Runs work, gives it up at its n-th wait; False where it ended before. Fails where it ended as if nothing had been."""
@@ -176,6 +179,7 @@ class Scene:
 
     database: TestDatabase
     engine: AsyncEngine
+    whole: Database | None = None
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
@@ -239,14 +243,14 @@ async def scene_on(database: TestDatabase, engine: AsyncEngine) -> AsyncIterator
     """A scene whose engine is disposed of at the end, and then nothing is left on the server."""
     scene = Scene(database, engine)
     yield scene
-    await engine.dispose()
+    await scene.engine.dispose()
     await scene.agree()
 
 
 async def sweep(
     scene: Scene,
     work: Callable[[Scene], Coroutine[Any, Any, None]],
-    prepare: Callable[[Scene], Awaitable[None]],
+    prepare: Prepare,
     deliver: Deliver = once,
 ) -> int:
     """Give `work` up at its first wait, then its second, until it ends by itself; how many waits it had."""

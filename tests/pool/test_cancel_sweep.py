@@ -2,14 +2,30 @@
 transaction is half there."""
 
 import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import create_async_engine
 
+from plimsoll.engine import build_engine
+from plimsoll.settings import DatabaseSettings
 from tests.pool.conftest import SERVERS, engine_on
-from tests.pool.sweep_works import CASES, Case, leave_open, warm
-from tests.pool.sweeping import Deliver, Scene, by_scope, by_timeout, once, scene_on, sweep, thrice, twice
+from tests.pool.sweep_works import (
+    CASES,
+    Case,
+    begin_block,
+    cold_pool,
+    leave_open,
+    one_idle,
+    read,
+    read_session,
+    session,
+    transaction,
+    write,
+)
+from tests.pool.sweeping import Deliver, Prepare, Scene, by_scope, by_timeout, scene_on, sweep, thrice, twice
 from tests.servers import TestDatabase
+from tests.sessions.application import make_database
 
 DRIVERS = [*SERVERS, "aiosqlite"]
 
@@ -35,7 +51,77 @@ async def test_work_given_up_at_any_wait_leaves_nothing_behind(
     """On the pool alone, under plain SQLAlchemy."""
     if case.servers_only and driver == "aiosqlite":
         pytest.skip("SQLite has no such work")
-    async with engine_on(database.url_for(driver), size=case.size, **case.options) as engine:
-        async with scene_on(database, engine) as scene:
-            waits = await sweep(scene, case.work, case.before)
-            print(case, waits)
+    async with (
+        engine_on(database.url_for(driver), size=case.size, **case.options) as engine,
+        scene_on(database, engine) as scene,
+    ):
+        await sweep(scene, case.work, case.before)
+
+
+@pytest.mark.parametrize("deliver", [twice, thrice, by_timeout, by_scope], ids=lambda deliver: deliver.__name__)
+@pytest.mark.parametrize("case", [Case(leave_open, one_idle), Case(begin_block, cold_pool)], ids=str)
+async def test_however_it_is_given_up(driver: str, database: TestDatabase, case: Case, deliver: Deliver) -> None:
+    """By a time limit, by a scope that cancels again and again, or by somebody who loses patience with the clean-up."""
+    async with engine_on(database.url_for(driver), size=1) as engine, scene_on(database, engine) as scene:
+        assert await sweep(scene, case.work, case.before, deliver) > 2
+
+
+@pytest.fixture
+def tls_database(driver: str, request: pytest.FixtureRequest) -> Iterator[TestDatabase]:
+    """The same on a server that offers TLS."""
+    database: TestDatabase = request.getfixturevalue(f"{SERVERS[driver]}_tls").create_database()
+    database.sql("CREATE TABLE note (name VARCHAR(50))")
+    yield database
+    database.drop()
+
+
+@pytest.mark.parametrize("driver", list(SERVERS), indirect=True)
+async def test_the_first_contact_through_tls(driver: str, tls_database: TestDatabase) -> None:
+    """A new engine each time: handshake, log-in, set-up, the dialect's questions."""
+    settings = DatabaseSettings(
+        database_url=tls_database.url_for(driver),
+        ssl_mode="verify-full",
+        ssl_ca=str(tls_database.ca),
+        pool_size=1,
+        max_overflow=0,
+    )
+
+    async def anew(scene: Scene) -> None:
+        await scene.engine.dispose()
+        scene.engine = build_engine(settings)
+
+    async with scene_on(tls_database, build_engine(settings)) as scene:
+        assert await sweep(scene, write, anew) > 5
+
+
+@pytest.mark.parametrize("before", [one_idle, cold_pool], ids=lambda before: before.__name__)
+@pytest.mark.parametrize("work", [session, transaction, read_session], ids=lambda work: work.__name__)
+async def test_sessions_of_a_database(
+    driver: str, database: TestDatabase, work: Callable[[Scene], Coroutine[Any, Any, None]], before: Prepare
+) -> None:
+    """`Database`'s own, which end in a task of their own, within a deadline."""
+    whole = make_database(database.url_for(driver), pool_size=1, max_overflow=0)
+    async with scene_on(database, whole.engine) as scene:
+        scene.whole = whole
+        await sweep(scene, work, before)
+        await sweep(scene, work, before, by_scope)
+
+
+@pytest.mark.parametrize("served", [False, True], ids=["while it waits", "in the turn in which it was served"])
+async def test_one_in_line(driver: str, database: TestDatabase, served: bool) -> None:
+    """The place goes to the one behind, and the connection with it."""
+    async with engine_on(database.url_for(driver), size=1) as engine, scene_on(database, engine) as scene:
+        held = await engine.connect()
+        first, second = (asyncio.create_task(read(scene)) for _ in range(2))
+        while scene.pool.places.waiting < 2:  # noqa: ASYNC110 - the pool has no event for it
+            await asyncio.sleep(0)
+        if served:
+            await held.close()
+            assert scene.pool.places.waiting == 1, "not served yet"
+        first.cancel()
+        if not served:
+            await held.close()
+        await asyncio.wait_for(second, 15)
+        assert first.cancelled()
+        await scene.check()
+        assert scene.pool.snapshot().opened == 1
