@@ -24,8 +24,7 @@ def build_engine(settings: DatabaseSettings, *, pooled: bool = True) -> AsyncEng
     """
     connect = _Connect(settings.connect_timeout_s)
     arguments = server_of(settings.dialect).connect_arguments(settings)
-    if settings.dialect != "sqlite":
-        arguments["async_creator_fn"] = connect
+    arguments["async_creator_fn"] = connect_of("aiosqlite") if settings.dialect == "sqlite" else connect
     engine = create_async_engine(
         settings.url,
         connect_args=arguments,

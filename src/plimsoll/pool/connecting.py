@@ -1,14 +1,19 @@
-"""Connects of drivers that leave a half-made connection to the garbage collector when they are cancelled: here it is
-closed at once, so that the server does not have it any more when its place in the pool is given to somebody else."""
+"""Connects of drivers that leave something open to the garbage collector when they are cancelled: here it is closed at
+once, so that the server does not have it any more when its place in the pool is given to somebody else."""
 
 import asyncio
 import importlib
+import sqlite3
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
+from weakref import WeakSet
 
 Connect = Callable[..., Any]
+
+THREAD_ENDS_S = 5.0
+"""So long the end of a thread that could not open its file is waited for: it has nothing left to do."""
 
 _HALF_MADE: ContextVar[list[Generator[Any, Any, Any]] | None] = ContextVar("plimsoll_half_made", default=None)
 
@@ -51,7 +56,29 @@ def _psycopg_class() -> Any:
     return type("AsyncConnection", (base,), {"_connect_gen": classmethod(connect_gen)})
 
 
+class TidyConnection(sqlite3.Connection):
+    """Closes its cursors with it. Else one whose statement was given up, and which an error's traceback refers to,
+    keeps the file open and locked against writers until it is collected."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
+
+    def cursor(self, *args: Any, **named: Any) -> Any:
+        """As sqlite3's."""
+        cursor = super().cursor(*args, **named)
+        self._cursors.add(cursor)
+        return cursor
+
+    def close(self) -> None:
+        """As sqlite3's."""
+        for cursor in tuple(self._cursors):
+            cursor.close()
+        super().close()
+
+
 async def _connect_aiosqlite(*args: Any, **named: Any) -> Any:
+    named.setdefault("factory", TidyConnection)
     connection = importlib.import_module("aiosqlite").connect(*args, **named)
     connection._thread.daemon = True  # as SQLAlchemy does: no thread keeps the process from ending
     opening = asyncio.ensure_future(connection)
@@ -59,6 +86,10 @@ async def _connect_aiosqlite(*args: Any, **named: Any) -> Any:
         return await asyncio.shield(opening)
     except asyncio.CancelledError:
         opening.add_done_callback(_close_aiosqlite)
+        raise
+    except Exception:
+        # Its thread ends by itself a moment later, which an event loop that ended meanwhile turns into a traceback.
+        await asyncio.to_thread(connection._thread.join, THREAD_ENDS_S)
         raise
 
 

@@ -6,7 +6,6 @@ from sqlite3 import OperationalError
 from time import monotonic
 from typing import Any
 
-import aiosqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,7 +29,7 @@ class SQLite:
     def connect_arguments(self, settings: DatabaseSettings) -> dict[str, Any]:
         # IMMEDIATE takes the write lock with a transaction's first write, so that it waits for its turn
         # (busy timeout) instead of failing half-way, where a reader that turns into a writer must.
-        return {"timeout": BUSY_TIMEOUT_S, "isolation_level": "IMMEDIATE", "async_creator_fn": _connect}
+        return {"timeout": BUSY_TIMEOUT_S, "isolation_level": "IMMEDIATE"}
 
     def prepare(self, connection: DBAPIConnection) -> None:
         try:
@@ -93,18 +92,6 @@ class SQLite:
 
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
         return None
-
-
-async def _connect(*arguments: Any, **options: Any) -> aiosqlite.Connection:
-    """aiosqlite's connect. Where that fails its thread ends by itself a moment later, which an event loop that
-    ended meanwhile turns into a traceback; so that moment is waited for."""
-    connection = aiosqlite.connect(*arguments, **options)
-    connection._thread.daemon = True  # as SQLAlchemy does where it connects itself
-    try:
-        return await connection
-    except Exception:
-        await asyncio.to_thread(connection._thread.join, BUSY_TIMEOUT_S)
-        raise
 
 
 def _use_write_ahead_log(cursor: Any) -> None:
