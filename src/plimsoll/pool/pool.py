@@ -177,7 +177,11 @@ class PlimsollPool(Life):
             link = self.open(self._line.connect_ends_s(began_s))
         except OutOfTimeError:
             raise self._line.out_of_time(began_s) from None
-        link.set_reading(reading)  # it was set up for that: nothing is sent
+        try:
+            link.set_reading(reading)  # it was set up for that, so nothing is sent; but psycopg waits
+        except BaseException as error:
+            self.closing.drop(link, error, "gave up")
+            raise
         return link
 
     def _give_up(self, got: Link | Open, error: BaseException) -> None:
