@@ -163,6 +163,12 @@ class Links:
             drivers.set_autocommit(connection, link.driver, False)
             link.reading = False
 
+    def fetches(self, connection: DBAPIConnection) -> None:
+        """More rows are about to be waited for."""
+        link = self._by_connection.get(id(connection))
+        if link is not None:
+            link.querying = True
+
     def ends(self, connection: DBAPIConnection) -> None:
         """It was answered."""
         link = self._by_connection.get(id(connection))

@@ -17,6 +17,9 @@ from plimsoll.pool.limits import Within
 
 _MARK = "_plimsoll_statements"
 
+_PIECEWISE = ("fetchone", "fetchmany", "fetchall", "close")
+"""What a server-side cursor waits in for the server: MySQL's drivers read the rest of the rows when it is closed."""
+
 _LEAVES_STATE = re.compile(
     r"^\s*(?:set\s+(?!local\b|transaction\b|constraints\b)|lock\s+tables|use\s|listen\b|prepare\b|load\b|handler\b)"
     r"|\b(?:create\s+(?:local\s+|global\s+)?temp|get_lock\s*\(|is_used_lock|pg_(?:try_)?advisory_lock|set_config\s*\()"
@@ -39,6 +42,9 @@ class Watcher(Protocol):
             SharedConnectionError: another statement is running on the connection.
             ConnectionEndedError: the connection was ended, since its transaction idled too long.
         """
+
+    def fetches(self, connection: DBAPIConnection) -> None:
+        """More rows of a statement are about to be waited for."""
 
     def ends(self, connection: DBAPIConnection) -> None:
         """What was sent was answered."""
@@ -142,7 +148,7 @@ class Statements:
         """The class of a server-side cursor, with a time limit for each piece that it fetches."""
         found = self._limited.get(kind)
         if found is None:
-            methods = {name: self._in_time(getattr(kind, name)) for name in ("fetchone", "fetchmany", "fetchall")}
+            methods = {name: self._in_time(getattr(kind, name)) for name in _PIECEWISE}
             found = type(kind.__name__, (kind,), {"__slots__": (), **methods})
             self._limited[kind] = self._limited[found] = found
         return found
@@ -151,12 +157,20 @@ class Statements:
         def in_time(cursor: Any, *args: Any, **named: Any) -> Any:
             connection = cursor._adapt_connection
             watcher = self._watcher_of(connection)
-            limit = watcher.in_time(connection) if watcher is not None else Within(None)
+            if watcher is None:
+                return fetch(cursor, *args, **named)
+            watcher.fetches(connection)
+            limit = watcher.in_time(connection)
             try:
                 with limit:
-                    return fetch(cursor, *args, **named)
+                    rows = fetch(cursor, *args, **named)
             except TimeoutError as error:
                 raise _statement_timeout(limit.seconds, error) from None
+            except Exception:
+                watcher.ends(connection)
+                raise
+            watcher.ends(connection)
+            return rows
 
         return in_time
 
