@@ -214,7 +214,6 @@ class Case:
     before: Callable[[Scene], Awaitable[None]] = warm
     size: int = 1
     options: Mapping[str, Any] = field(default_factory=dict)
-    servers_only: bool = False
 
     def __str__(self) -> str:
         words = [self.work.__name__, self.before.__name__, *self.options]
@@ -242,5 +241,4 @@ CASES = [
     Case(dispose, closed_and_warm, size=3),
     Case(drain, closed_and_warm, size=3),
     Case(warm_up, cold_pool, size=2),
-    Case(go_on_after_a_timeout, options={"statement_timeout_s": 0.2}, servers_only=True),
 ]

@@ -2,30 +2,39 @@
 transaction is half there."""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.util import await_only
 
 from plimsoll.engine import build_engine
 from plimsoll.settings import DatabaseSettings
-from tests.pool.conftest import SERVERS, engine_on
+from tests.pool.conftest import SERVERS, SLEEP, engine_on
+from tests.pool.rivals import SLOW_ROWS, give_up_before_rivals, slow_commits
 from tests.pool.sweep_works import (
     CASES,
     Case,
     begin_block,
     cold_pool,
+    go_on_after_a_timeout,
     leave_open,
     one_idle,
     read,
     read_session,
     session,
     transaction,
+    warm,
     write,
 )
 from tests.pool.sweeping import Deliver, Prepare, Scene, by_scope, by_timeout, scene_on, sweep, thrice, twice
 from tests.servers import TestDatabase
 from tests.sessions.application import make_database
+
+Work = Callable[[Scene], Coroutine[Any, Any, None]]
 
 DRIVERS = [*SERVERS, "aiosqlite"]
 
@@ -49,13 +58,21 @@ async def test_work_given_up_at_any_wait_leaves_nothing_behind(
     driver: str, database: TestDatabase, case: Case
 ) -> None:
     """On the pool alone, under plain SQLAlchemy."""
-    if case.servers_only and driver == "aiosqlite":
-        pytest.skip("SQLite has no such work")
     async with (
         engine_on(database.url_for(driver), size=case.size, **case.options) as engine,
         scene_on(database, engine) as scene,
     ):
         await sweep(scene, case.work, case.before)
+
+
+@pytest.mark.parametrize("driver", list(SERVERS), indirect=True)
+async def test_a_user_who_goes_on_after_a_timeout(driver: str, database: TestDatabase) -> None:
+    """Another connection in the same place, once the server has ended the first."""
+    async with (
+        engine_on(database.url_for(driver), size=1, statement_timeout_s=0.2) as engine,
+        scene_on(database, engine) as scene,
+    ):
+        await sweep(scene, go_on_after_a_timeout, warm)
 
 
 @pytest.mark.parametrize("deliver", [twice, thrice, by_timeout, by_scope], ids=lambda deliver: deliver.__name__)
@@ -97,7 +114,7 @@ async def test_the_first_contact_through_tls(driver: str, tls_database: TestData
 @pytest.mark.parametrize("before", [one_idle, cold_pool], ids=lambda before: before.__name__)
 @pytest.mark.parametrize("work", [session, transaction, read_session], ids=lambda work: work.__name__)
 async def test_sessions_of_a_database(
-    driver: str, database: TestDatabase, work: Callable[[Scene], Coroutine[Any, Any, None]], before: Prepare
+    driver: str, database: TestDatabase, work: Work, before: Prepare
 ) -> None:
     """`Database`'s own, which end in a task of their own, within a deadline."""
     whole = make_database(database.url_for(driver), pool_size=1, max_overflow=0)
@@ -125,3 +142,51 @@ async def test_one_in_line(driver: str, database: TestDatabase, served: bool) ->
         assert first.cancelled()
         await scene.check()
         assert scene.pool.snapshot().opened == 1
+
+
+# What the server still works for.
+
+
+@pytest.fixture
+def busy_database(driver: str, request: pytest.FixtureRequest) -> Iterator[TestDatabase]:
+    """A database of a server on which a COMMIT takes long: PostgreSQL's checks something that sleeps, MariaDB's waits
+    for a lock on everything."""
+    database: TestDatabase = request.getfixturevalue(f"{SERVERS[driver]}_database")
+    database.sql("CREATE TABLE note (name VARCHAR(50))" + (" ENGINE=InnoDB" if database.kind == "mariadb" else ""))
+    with slow_commits(database):
+        yield database
+
+
+async def sleep(scene: Scene) -> None:
+    """A long query."""
+    async with AsyncSession(scene.engine) as session:
+        await session.execute(text(SLEEP[scene.database.dialect].format(60)))
+
+
+async def pieces(scene: Scene) -> None:
+    """Rows of which each takes long, fetched one by one."""
+    async with scene.engine.connect() as connection:
+        rows = await connection.stream(text(SLOW_ROWS[scene.database.dialect]))
+        async for _row in rows:
+            pass
+
+
+@pytest.mark.parametrize("driver", list(SERVERS), indirect=True)
+@pytest.mark.parametrize("work", [sleep, pieces, write], ids=lambda work: work.__name__)
+async def test_the_next_in_line_gets_the_place_when_the_server_has_ended_what_was_cancelled(
+    driver: str, busy_database: TestDatabase, work: Work
+) -> None:
+    """Never more connections than the limit and the one that ends the others, although that one is slow to come."""
+    async with engine_on(busy_database.url_for(driver), size=1) as engine, scene_on(busy_database, engine) as scene:
+        event.listen(engine.sync_engine, "do_connect", _late_to_kill)
+        for step in itertools.count(1):
+            await warm(scene)
+            if not await give_up_before_rivals(scene, work(scene), step):
+                break
+        assert step > 1
+        assert scene.pool.snapshot().killed > 0
+
+
+def _late_to_kill(_dialect: object, record: object, _args: object, _named: object) -> None:
+    if record is None:  # the connection beside the pool
+        await_only(asyncio.sleep(0.1))
