@@ -6,6 +6,7 @@ more of them than the limit; the one beside them is the side connection that thi
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Iterable
 from contextvars import Context
 from typing import Any
@@ -20,6 +21,9 @@ LONGEST_S = 30.0
 connections to give, and a pool that stays smaller for ever would be the worse fault."""
 
 POLL_S = 0.02
+
+RETRY_S = 0.2
+"""So long after an attempt that failed (no connection to be had, or it broke) comes the next."""
 
 
 class Killing:
@@ -61,13 +65,24 @@ class Killing:
                     self._free(server_id)
 
     async def _until_gone(self, batch: Iterable[int]) -> None:
-        await greenlet_spawn(self._end_all, tuple(batch))
+        began_s = time.monotonic()
+        while left := tuple(server_id for server_id in batch if server_id in self._pending):
+            try:
+                await greenlet_spawn(self._end_all, left, time.monotonic() - began_s)
+            except Exception as error:  # noqa: BLE001 - it may be heard the next time
+                logger.info("could not end %d queries on the server yet: %s", len(left), error)
+                await asyncio.sleep(RETRY_S)
 
-    def _end_all(self, batch: tuple[int, ...]) -> None:
-        """Runs in SQLAlchemy's greenlet, where its adapted connections may be used."""
+    def _end_all(self, batch: tuple[int, ...], age_s: float) -> None:
+        """Runs in SQLAlchemy's greenlet, where its adapted connections may be used. It is `age_s` since the first
+        attempt: a server that was started since has ended them, and may have given their numbers to others."""
         connection = self._connect()
         try:
             left = set(batch)
+            if age_s >= RETRY_S and self._uptime_s(connection) < age_s:
+                for server_id in batch:
+                    self._free(server_id)
+                return
             for server_id in batch:
                 self._command(connection, server_id)
                 self.killed += 1
@@ -80,6 +95,12 @@ class Killing:
                     await_only(asyncio.sleep(POLL_S))
         finally:
             self._end(connection)
+
+    def _uptime_s(self, connection: DBAPIConnection) -> float:
+        """MySQL tells whole seconds: too few, so that nobody else's connection is ended."""
+        if self._mysql:
+            return float(_rows(connection, "SHOW GLOBAL STATUS LIKE 'Uptime'")[0][1])
+        return float(_rows(connection, "SELECT extract(epoch FROM now() - pg_postmaster_start_time())")[0][0])
 
     def _command(self, connection: DBAPIConnection, server_id: int) -> None:
         statement = f"KILL CONNECTION {server_id}" if self._mysql else f"SELECT pg_terminate_backend({server_id})"
