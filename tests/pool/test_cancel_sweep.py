@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.util import await_only
 
 from plimsoll.engine import build_engine
+from plimsoll.errors import DatabaseDownError
 from plimsoll.settings import DatabaseSettings
 from tests.pool.conftest import SERVERS, SLEEP, engine_on
 from tests.pool.rivals import SLOW_ROWS, give_up_before_rivals, slow_commits
@@ -31,7 +33,7 @@ from tests.pool.sweep_works import (
     write,
 )
 from tests.pool.sweeping import Deliver, Prepare, Scene, by_scope, by_timeout, scene_on, sweep, thrice, twice
-from tests.servers import TestDatabase
+from tests.servers import FaultProxy, TestDatabase
 from tests.sessions.application import make_database
 
 Work = Callable[[Scene], Coroutine[Any, Any, None]]
@@ -190,3 +192,32 @@ async def test_the_next_in_line_gets_the_place_when_the_server_has_ended_what_wa
 def _late_to_kill(_dialect: object, record: object, _args: object, _named: object) -> None:
     if record is None:  # the connection beside the pool
         await_only(asyncio.sleep(0.1))
+
+
+@pytest.mark.parametrize("driver", list(SERVERS), indirect=True)
+async def test_the_place_is_kept_while_the_server_cannot_be_told(
+    driver: str, database: TestDatabase, fault_proxy: Callable[[int], FaultProxy]
+) -> None:
+    """The attempt to end the query is refused for a while, and repeated."""
+    assert database.port is not None
+    proxy = fault_proxy(database.port)
+    async with (
+        engine_on(database.url_for(driver, port=proxy.port), size=1, pool_timeout=0.1) as engine,
+        scene_on(database, engine) as scene,
+    ):
+        await warm(scene)
+        while database.kind == "mariadb" and int(database.sql("SHOW GLOBAL STATUS LIKE 'Uptime'")[0][1]) < 2:
+            await asyncio.sleep(0.1)  # it tells whole seconds, and one that has just started could have been restarted
+        task = asyncio.create_task(sleep(scene))
+        await asyncio.sleep(0.2)
+        proxy.refuse()
+        task.cancel()
+        await asyncio.wait({task}, timeout=20)
+        for _ in range(5):
+            with pytest.raises((PoolTimeout, DatabaseDownError)):
+                await engine.connect()
+            await asyncio.sleep(0.1)
+        assert scene.pool.snapshot().closing == 1
+        proxy.forward()
+        await scene.check()
+        assert scene.pool.snapshot().killed == 1
