@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from tests.pool.sweeping import PATIENCE_S, Scene, Waits
 from tests.servers import MariaDbServer, TestDatabase
-from tests.servers.mariadb import ADMIN
+from tests.servers.process import ADMIN
 
-BLOCKED_S = 0.3
+BLOCKED_S = 0.6
 """What has not waited again for so long is taken to wait for the server."""
 
 SLOW_ROWS = {
@@ -74,6 +74,8 @@ def slow_commits(database: TestDatabase) -> Iterator[None]:
 
 _SLEEPY = (
     "CREATE FUNCTION sleepy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$",
-    "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON note DEFERRABLE INITIALLY DEFERRED"
-    " FOR EACH ROW EXECUTE FUNCTION sleepy()",
+    (
+        "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON note DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION sleepy()"
+    ),
 )

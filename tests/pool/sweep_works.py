@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.util import greenlet_spawn
 
 from plimsoll.errors import StatementTimeoutError
 from plimsoll.pool import READING
@@ -119,6 +120,23 @@ async def leave_a_connection_open(scene: Scene) -> None:
         await two_rows(scene, connection)
 
 
+async def leave_to_the_pool(scene: Scene) -> None:
+    """The driver's own statements, of which SQLAlchemy knows nothing: the pool's roll-back is the only one."""
+
+    def use() -> None:
+        number = scene.ledger.begin()
+        raw = scene.engine.sync_engine.raw_connection()
+        try:
+            cursor = raw.cursor()
+            for _ in range(2):
+                cursor.execute(f"INSERT INTO note VALUES ('{number}')")
+            cursor.close()
+        finally:
+            raw.close()
+
+    await greenlet_spawn(use)
+
+
 async def leave_state(scene: Scene) -> None:
     """A session variable: the connection is closed when it comes back."""
     async with scene.engine.connect() as connection:
@@ -126,7 +144,11 @@ async def leave_state(scene: Scene) -> None:
         await connection.commit()
 
 
-LEAVES_STATE = {"mysql": "SET @x := 1", "postgresql": "SET work_mem = '65kB'", "sqlite": "CREATE TEMP TABLE scratch (x)"}
+LEAVES_STATE = {
+    "mysql": "SET @x := 1",
+    "postgresql": "SET work_mem = '65kB'",
+    "sqlite": "CREATE TEMP TABLE scratch (x)",
+}
 
 
 async def change_of_mode(scene: Scene) -> None:
@@ -235,6 +257,7 @@ CASES = [
     Case(roll_back),
     Case(leave_open),
     Case(leave_a_connection_open),
+    Case(leave_to_the_pool),
     Case(leave_state),
     Case(change_of_mode, one_idle),
     Case(shrink, one_idle),

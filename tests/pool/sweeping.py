@@ -7,11 +7,11 @@ SQLAlchemy closes in one), so a cancellation arrives at every point at which it 
 import asyncio
 import itertools
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, AsyncIterator
+from typing import Any
 
 import anyio
 from sqlalchemy import text
@@ -209,7 +209,7 @@ class Scene:
         """Wait until the server has just the connections that are idle here; the pool may close one meanwhile."""
         loop = asyncio.get_running_loop()
         ends = loop.time() + PATIENCE_S
-        while (count := await asyncio.to_thread(self.count)) != self.pool.snapshot().idle:
+        while await asyncio.to_thread(self.count) != self.pool.snapshot().idle:
             assert loop.time() < ends, f"{self.database.connections()} on the server, here: {self.pool.snapshot()}"
 
     def count(self) -> int:
@@ -263,7 +263,7 @@ async def sweep(
             struck = await deliver(work(scene), step)
             await scene.check()
         except BaseException as error:
-            error.add_note(f"given up at wait {step} ({deliver.__name__})")  # type: ignore[attr-defined]
+            error.add_note(f"given up at wait {step} ({deliver.__name__})")
             raise
         if not struck:
             return step - 1
