@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from plimsoll.pool import READING
+from plimsoll.pool import READING, PlimsollPool
 from tests.pool.conftest import engine_on
 from tests.servers import MariaDbServer, TestDatabase
 
@@ -98,3 +99,22 @@ async def test_a_read_session_streams_with_a_cursor_of_the_server(driver: str, d
             READING.reset(token)
         await _write(engine)
     assert database.sql("SELECT count(*) FROM note") == [(4,)]
+
+
+def test_a_pool_that_no_engine_made_is_refused_with_the_way_that_works() -> None:
+    """`pool=` instead of `poolclass=`: the pool would not know its driver."""
+    with pytest.raises(ValueError, match="create_async_engine\\(url, poolclass=PlimsollPool"):
+        PlimsollPool(lambda: None)
+
+
+def test_an_engine_that_is_not_asyncio_is_refused() -> None:
+    """By SQLAlchemy, when it is made, not when it first connects."""
+    with pytest.raises(ArgumentError, match="cannot be used with non-asyncio engine"):
+        create_engine("sqlite://", poolclass=PlimsollPool)
+
+
+def test_asyncmy_before_the_floor_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the pool is used without our settings."""
+    monkeypatch.setattr("plimsoll.settings.drivers.importlib.metadata.version", lambda _name: "0.2.12")
+    with pytest.raises(ValueError, match=r"needs asyncmy 0\.2\.13 or later: an older one can give the rows"):
+        create_async_engine("mysql+asyncmy://u:p@h/d", poolclass=PlimsollPool)
