@@ -201,3 +201,20 @@ async def _until_ended_on_the_server(database: Database) -> None:
 
 async def _awaiting(run: CancelAt[None]) -> None:
     await run
+
+
+async def test_the_pool_knows_whose_session_it_serves_whatever_comes_first(database: Database) -> None:
+    """A flush takes its connection on another way than a statement does."""
+    await database.start()
+    pool = database.engine.sync_engine.pool
+    assert isinstance(pool, PlimsollPool)
+    for begin_with in ("a statement", "a flush"):
+        async with database.session() as session:
+            if begin_with == "a flush":
+                session.add(Note(name="first"))
+                await session.flush()
+            else:
+                await session.execute(select(Note.id))
+            (holder,) = pool.who()
+            assert "test_blocks.py" in holder.owner
+            await session.rollback()
