@@ -53,6 +53,13 @@ class GuardedSession(Session):
         self._taken = (*(each for each in self._taken if not each.closed), connection)
         own(connection, self.about_to_write)
 
+    def let_go(self) -> None:
+        """The session has ended. Its connections forget it: else they would refer to each other, for the garbage
+        collector to find at every few requests."""
+        for connection in self._taken:
+            own(connection, None)
+        self._taken = ()
+
     @property
     def ends_in_silence(self) -> bool:
         """Whether closing this session sends nothing to the server, as far as is known: its connections go back to

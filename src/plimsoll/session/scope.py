@@ -112,6 +112,12 @@ class SessionScope:
         )
 
     async def _end(self) -> None:
+        try:
+            await self._close()
+        finally:
+            self._session.sync_session.let_go()
+
+    async def _close(self) -> None:
         session = self._session.sync_session
         if session.ended:
             return

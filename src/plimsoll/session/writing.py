@@ -37,8 +37,9 @@ _OWNER = "_plimsoll_about_to_write"
 """The attribute of a SQLAlchemy connection with what is called before a statement that writes on it."""
 
 
-def own(connection: Connection, about_to_write: Callable[[], None]) -> None:
-    """From now on `connection` works for one owner, who is called back before each of its statements that writes."""
+def own(connection: Connection, about_to_write: Callable[[], None] | None) -> None:
+    """From now on `connection` works for one owner, who is called back before each of its statements that writes; or
+    for none."""
     setattr(connection, _OWNER, about_to_write)
 
 
