@@ -1,6 +1,7 @@
 """Sessions outside of requests: `async with database.session()` and its kin, whatever ends the block."""
 
 import asyncio
+import gc
 
 import pytest
 from sqlalchemy import delete, func, insert, select, text, update
@@ -218,3 +219,24 @@ async def test_the_pool_knows_whose_session_it_serves_whatever_comes_first(datab
             (holder,) = pool.who()
             assert "test_blocks.py" in holder.owner
             await session.rollback()
+
+
+async def test_a_session_leaves_nothing_to_the_garbage_collector(database: Database) -> None:
+    """What refers to itself lives on until a collection, which stops every request: a session is freed at its end."""
+    await database.start()
+
+    async def use(times: int) -> int:
+        for number in range(times):
+            opened = database.session() if number % 2 else database.read_session()
+            async with opened as session:
+                await session.scalar(select(Note.id))
+        return gc.collect()
+
+    await use(10)  # caches fill
+    gc.collect()
+    gc.disable()
+    try:
+        few, many = await use(10), await use(110)
+    finally:
+        gc.enable()
+    assert many - few < 100, "more than one object a session"
