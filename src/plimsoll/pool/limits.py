@@ -19,12 +19,13 @@ class Within:
     when it is cancelled. Outside SQLAlchemy's greenlet nothing can be awaited, and nothing is limited.
     """
 
-    __slots__ = ("_cancels", "_expired", "_hang_up", "_loop", "_task", "_timer", "seconds")
+    __slots__ = ("_cancels", "_expired", "_hang_up", "_loop", "_others", "_task", "_timer", "seconds")
 
     def __init__(self, seconds: float | None, hang_up: Callable[[], None] | None = None) -> None:
         self.seconds = seconds
         self._hang_up = hang_up
         self._expired = False
+        self._others = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> None:
@@ -41,6 +42,7 @@ class Within:
             self._task.cancel()
         else:
             self._timer = self._loop.call_later(GRACE_S, self._task.cancel)
+            self._others = self._task.cancelling() - self._cancels
             self._hang_up()
 
     def __exit__(
@@ -52,6 +54,8 @@ class Within:
         if not self._expired:
             return
         if self._hang_up is not None and isinstance(error, Exception):
+            if self._others:  # the driver was busy with a cancellation from elsewhere, which is not lost
+                raise asyncio.CancelledError from error
             raise TimeoutError from error
         # As asyncio.timeout: a cancellation that came from elsewhere as well is not taken back.
         ours = self._task.cancelling() > self._cancels
