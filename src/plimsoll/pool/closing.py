@@ -81,6 +81,9 @@ class Closing:
         self.numbers.closed_one("lost" if lost else "detached")
         if link.querying and link.server_id is not None:
             self._doomed[id(link.record)] = link.server_id
+        if lost:
+            # SQLAlchemy leaves psycopg's to the garbage collector, who may come to it much later.
+            drivers.cut(link.connection, self.driver)
         if lost and checkout is not None:
             self.numbers.counts["lost"] += 1
             logger.error("%s", _lost_words(checkout))
