@@ -19,13 +19,13 @@ class Within:
     when it is cancelled. Outside SQLAlchemy's greenlet nothing can be awaited, and nothing is limited.
     """
 
-    __slots__ = ("_cancels", "_expired", "_hang_up", "_loop", "_others", "_task", "_timer", "seconds")
+    __slots__ = ("_cancelled", "_cancels", "_expired", "_hang_up", "_loop", "_task", "_timer", "seconds")
 
     def __init__(self, seconds: float | None, hang_up: Callable[[], None] | None = None) -> None:
         self.seconds = seconds
         self._hang_up = hang_up
         self._expired = False
-        self._others = 0
+        self._cancelled = False
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> None:
@@ -39,11 +39,14 @@ class Within:
     def _expire(self) -> None:
         self._expired = True
         if self._hang_up is None:
-            self._task.cancel()
+            self._cancel()
         else:
-            self._timer = self._loop.call_later(GRACE_S, self._task.cancel)
-            self._others = self._task.cancelling() - self._cancels
+            self._timer = self._loop.call_later(GRACE_S, self._cancel)
             self._hang_up()
+
+    def _cancel(self) -> None:
+        self._cancelled = True
+        self._task.cancel()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -53,11 +56,13 @@ class Within:
         self._timer.cancel()
         if not self._expired:
             return
-        if self._hang_up is not None and isinstance(error, Exception):
-            if self._others:  # the driver was busy with a cancellation from elsewhere, which is not lost
+        if self._cancelled:
+            self._task.uncancel()
+        # As asyncio.timeout: a cancellation that came from elsewhere is not taken for ours, and not lost, also where a
+        # driver was busy with it when its connection was hung up.
+        if self._task.cancelling() > self._cancels:
+            if error is not None and not isinstance(error, asyncio.CancelledError):
                 raise asyncio.CancelledError from error
-            raise TimeoutError from error
-        # As asyncio.timeout: a cancellation that came from elsewhere as well is not taken back.
-        ours = self._task.cancelling() > self._cancels
-        if ours and self._task.uncancel() <= self._cancels and isinstance(error, asyncio.CancelledError):
+            return
+        if isinstance(error, asyncio.CancelledError) or (self._hang_up is not None and isinstance(error, Exception)):
             raise TimeoutError from error

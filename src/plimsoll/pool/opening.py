@@ -110,7 +110,7 @@ class Opening:
             if left_s < limit_s:
                 raise OutOfTimeError from None
             words = f"no connection within {limit_s:g} s: the server did not answer in time"
-            raise DatabaseDownError(words, error) from error
+            raise DatabaseDownError(words, TimeoutError(words)) from error
         if task.cancelling() > cancels:
             record.invalidate()
             raise asyncio.CancelledError
