@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from plimsoll.pool import READING
-from tests.pool.conftest import engine_on, pool_of
+from tests.pool.conftest import assert_balanced, engine_on, pool_of
 from tests.servers import TestDatabase
 
 
@@ -39,3 +39,20 @@ async def test_a_connection_warmed_up_for_readers_is_switched_for_a_writer(drive
             await connection.execute(text("INSERT INTO note VALUES ('rolled back')"))
             await connection.rollback()
     assert database.sql("SELECT count(*) FROM note") == [(0,)]
+
+
+async def test_a_pool_that_is_closed_while_it_opens_a_connection_closes_that_too(
+    driver: str, database: TestDatabase
+) -> None:
+    """Nobody would ever take it, and nobody close it."""
+    async with engine_on(database.url_for(driver), size=1) as engine:
+        pool = pool_of(engine)
+        opening = asyncio.create_task(pool.warm_up(1))
+        async with asyncio.timeout(15):
+            while not pool.snapshot().opening:  # noqa: ASYNC110 - the pool has no event for it
+                await asyncio.sleep(0)
+        assert await pool.drain(15)
+        await opening
+        assert_balanced(pool)
+        assert pool.snapshot().closed_total == pool.snapshot().opened == 1
+    await asyncio.to_thread(database.wait_connection_count, 0)

@@ -64,6 +64,12 @@ class Life(Figures):
         except BaseException:
             self.places.free()
             raise
+        if self.places.surplus:  # meanwhile the pool was closed, or made smaller
+            try:
+                self.closing.politely(link, "surplus")
+            finally:
+                self.places.free()
+            return
         self.places.give_back(link)
 
     def resize(self, pool_size: int, max_overflow: int) -> None:
