@@ -240,6 +240,7 @@ class Stress(RuleBasedStateMachine):
             rows = {row[0] for row in self.database.sql("SELECT name FROM note")}
             assert self.committed <= rows <= self.committed | self.perhaps, (rows, self.committed, self.perhaps)
             assert_balanced(self.pool)
+            assert self.pool.snapshot().idle == 0
             self.no_more_than(0)
         finally:
             self.loop.run_until_complete(self.engine.dispose())
