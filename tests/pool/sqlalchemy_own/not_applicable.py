@@ -47,9 +47,6 @@ NOT_APPLICABLE: dict[str, tuple[str, ...]] = {
         RECONNECT + "PrePingMockTest::test_ping_not_on_reconnect",
         RECONNECT + "PrePingRealTest::test_pre_ping_db_stays_shutdown",
     ),
-    "A pool is made by itself and given to an engine (`pool=`). Here that is refused: the pool must know its driver.": (
-        ENGINE + "AsyncEngineTest::test_pool_classes[instantiate-AsyncAdaptedQueuePool-True]",
-    ),
     "A pool goes on giving out connections after it was disposed of. Here that is an error: the engine has another.": (
         POOL + "QueuePoolTest::test_dispose_closes_pooled",
         POOL + "PoolDialectTest::test_queue_pool",
