@@ -84,7 +84,7 @@ class PlimsollPool(Life):
                 f"pool_size={pool_size} must be at least 1 and max_overflow={max_overflow} at least 0: without a limit "
                 "the server's own is the only one, and it ends every client's connections."
             )
-        _refuse_unfit(kw.get("dialect"))
+        _refuse_unsafe(kw.get("dialect"))
         self.options = pool_options or PoolOptions()
         self.size_limit, self.overflow_limit = pool_size, max_overflow
         self.timeout_s, self.recycle_s = timeout, recycle
@@ -100,6 +100,11 @@ class PlimsollPool(Life):
     @property
     def dialect(self) -> Dialect:
         """SQLAlchemy's; it sets it when it makes the pool."""
+        if not hasattr(self._dialect, "driver"):
+            raise ValueError(
+                "PlimsollPool must know its engine's dialect: make the engine by "
+                "create_async_engine(url, poolclass=PlimsollPool, pool_size=...), not with pool=PlimsollPool(...)."
+            )
         return cast(Dialect, self._dialect)
 
     def _begin(self) -> None:
@@ -328,11 +333,6 @@ class PlimsollPool(Life):
         return connection
 
 
-def _refuse_unfit(dialect: Dialect | None) -> None:
-    if dialect is None:
-        raise ValueError(
-            "PlimsollPool must know its engine's dialect: make the engine by "
-            "create_async_engine(url, poolclass=PlimsollPool, pool_size=...), not with pool=PlimsollPool(...)."
-        )
-    if dialect.driver == "asyncmy" and (reason := missing(DRIVERS["mysql+asyncmy"])):
+def _refuse_unsafe(dialect: Dialect | None) -> None:
+    if dialect is not None and dialect.driver == "asyncmy" and (reason := missing(DRIVERS["mysql+asyncmy"])):
         raise ValueError(f"This engine {reason}")
