@@ -2,6 +2,7 @@
 once, so that the server does not have it any more when its place in the pool is given to somebody else."""
 
 import asyncio
+import contextlib
 import importlib
 import sqlite3
 from collections.abc import Callable, Generator
@@ -73,7 +74,8 @@ class TidyConnection(sqlite3.Connection):
     def close(self) -> None:
         """As sqlite3's."""
         for cursor in tuple(self._cursors):
-            cursor.close()
+            with contextlib.suppress(sqlite3.ProgrammingError):  # closed before: an error would keep its thread alive
+                cursor.close()
         super().close()
 
 
