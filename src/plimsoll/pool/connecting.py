@@ -82,6 +82,7 @@ class TidyConnection(sqlite3.Connection):
 async def _connect_aiosqlite(*args: Any, **named: Any) -> Any:
     named.setdefault("factory", TidyConnection)
     connection = importlib.import_module("aiosqlite").connect(*args, **named)
+    connection.__class__ = _aiosqlite_class()
     connection._thread.daemon = True  # as SQLAlchemy does: no thread keeps the process from ending
     opening = asyncio.ensure_future(connection)
     try:
@@ -93,6 +94,21 @@ async def _connect_aiosqlite(*args: Any, **named: Any) -> Any:
         # Its thread ends by itself a moment later, which an event loop that ended meanwhile turns into a traceback.
         await asyncio.to_thread(connection._thread.join, THREAD_ENDS_S)
         raise
+
+
+@cache
+def _aiosqlite_class() -> Any:
+    """`aiosqlite.Connection`, whose thread is told to stop once: it answers the first, and whoever is cancelled while it
+    closes a connection tells it again."""
+    base: Any = importlib.import_module("aiosqlite").Connection
+
+    def stop(self: Any) -> "asyncio.Future[Any] | None":
+        ending: asyncio.Future[Any] | None = self.__dict__.get("_ending")
+        if ending is None:
+            ending = self._ending = base.stop(self)
+        return ending if ending is None else asyncio.shield(ending)
+
+    return type("Connection", (base,), {"stop": stop})
 
 
 def _close_aiosqlite(opening: "asyncio.Future[Any]") -> None:
