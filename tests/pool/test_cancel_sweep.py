@@ -76,7 +76,6 @@ async def test_a_user_who_goes_on_after_a_timeout(driver: str, database: TestDat
         await sweep(scene, go_on_after_a_timeout, warm)
 
 
-@pytest.mark.parametrize("driver", list(SERVERS), indirect=True)
 @pytest.mark.parametrize("deliver", [twice, thrice, by_timeout, by_scope], ids=lambda deliver: deliver.__name__)
 @pytest.mark.parametrize("case", [Case(leave_open, one_idle), Case(begin_block, cold_pool)], ids=str)
 async def test_however_it_is_given_up(driver: str, database: TestDatabase, case: Case, deliver: Deliver) -> None:
@@ -113,7 +112,6 @@ async def test_the_first_contact_through_tls(driver: str, tls_database: TestData
         assert await sweep(scene, write, anew) > 5
 
 
-@pytest.mark.parametrize("driver", list(SERVERS), indirect=True)
 @pytest.mark.parametrize("before", [one_idle, cold_pool], ids=lambda before: before.__name__)
 @pytest.mark.parametrize("work", [session, transaction, read_session], ids=lambda work: work.__name__)
 async def test_sessions_of_a_database(driver: str, database: TestDatabase, work: Work, before: Prepare) -> None:
