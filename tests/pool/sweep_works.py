@@ -25,6 +25,12 @@ async def warm(scene: Scene) -> None:
     await scene.use()
 
 
+async def after_a_commit(scene: Scene) -> None:
+    """One idle connection, on which something was committed last: whatever its user before had left, if he had."""
+    async with scene.engine.begin() as connection:
+        await connection.execute(READ)
+
+
 async def one_idle(scene: Scene) -> None:
     """One idle connection, which has written last."""
     await scene.pool.warm_up(1)
@@ -257,7 +263,6 @@ CASES = [
     Case(roll_back),
     Case(leave_open),
     Case(leave_a_connection_open),
-    Case(leave_to_the_pool),
     Case(leave_state),
     Case(change_of_mode, one_idle),
     Case(shrink, one_idle),

@@ -7,6 +7,7 @@ SQLAlchemy closes in one), so a cancellation arrives at every point at which it 
 import asyncio
 import itertools
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -159,6 +160,7 @@ class Ledger:
     number: int = 0
     committing: bool = False
     committed: bool = False
+    settled: dict[str, int] = field(default_factory=dict)
 
     def begin(self) -> int:
         """A new transaction's number."""
@@ -167,11 +169,14 @@ class Ledger:
         return self.number
 
     def check(self) -> None:
-        """Whole or not at all; not at all unless a commit was asked for; there if it was confirmed."""
-        rows = [row[0] for row in self.database.sql("SELECT name FROM note")]
-        count = rows.count(str(self.number))
+        """Whole or not at all; not at all unless a commit was asked for; there if it was confirmed. And what was looked
+        at before is as it was: nobody's later commit was his too."""
+        rows = Counter(str(row[0]) for row in self.database.sql("SELECT name FROM note"))
+        count = rows[str(self.number)]
         allowed = {2} if self.committed else {0, 2} if self.committing else {0}
         assert count in allowed, f"{count} rows, {self}"
+        assert {name: rows[name] for name in self.settled} == self.settled
+        self.settled[str(self.number)] = count
 
 
 @dataclass

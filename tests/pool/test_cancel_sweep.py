@@ -21,10 +21,12 @@ from tests.pool.rivals import SLOW_ROWS, give_up_before_rivals, slow_commits
 from tests.pool.sweep_works import (
     CASES,
     Case,
+    after_a_commit,
     begin_block,
     cold_pool,
     go_on_after_a_timeout,
     leave_open,
+    leave_to_the_pool,
     one_idle,
     read,
     read_session,
@@ -64,6 +66,13 @@ async def test_work_given_up_at_any_wait_leaves_nothing_behind(driver: str, data
         scene_on(database, engine) as scene,
     ):
         await sweep(scene, case.work, case.before)
+
+
+@pytest.mark.parametrize("driver", list(SERVERS), indirect=True)
+async def test_a_driver_used_past_sqlalchemy(driver: str, database: TestDatabase) -> None:
+    """What was left open is not committed by the next user."""
+    async with engine_on(database.url_for(driver), size=1) as engine, scene_on(database, engine) as scene:
+        await sweep(scene, leave_to_the_pool, after_a_commit)
 
 
 @pytest.mark.parametrize("driver", list(SERVERS), indirect=True)

@@ -98,7 +98,7 @@ async def _connect_aiosqlite(*args: Any, **named: Any) -> Any:
 
 @cache
 def _aiosqlite_class() -> Any:
-    """`aiosqlite.Connection`, whose thread is told to stop once: it answers the first, and whoever is cancelled while it
+    """`aiosqlite.Connection`, whose thread is told to stop once: it answers no other, and whoever is cancelled while it
     closes a connection tells it again."""
     base: Any = importlib.import_module("aiosqlite").Connection
 
