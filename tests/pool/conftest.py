@@ -6,14 +6,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from plimsoll.pool import PlimsollPool, PoolOptions
-from tests.servers import TestDatabase
+from plimsoll.pool import READING, PlimsollPool, PoolOptions
+from tests.servers import FaultProxy, TestDatabase
 
 SERVERS = {"aiomysql": "mariadb", "asyncmy": "mariadb", "asyncpg": "postgres", "psycopg": "postgres"}
 
 MakeEngine = Callable[..., AsyncEngine]
+MakeProxy = Callable[[int], FaultProxy]
 
 
 @pytest.fixture(params=list(SERVERS))
@@ -58,6 +60,30 @@ def assert_balanced(pool: PlimsollPool) -> None:
     now = pool.snapshot()
     assert (now.checked_out, now.opening, now.closing, now.waiting) == (0, 0, 0, 0), now
     assert now.opened == now.closed_total + now.idle, now
+
+
+def proxied(driver: str, database: TestDatabase, fault_proxy: MakeProxy) -> tuple[str, FaultProxy]:
+    """A way to the database that can be told to fail."""
+    assert database.port is not None
+    proxy = fault_proxy(database.port)
+    return database.url_for(driver, port=proxy.port), proxy
+
+
+async def read(engine: AsyncEngine) -> None:
+    """A session that is said to be for reading."""
+    token = READING.set(True)
+    try:
+        async with AsyncSession(engine) as session:
+            await session.execute(text("SELECT count(*) FROM note"))
+    finally:
+        READING.reset(token)
+
+
+async def write(engine: AsyncEngine) -> None:
+    """A statement and its commit."""
+    async with AsyncSession(engine) as session:
+        await session.execute(text("INSERT INTO note VALUES ('a')"))
+        await session.commit()
 
 
 async def until(holds: Callable[[], bool], seconds: float = 60) -> None:

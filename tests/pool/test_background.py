@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from plimsoll.pool import READING
-from tests.pool.conftest import assert_balanced, engine_on, pool_of
+from tests.pool.conftest import assert_balanced, engine_on, pool_of, until
 from tests.servers import TestDatabase
 
 
@@ -19,9 +19,7 @@ async def test_a_connection_opened_in_the_background_while_others_read_commits_n
         async with AsyncSession(engine) as session:
             await session.execute(text("SELECT 1"))
         READING.set(False)
-        async with asyncio.timeout(15):
-            while pool_of(engine).snapshot().idle < 2:  # noqa: ASYNC110 - the pool has no event for it
-                await asyncio.sleep(0.05)
+        await until(lambda: pool_of(engine).snapshot().idle >= 2, 15)
         async with engine.connect() as one, engine.connect() as other:
             for connection in (one, other):
                 await connection.execute(text("INSERT INTO note VALUES ('rolled back')"))

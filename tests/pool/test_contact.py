@@ -9,26 +9,11 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from plimsoll.pool import READING, PlimsollPool
-from tests.pool.conftest import engine_on
+from tests.pool.conftest import engine_on, read, write
 from tests.servers import MariaDbServer, TestDatabase
 
 
-async def _read(engine: AsyncEngine) -> None:
-    token = READING.set(True)
-    try:
-        async with AsyncSession(engine) as session:
-            await session.execute(text("SELECT name FROM note"))
-    finally:
-        READING.reset(token)
-
-
-async def _write(engine: AsyncEngine) -> None:
-    async with AsyncSession(engine) as session:
-        await session.execute(text("INSERT INTO note VALUES ('a')"))
-        await session.commit()
-
-
-@pytest.mark.parametrize(("work", "most"), [(_read, 3), (_write, 4)])
+@pytest.mark.parametrize(("work", "most"), [(read, 3), (write, 4)])
 async def test_the_first_request_on_a_cold_engine_costs_few_statements(
     mariadb_database: TestDatabase, mysql_driver: str, work: Callable[[AsyncEngine], Any], most: int
 ) -> None:
@@ -72,7 +57,7 @@ async def test_what_was_not_committed_is_rolled_back_whoever_decides_on_autocomm
         for _ in range(2):
             async with AsyncSession(engine) as session:
                 await session.execute(text("INSERT INTO note VALUES ('lost')"))
-            await _read(engine)
+            await read(engine)
     assert mariadb_database.sql("SELECT count(*) FROM note") == [(0,)]
 
 
@@ -82,7 +67,7 @@ async def test_an_engine_that_commits_by_itself_goes_on_to_do_so(driver: str, da
         for _ in range(2):
             async with engine.connect() as connection:
                 await connection.execute(text("INSERT INTO note VALUES ('kept')"))
-            await _read(engine)
+            await read(engine)
     assert database.sql("SELECT count(*) FROM note") == [(2,)]
 
 
@@ -97,7 +82,7 @@ async def test_a_read_session_streams_with_a_cursor_of_the_server(driver: str, d
                 rows = await session.stream(text("SELECT name FROM note ORDER BY name"))
                 assert [row.name async for row in rows] == ["a", "b", "c"]
             READING.reset(token)
-        await _write(engine)
+        await write(engine)
     assert database.sql("SELECT count(*) FROM note") == [(4,)]
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from plimsoll.errors import DatabaseDownError, PoolTimeoutError, StatementTimeoutError
 from plimsoll.pool import DEADLINE
 from plimsoll.server import Fault, fault_of
-from tests.pool.conftest import SLEEP, assert_balanced, engine_on, pool_of, until
-from tests.servers import FaultProxy, TestDatabase
+from tests.pool.conftest import SLEEP, MakeProxy, assert_balanced, engine_on, pool_of, proxied, until
+from tests.servers import TestDatabase
 
 PATIENCE_S = 20
 """What a limit of half a second must stay below on a machine with other things to do."""
@@ -108,13 +107,11 @@ async def test_a_frozen_server_holds_nobody_for_long(driver: str, database: Test
 
 
 async def test_a_connect_ends_by_the_time_of_whoever_asked_for_it(
-    driver: str, database: TestDatabase, fault_proxy: Callable[[int], FaultProxy]
+    driver: str, database: TestDatabase, fault_proxy: MakeProxy
 ) -> None:
     """A server that accepts and says nothing: the pool's timeout or the request's deadline, not the connect's limit."""
-    assert database.port is not None
-    proxy = fault_proxy(database.port)
+    url, proxy = proxied(driver, database, fault_proxy)
     proxy.deaf()
-    url = database.url_for(driver, port=proxy.port)
     async with engine_on(url, size=1, pool_timeout=0.3, connect_timeout_s=60) as engine:
         for deadline_s in (None, 0.3):
             token = DEADLINE.set(None if deadline_s is None else time.monotonic() + deadline_s)
@@ -128,13 +125,11 @@ async def test_a_connect_ends_by_the_time_of_whoever_asked_for_it(
 
 
 async def test_while_the_server_hangs_there_is_always_room_for_another_attempt(
-    driver: str, database: TestDatabase, fault_proxy: Callable[[int], FaultProxy]
+    driver: str, database: TestDatabase, fault_proxy: MakeProxy
 ) -> None:
     """Attempts whose sockets stay silent for ever do not keep the next one from finding that the server is back."""
-    assert database.port is not None
-    proxy = fault_proxy(database.port)
+    url, proxy = proxied(driver, database, fault_proxy)
     proxy.deaf()
-    url = database.url_for(driver, port=proxy.port)
     async with engine_on(url, size=20, connect_timeout_s=1.0) as engine:
         with pytest.raises(DatabaseDownError):
             await engine.connect()

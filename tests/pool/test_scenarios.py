@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text
@@ -10,17 +9,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plimsoll.errors import PoolTimeoutError
-from tests.pool.conftest import SLEEP, assert_balanced, engine_on, pool_of, until
-from tests.servers import FaultProxy, TestDatabase
-
-MakeProxy = Callable[[int], FaultProxy]
-
-
-def proxied(driver: str, database: TestDatabase, fault_proxy: MakeProxy) -> tuple[str, FaultProxy]:
-    """A way to the database that can be told to fail."""
-    assert database.port is not None
-    proxy = fault_proxy(database.port)
-    return database.url_for(driver, port=proxy.port), proxy
+from tests.pool.conftest import SLEEP, MakeProxy, assert_balanced, engine_on, pool_of, proxied, until
+from tests.servers import TestDatabase
 
 
 async def use(engine: AsyncEngine, seconds: float = 0.0) -> None:

@@ -11,28 +11,10 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from plimsoll.errors import DatabaseDownError
-from plimsoll.pool import READING
-from tests.pool.conftest import SLEEP, assert_balanced, engine_on, pool_of
+from tests.pool.conftest import SLEEP, assert_balanced, engine_on, pool_of, read, write
 from tests.servers import FaultProxy, MariaDbServer, TestDatabase
 
 Work = Callable[[AsyncEngine], Awaitable[None]]
-
-
-async def read(engine: AsyncEngine) -> None:
-    """A session that is said to be for reading."""
-    token = READING.set(True)
-    try:
-        async with AsyncSession(engine) as session:
-            await session.execute(text("SELECT count(*) FROM note"))
-    finally:
-        READING.reset(token)
-
-
-async def write(engine: AsyncEngine) -> None:
-    """A statement and its commit."""
-    async with AsyncSession(engine) as session:
-        await session.execute(text("INSERT INTO note VALUES ('a')"))
-        await session.commit()
 
 
 async def look(engine: AsyncEngine) -> None:

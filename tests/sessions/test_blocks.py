@@ -15,6 +15,7 @@ from plimsoll.fastapi.runtime import SCOPE_KEY, RequestSessions, Runtime
 from plimsoll.pool import PlimsollPool
 from plimsoll.session.writing import writes
 from tests.cancelling import CancelAt
+from tests.pool.conftest import until
 from tests.servers import TestDatabase
 from tests.sessions.application import Note, Pair
 from tests.sessions.conftest import checked_out
@@ -195,9 +196,7 @@ async def _until_ended_on_the_server(database: Database) -> None:
     """A cancelled query keeps its place until the server has confirmed its end."""
     pool = database.engine.sync_engine.pool
     assert isinstance(pool, PlimsollPool)
-    async with asyncio.timeout(10):
-        while pool.snapshot().closing:  # noqa: ASYNC110 - the pool has no event for it
-            await asyncio.sleep(0.01)
+    await until(lambda: not pool.snapshot().closing, 10)
 
 
 async def _awaiting(run: CancelAt[None]) -> None:

@@ -20,6 +20,9 @@ from plimsoll.pool.numbers import Numbers
 
 logger = logging.getLogger("plimsoll.pool")
 
+DEAD = ("closed by the server", "invalidated", "ping failed", "mode switch failed")
+"""Reasons after which no farewell can reach the server."""
+
 
 @dataclass(slots=True)
 class Closing:
@@ -41,6 +44,20 @@ class Closing:
                 link.record.close()
             else:
                 link.record.invalidate()
+
+    def end(self, link: Link, reason: str) -> None:
+        """Politely, or without a word where no farewell can reach the server. The place stays taken."""
+        if reason in DEAD:
+            self.drop(link, None, reason)
+        else:
+            self.politely(link, reason)
+
+    def retire(self, link: Link, reason: str) -> None:
+        """End a connection and give its place, also where that is cancelled: then it is cut."""
+        try:
+            self.end(link, reason)
+        finally:
+            self.place_of(link.record)
 
     def drop(self, link: Link, error: BaseException | None, reason: str) -> None:
         """Without a word. The place stays taken."""

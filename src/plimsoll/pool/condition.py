@@ -13,9 +13,6 @@ from plimsoll.pool.links import Link
 from plimsoll.pool.numbers import Numbers
 from plimsoll.pool.options import PoolOptions
 
-DEAD = ("closed by the server", "invalidated", "ping failed", "mode switch failed")
-"""Reasons after which no farewell can reach the server."""
-
 
 @dataclass(frozen=True, slots=True)
 class Condition:

@@ -48,7 +48,7 @@ class Contact:
             dialect.on_connect = self._on_connect(dialect.on_connect)  # type: ignore[method-assign]
         if dialect.driver in ("psycopg", "aiosqlite"):
             event.listen(dialect, "do_connect", self._connect_whole)
-        if dialect.driver in (*drivers.MYSQL, "asyncpg", "psycopg"):
+        if dialect.driver in drivers.WITH_SOCKETS:
             dialect.initialize = self._initialize(dialect.initialize)  # type: ignore[method-assign, assignment]
 
     @classmethod
@@ -79,7 +79,8 @@ class Contact:
                 added = f", autocommit = {int(on)}" if self.may_switch else ""
                 if set_up is not None:
                     set_up(_StandIn(connection, {}, added))
-                    drivers.note_autocommit(connection, self._dialect.driver, on if added else None)
+                if added:
+                    drivers.note_autocommit(connection, self._dialect.driver, on)
                 if self.may_switch and drivers.autocommits(connection, self._dialect.driver) is not on:
                     drivers.set_autocommit(connection, self._dialect.driver, on)  # there was nothing to fold it into
 

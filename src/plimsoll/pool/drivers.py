@@ -126,10 +126,10 @@ def set_autocommit(connection: DBAPIConnection, driver: str, on: bool) -> None:
         cast(Any, connection).autocommit = on
 
 
-def note_autocommit(connection: DBAPIConnection, driver: str, on: bool | None) -> None:
-    """A statement has set the mode; None where it did not. asyncmy (0.2.18) takes a status of no flags at all for none
+def note_autocommit(connection: DBAPIConnection, driver: str, on: bool) -> None:
+    """A statement has set the mode. asyncmy (0.2.18) takes a status of no flags at all for none
     and keeps the one before, so it is told."""
-    if driver == "asyncmy" and on is False:
+    if driver == "asyncmy" and not on:
         raw = _raw(connection)
         raw.server_status &= ~_AUTOCOMMIT_FLAG
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.util import greenlet_spawn
 
-from plimsoll.pool.condition import DEAD
 from plimsoll.pool.holders import Checkout, shortened
 from plimsoll.pool.links import Link
 
@@ -109,11 +108,7 @@ class Keeping:
         if reason is None and idle_s > pool.options.idle_timeout_s and pool.places.idle >= pool.options.min_idle:
             reason = "idle"
         if reason is not None or pool.places.surplus:
-            if reason in DEAD:
-                pool.closing.drop(link, None, reason)
-            else:
-                pool.closing.politely(link, reason or "surplus")
-            pool.places.free()
+            pool.closing.retire(link, reason or "surplus")
             return
         link.idle_since_s = pool.clock()
         pool.places.give_back(link)

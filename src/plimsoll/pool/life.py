@@ -65,10 +65,7 @@ class Life(Figures):
             self.places.free()
             raise
         if self.places.surplus:  # meanwhile the pool was closed, or made smaller
-            try:
-                self.closing.politely(link, "surplus")
-            finally:
-                self.places.free()
+            self.closing.retire(link, "surplus")
             return
         self.places.give_back(link)
 
@@ -100,18 +97,12 @@ class Life(Figures):
         idle = self.places.close()
         try:
             while idle:
-                self._close_idle(idle.pop())
+                self.closing.retire(idle.pop(), "disposed")
         except BaseException as error:  # whoever disposes was cancelled: the rest is not left open
             for link in idle:
                 self.closing.drop(link, error, "disposed")
                 self.places.free()
             raise
-
-    def _close_idle(self, link: Link) -> None:
-        try:
-            self.closing.politely(link, "disposed")
-        finally:
-            self.places.free()
 
     async def _all_back(self, timeout_s: float) -> bool:
         ends = self.clock() + timeout_s

@@ -123,11 +123,9 @@ class Links:
         """Those of a record: one, or none."""
         return [link for link in self._by_connection.values() if link.record is record]
 
-    def clear(self) -> int:
-        """Forget all; how many they were."""
-        count = len(self._by_connection)
+    def clear(self) -> None:
+        """Forget all."""
         self._by_connection.clear()
-        return count
 
     def in_use(self) -> list[Link]:
         """Those in somebody's hands."""

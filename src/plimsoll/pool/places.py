@@ -31,13 +31,6 @@ class ClosedError(Exception):
     """Nothing is given out any more."""
 
 
-@dataclass(slots=True, eq=False)
-class Waiter(Generic[Thing]):
-    """One in line. `future` is given a thing, or `Open.ONE`, or an exception."""
-
-    future: asyncio.Future[Thing | Open]
-
-
 @dataclass(eq=False)
 class Places(Generic[Thing]):
     """`limit` places: each is empty, holds an idle thing, or is taken (in use, being opened, being closed)."""
@@ -48,7 +41,8 @@ class Places(Generic[Thing]):
     taken: int = 0
     closed: bool = False
     _idle: list[Thing] = field(default_factory=list)
-    _line: "OrderedDict[int, Waiter[Thing]]" = field(default_factory=OrderedDict)
+    _line: "OrderedDict[asyncio.Future[Thing | Open], None]" = field(default_factory=OrderedDict)
+    """Those who wait, each by the future that is given a thing, or `Open.ONE`, or an exception."""
 
     @property
     def idle(self) -> int:
@@ -83,26 +77,28 @@ class Places(Generic[Thing]):
             return got
         if len(self._line) >= self.max_waiting:
             raise LineFullError
-        waiter = Waiter[Thing](asyncio.get_running_loop().create_future())
-        self._line[id(waiter)] = waiter
+        waiter: asyncio.Future[Thing | Open] = asyncio.get_running_loop().create_future()
+        self._line[waiter] = None
         return await self._wait(waiter, deadline_s)
 
-    async def _wait(self, waiter: Waiter[Thing], deadline_s: float) -> Thing | Open:
+    async def _wait(self, waiter: asyncio.Future[Thing | Open], deadline_s: float) -> Thing | Open:
         timer = asyncio.get_running_loop().call_later(max(0.0, deadline_s - self.clock()), self._expire, waiter)
         try:
-            return await waiter.future
+            return await waiter
         except asyncio.CancelledError:
-            self._line.pop(id(waiter), None)
-            if waiter.future.done() and not waiter.future.cancelled() and waiter.future.exception() is None:
+            self._line.pop(waiter, None)
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 # It was given something in the same turn in which it was cancelled.
-                self._pass_on(waiter.future.result())
+                self._pass_on(waiter.result())
             raise
         finally:
             timer.cancel()
 
-    def _expire(self, waiter: Waiter[Thing]) -> None:
-        if self._line.pop(id(waiter), None) is not None and not waiter.future.done():
-            waiter.future.set_exception(TimeoutError())
+    def _expire(self, waiter: asyncio.Future[Thing | Open]) -> None:
+        if waiter in self._line:
+            del self._line[waiter]
+            if not waiter.done():
+                waiter.set_exception(TimeoutError())
 
     def take_to_open(self) -> bool:
         """Take an empty place to open something in it, if there is one and nobody waits for it."""
@@ -143,9 +139,9 @@ class Places(Generic[Thing]):
         """Give nothing out any more: those in line are told, and what is idle is returned, to be closed."""
         self.closed = True
         while self._line:
-            _key, waiter = self._line.popitem(last=False)
-            if not waiter.future.done():
-                waiter.future.set_exception(ClosedError())
+            waiter, _ = self._line.popitem(last=False)
+            if not waiter.done():
+                waiter.set_exception(ClosedError())
         idle, self._idle = self._idle, []
         self.taken += len(idle)
         return idle
@@ -170,9 +166,9 @@ class Places(Generic[Thing]):
     def _pass_on(self, got: Thing | Open) -> None:
         """Hand a taken place to the first in line, or make it idle or empty."""
         while self._line and not (got is Open.ONE and self.taken + len(self._idle) > self.limit):
-            _key, waiter = self._line.popitem(last=False)
-            if not waiter.future.done():
-                waiter.future.set_result(got)
+            waiter, _ = self._line.popitem(last=False)
+            if not waiter.done():
+                waiter.set_result(got)
                 return
         self.taken -= 1
         if not isinstance(got, Open):

@@ -21,7 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from plimsoll.pool import drivers
 from plimsoll.pool.closing import Closing
-from plimsoll.pool.condition import DEAD, Condition
+from plimsoll.pool.condition import Condition
 from plimsoll.pool.contact import Contact
 from plimsoll.pool.context import READING
 from plimsoll.pool.holders import Checkout, Holders, who_asks
@@ -155,11 +155,10 @@ class PlimsollPool(Life):
         began_s = self.clock()
         reading = READING.get() and self._contact.may_switch
         got = self._line.take(began_s, self._suits(reading))
-        link: Link | None = None
         try:
             link = self._ready(got, reading, began_s)
         except BaseException as error:
-            self._give_up(link or got, error)
+            self._give_up(got, error)
             raise
         self._note_checkout(link, self.clock() - began_s, reused=link is got)
         return link.record
@@ -174,10 +173,7 @@ class PlimsollPool(Life):
             reason = self.condition.reason_to_replace(got) or self.condition.reason_not_to_switch(got, reading)
             if reason is None:
                 return got
-            if reason in DEAD:
-                self.closing.drop(got, None, reason)
-            else:
-                self.closing.politely(got, reason)
+            self.closing.end(got, reason)
         try:
             link = self.open(self._line.connect_ends_s(began_s))
         except OutOfTimeError:
@@ -262,19 +258,15 @@ class PlimsollPool(Life):
         link.checkout = None
         try:
             reason = self.condition.reset(link)
-        except Exception as error:  # noqa: BLE001 - the connection goes; the user's own outcome stands
-            self.closing.drop(link, error, "reset failed")
-            self.closing.place_of(record)
-            return
         except BaseException as error:
-            self.closing.drop(link, error, "cancelled")
+            failed = isinstance(error, Exception)
+            self.closing.drop(link, error, "reset failed" if failed else "cancelled")
             self.closing.place_of(record)
+            if failed:  # the connection goes; the user's own outcome stands
+                return
             raise
         if reason is not None or self.places.surplus:
-            try:
-                self.closing.politely(link, reason or "surplus")
-            finally:
-                self.closing.place_of(record)
+            self.closing.retire(link, reason or "surplus")
             return
         link.idle_since_s = self.clock()
         self.places.give_back(link)
