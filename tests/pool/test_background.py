@@ -2,8 +2,11 @@
 
 import asyncio
 
+import pytest
 from sqlalchemy import text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.util import await_only
 
 from plimsoll.pool import READING
 from tests.pool.conftest import assert_balanced, engine_on, pool_of, until
@@ -54,3 +57,27 @@ async def test_a_pool_that_is_closed_while_it_opens_a_connection_closes_that_too
         assert_balanced(pool)
         assert pool.snapshot().closed_total == pool.snapshot().opened == 1
     await asyncio.to_thread(database.wait_connection_count, 0)
+
+
+async def test_maintenance_that_is_cancelled_while_it_closes_a_connection_keeps_no_place(
+    driver: str, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the end of an event loop does it: the connection is cut, and its place is free."""
+    async with engine_on(database.url_for(driver), size=1, idle_timeout_s=0.1) as engine:
+        pool = pool_of(engine)
+        await pool.warm_up(1)
+        farewell = engine.dialect.do_close
+
+        def slow_farewell(connection: DBAPIConnection) -> None:
+            await_only(asyncio.sleep(60))
+            farewell(connection)
+
+        monkeypatch.setattr(engine.dialect, "do_close", slow_farewell)
+        async with engine.connect():
+            pass  # wakes the timer
+        await until(lambda: pool.places.taken == 1)
+        for task in pool.keeping._tasks:
+            task.cancel()
+        await until(lambda: pool.places.taken == 0)
+        assert_balanced(pool)
+        await asyncio.to_thread(database.wait_connection_count, 0)
