@@ -127,7 +127,7 @@ def main() -> None:
     arguments = read_arguments()
     wrk = find_wrk()
     quick = arguments.quick
-    plan = Plan(wrk, arguments.loop, 2 if quick else 5, 1 if quick else 4, 3 if quick else 20, 1)
+    plan = Plan(wrk, arguments.loop, 2 if quick else 5, 1 if quick else 8, 3 if quick else 20, 1)
     # What this starts inherits it: database, proxy and wrk leave the worker's core alone.
     os.sched_setaffinity(0, cores()[1])
     with MariaDbServer() as mariadb, PostgresServer() as postgres:
