@@ -1,6 +1,7 @@
 """What the running task tells the pool, beside the call itself."""
 
 from contextvars import ContextVar
+from typing import Protocol
 
 DEADLINE: ContextVar[float | None] = ContextVar("plimsoll_deadline", default=None)
 """When the current request's time is up, on `time.monotonic`; None where it has no limit."""
@@ -10,3 +11,17 @@ READING: ContextVar[bool] = ContextVar("plimsoll_reading", default=False)
 
 OWNER: ContextVar[str] = ContextVar("plimsoll_owner", default="")
 """What the current task works for: a route, a job. Set by the web layer; else the task's own name is shown."""
+
+
+class Work(Protocol):
+    """A request, or another piece of work, that wants to know what it does with connections."""
+
+    committing: int
+    """How many commits of it are under way: to cut one short would leave its outcome unknown."""
+
+    def takes_connection(self) -> None:
+        """A connection was checked out for it."""
+
+
+WORK: ContextVar[Work | None] = ContextVar("plimsoll_work", default=None)
+"""The work that the current task belongs to. Set by the web layer."""

@@ -8,11 +8,16 @@ from functools import partial
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from plimsoll.errors import ConnectionEndedError, SharedConnectionError
+from plimsoll.errors import ConnectionEndedError, SharedConnectionError, StatementTimeoutError
 from plimsoll.pool import drivers
 from plimsoll.pool.context import DEADLINE
 from plimsoll.pool.holders import Checkout, Holder, Holders, shortened
 from plimsoll.pool.limits import Within
+
+TOO_LATE = (
+    "the request's time was up before its commit: nothing was committed, what its transaction did is rolled back. "
+    "The limit is REQUEST_TIMEOUT, or what a proxy allowed the request. Make the work shorter, or commit in parts."
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -174,10 +179,10 @@ class Links:
             link.querying = False
             link.answered_s = self._holders.clock()
 
-    def in_time(self, connection: DBAPIConnection, *, clean_up: bool = False) -> Within:
-        """The limit of what is sent now: that of statements, or what is left of the request's time; a roll-back has
-        its own."""
-        seconds = self._cleanup_timeout_s if clean_up else self._time_left()
+    def in_time(self, connection: DBAPIConnection, *, clean_up: bool = False, commit: bool = False) -> Within:
+        """The limit of what is sent now: that of statements, or what is left of the request's time. A roll-back has
+        its own. A commit may go on for as long as one: to give it up leaves its outcome unknown."""
+        seconds = self._cleanup_timeout_s if clean_up else self._time_left(self._cleanup_timeout_s if commit else 0.0)
         link = self._by_connection.get(id(connection))
         if link is None or link.socket is None or link.driver != "psycopg":
             return Within(seconds)
@@ -185,11 +190,11 @@ class Links:
         # frozen answers neither.
         return Within(seconds, partial(drivers.hang_up, link.socket))
 
-    def _time_left(self) -> float | None:
+    def _time_left(self, least_s: float) -> float | None:
         deadline = DEADLINE.get()
         if deadline is None:
             return self._timeout_s
-        left_s = max(0.0, deadline - time.monotonic())
+        left_s = max(least_s, deadline - time.monotonic())
         return left_s if self._timeout_s is None else min(left_s, self._timeout_s)
 
     def transaction_ends(self, connection: DBAPIConnection, *, commit: bool) -> bool:
@@ -197,12 +202,15 @@ class Links:
 
         Raises:
             ConnectionEndedError: a commit, and the connection was ended.
+            StatementTimeoutError: a commit, and the request's time is up: nothing was sent.
         """
         link = self._by_connection[id(connection)]
         if link.ended:
             if commit:
                 raise ConnectionEndedError(link.ended)
             return False
+        if commit and self._time_left(0.0) == 0.0:
+            raise StatementTimeoutError(TOO_LATE, TimeoutError("the request's time was up"))
         if link.driver in drivers.KNOWN and not link.in_transaction:
             return False
         link.querying = True

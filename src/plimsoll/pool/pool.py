@@ -23,7 +23,7 @@ from plimsoll.pool import drivers
 from plimsoll.pool.closing import Closing
 from plimsoll.pool.condition import Condition
 from plimsoll.pool.contact import Contact
-from plimsoll.pool.context import READING
+from plimsoll.pool.context import READING, WORK
 from plimsoll.pool.holders import Checkout, Holders, who_asks
 from plimsoll.pool.keeping import Keeping
 from plimsoll.pool.killing import Killing
@@ -227,6 +227,9 @@ class PlimsollPool(Life):
         self.numbers.checked_out(waited_s, reused=reused)
         if self.options.track:
             link.checkout = self.holders.add(link.record, who_asks())
+        work = WORK.get()
+        if work is not None:
+            work.takes_connection()
         self.keeping.wake()
 
     # --- giving one back ---

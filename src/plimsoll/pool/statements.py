@@ -13,6 +13,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 
 from plimsoll.errors import ConnectionEndedError, StatementTimeoutError
+from plimsoll.pool.context import WORK
 from plimsoll.pool.limits import Within
 
 _MARK = "_plimsoll_statements"
@@ -49,7 +50,7 @@ class Watcher(Protocol):
     def ends(self, connection: DBAPIConnection) -> None:
         """What was sent was answered."""
 
-    def in_time(self, connection: DBAPIConnection, *, clean_up: bool = False) -> Within:
+    def in_time(self, connection: DBAPIConnection, *, clean_up: bool = False, commit: bool = False) -> Within:
         """The limit of what is sent now."""
 
     def transaction_ends(self, connection: DBAPIConnection, *, commit: bool) -> bool:
@@ -57,6 +58,7 @@ class Watcher(Protocol):
 
         Raises:
             ConnectionEndedError: a commit, and the transaction was ended before.
+            StatementTimeoutError: a commit, and the request's time is up: nothing was sent.
         """
 
     def transaction_ended(self, connection: DBAPIConnection) -> None:
@@ -131,7 +133,10 @@ class Statements:
             if watcher is None:
                 end(connection)
             elif watcher.transaction_ends(adapted, commit=commit):
-                limit = watcher.in_time(adapted, clean_up=not commit)
+                limit = watcher.in_time(adapted, clean_up=not commit, commit=commit)
+                work = WORK.get() if commit else None
+                if work is not None:
+                    work.committing += 1
                 try:
                     with limit:
                         end(connection)
@@ -140,6 +145,9 @@ class Statements:
                 except Exception:
                     watcher.ends(adapted)
                     raise
+                finally:
+                    if work is not None:
+                        work.committing -= 1
                 watcher.transaction_ended(adapted)
 
         return ending

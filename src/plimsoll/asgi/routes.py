@@ -1,0 +1,132 @@
+"""Which route a request is for, told before the framework has looked: learned from the requests before it.
+
+A framework says which route served a request only afterwards (`scope["route"].path`, as Starlette and FastAPI do). Its
+pattern is kept, and the next request for it is known by its path, at the cost of one or two dictionary lookups. What is
+not known yet, or never has a route, is `unknown`. The number of patterns is that of the program's routes; a client
+cannot add to it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from plimsoll.limiter import Priority
+
+Scope = Any
+"""ASGI's dictionary of a connection."""
+
+REMEMBERED = 2048
+"""Paths whose kind is remembered; when they are more, all are forgotten."""
+
+SURE = 20
+"""A route that took no connection in so many requests is taken for one that never does, until it does."""
+
+
+@dataclass(eq=False, slots=True)
+class Kind:
+    """What is known of a route."""
+
+    name: str
+    """`GET /items/{item_id}`."""
+    priority: Priority
+    seen: int = 0
+    uses_database: bool = False
+
+    @property
+    def limited(self) -> bool:
+        """Whether it may need a connection: it has taken one, or is not known well enough."""
+        return self.uses_database or self.seen < SURE
+
+
+@dataclass(eq=False)
+class Kinds:
+    """All routes that were seen. `priorities` are patterns of paths: exact (`/health/live`) or a beginning
+    (`/admin/*`); the longest that fits counts."""
+
+    priorities: Mapping[str, Priority] = field(default_factory=dict)
+    _by_path: dict[str, Kind] = field(default_factory=dict)
+    _by_name: dict[str, Kind] = field(default_factory=dict)
+    _patterns: dict[int, list[tuple[tuple[str | None, ...], str]]] = field(default_factory=dict)
+    _unknown: dict[Priority, Kind] = field(default_factory=dict)
+
+    def of(self, scope: Scope) -> Kind:
+        """The kind of this request."""
+        path: str = scope["path"]
+        key: str = scope["method"] + path
+        kind = self._by_path.get(key)
+        if kind is None:
+            kind = self._find(scope["method"], path)
+            if len(self._by_path) >= REMEMBERED:
+                self._by_path.clear()
+            self._by_path[key] = kind
+        return kind
+
+    def learn(self, scope: Scope, kind: Kind, *, took_connection: bool) -> None:
+        """A request is done: which route was it, and did it need a connection?"""
+        if kind.name == "unknown":
+            known = self._learn_pattern(scope)
+            if known is None:
+                return
+            kind = known
+        kind.seen += 1
+        if took_connection:
+            kind.uses_database = True
+
+    def all(self) -> list[Kind]:
+        """Every route that was seen."""
+        return list(self._by_name.values())
+
+    def _find(self, method: str, path: str) -> Kind:
+        segments = path.split("/")
+        for pattern, template in self._patterns.get(len(segments), ()):
+            if _fits(pattern, segments):
+                found = self._by_name.get(f"{method} {template}")
+                if found is not None:
+                    return found
+        priority = self._priority(path)
+        unknown = self._unknown.get(priority)
+        if unknown is None:
+            # An unknown route may be any, so it counts as one that uses the database.
+            unknown = self._unknown[priority] = Kind("unknown", priority, uses_database=True)
+        return unknown
+
+    def _learn_pattern(self, scope: Scope) -> Kind | None:
+        template = getattr(scope.get("route"), "path", None)
+        if not isinstance(template, str):
+            return None
+        segments = scope["path"].split("/")
+        for candidate in (template, f"{scope.get('root_path', '')}{template}"):
+            pattern = tuple(None if "{" in part else part for part in candidate.split("/"))
+            if len(pattern) == len(segments) and _fits(pattern, segments):
+                return self._add(scope, candidate, pattern)
+        return None
+
+    def _add(self, scope: Scope, template: str, pattern: tuple[str | None, ...]) -> Kind:
+        name = f"{scope['method']} {template}"
+        kind = self._by_name.get(name)
+        if kind is None:
+            kind = self._by_name[name] = Kind(name, self._priority(scope["path"]))
+            found = self._patterns.setdefault(len(pattern), [])
+            if (pattern, template) not in found:
+                found.append((pattern, template))
+                # `/items/new` comes before `/items/{item_id}`.
+                found.sort(key=lambda entry: sum(part is None for part in entry[0]))
+            self._by_path.clear()
+        return kind
+
+    def _priority(self, path: str) -> Priority:
+        fitting = [pattern for pattern in self.priorities if _begins(pattern, path)]
+        return self.priorities[max(fitting, key=len)] if fitting else Priority.NORMAL
+
+
+def _fits(pattern: tuple[str | None, ...], segments: list[str]) -> bool:
+    return all(want is None or want == got for want, got in zip(pattern, segments, strict=True))
+
+
+def _begins(pattern: str, path: str) -> bool:
+    if pattern.endswith("*"):
+        return path.startswith(pattern[:-1]) or path == pattern[:-2]
+    return path == pattern
+
+
+PriorityOf = Callable[[Scope], Priority | None]
+"""A request's priority by anything in its scope; None leaves it to the paths."""

@@ -1,0 +1,7 @@
+"""How much work is let in: the line before it, the limit that adapts, the memory that must stay free."""
+
+from plimsoll.limiter.adaptive import AdaptiveLimit, Usage
+from plimsoll.limiter.line import AdmissionLine, Priority, RefusedError
+from plimsoll.limiter.retry import RetryAfter
+
+__all__ = ["AdaptiveLimit", "AdmissionLine", "Priority", "RefusedError", "RetryAfter", "Usage"]

@@ -1,0 +1,244 @@
+"""The line before the work: who is let in now, who waits a moment, who is refused.
+
+Knows no framework, no database and no clock but the one it is given. It runs in one event loop, and every decision
+is made between two awaits, so it needs no lock.
+
+While the line is short, clients take turns, each in its own order. The line is *overloaded* once the shortest wait in
+it has been above `target_s` for `INTERVAL_S` (the standing queue of CoDel, RFC 8289). From then on only a few wait, the
+newest is let in first, whoever is one too many is refused at once, and this ends when nobody was refused for `CALM_S`:
+a queue that cannot be worked off serves nobody within the time that somebody still wants the answer.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+INTERVAL_S = 0.1
+"""A burst shorter than this is served, not cut: the interval of RFC 8289, section 4.3."""
+
+CALM_S = 1.0
+"""Overload is over when nobody had to be refused for so long."""
+
+PATIENCE = 10
+"""Outside of overload nobody waits longer than so many times the target."""
+
+MAX_WAITING = 1000
+"""More never wait, whatever else is true: their buffers would be the memory that runs out."""
+
+SHARE_WAITING = 4
+"""In overload, one may wait for each so many that are let in at once (two at least): enough that a free place finds
+somebody, few enough that who is one too many learns it within milliseconds."""
+
+
+class Priority(IntEnum):
+    """Who goes first when not all can. `ALWAYS` never waits and is not counted."""
+
+    LOW = 0
+    NORMAL = 1
+    HIGH = 2
+    ALWAYS = 3
+
+
+class RefusedError(Exception):
+    """Not let in. `reason` is a short fixed word: `full`, `overload` or `waited`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    client: str
+    priority: Priority
+    since_s: float
+    future: "asyncio.Future[None]"
+
+
+@dataclass(eq=False)
+class AdmissionLine:
+    """Lets in while `demand()` is below `limit`; the rest wait or are refused.
+
+    `demand` is what the work that was let in asks of the scarce resource at this moment. Whoever is let in counts by
+    `fresh` until it calls `settle` (from then on `demand` sees what it uses) or `leave`. Times are seconds of `clock`.
+    """
+
+    limit: int
+    target_s: float
+    clock: Callable[[], float]
+    used: Callable[[], int] = lambda: 0
+    """What is in use now by those who have settled, and by all others who use the resource."""
+
+    fresh: int = 0
+    overloaded: bool = False
+    pressed: bool = False
+    """Whether somebody had to wait or was refused since this was last set to False: the limit was what bound."""
+    refused: int = 0
+    inside: dict[str, int] = field(default_factory=dict)
+    """How many of each client are let in."""
+    _waiting: dict[Priority, "OrderedDict[str, deque[_Waiter]]"] = field(
+        default_factory=lambda: {priority: OrderedDict() for priority in reversed(Priority)}
+    )
+    _count: int = 0
+    _above_since_s: float | None = None
+    _cut_s: float = float("-inf")
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return self._count
+
+    @property
+    def demand(self) -> int:
+        """What is asked of the resource at this moment."""
+        return self.fresh + self.used()
+
+    def enter_now(self, client: str) -> bool:
+        """Let `client` in if that needs no wait. Whoever gets True must call `leave`."""
+        if self._count or self.fresh + self.used() >= self.limit:
+            return False
+        self.fresh += 1
+        self.inside[client] = self.inside.get(client, 0) + 1
+        return True
+
+    async def enter(self, client: str, priority: Priority = Priority.NORMAL, patience_s: float | None = None) -> None:
+        """Let `client` in, perhaps after a wait of at most `patience_s` (default: `PATIENCE` times the target, in
+        overload the target). Whoever gets here must call `leave`.
+
+        Raises:
+            RefusedError: too many wait already, or nothing became free in time.
+        """
+        now = self.clock()
+        self._watch(now)
+        if self.enter_now(client):
+            return
+        self.pressed = True
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(client, priority, now, loop.create_future())
+        self._add(waiter)
+        self._cut(now)
+        longest_s = self.target_s * (1 if self.overloaded else PATIENCE)
+        timer = loop.call_later(min(longest_s, longest_s if patience_s is None else patience_s), self._expire, waiter)
+        try:
+            await waiter.future
+        except asyncio.CancelledError:
+            if waiter.future.done() and not waiter.future.cancelled() and waiter.future.exception() is None:
+                # It was let in during the same turn of the loop in which it was cancelled.
+                self.leave(client)
+            else:
+                self._remove(waiter)
+            raise
+        finally:
+            timer.cancel()
+
+    def settle(self) -> None:
+        """One that was let in has begun to use the resource, or is known never to: `used` tells the rest of it."""
+        self.fresh -= 1
+
+    def leave(self, client: str, *, fresh: bool = True) -> None:
+        """One that was let in is done; `fresh` where it has not settled."""
+        left = self.inside[client] - 1
+        if left:
+            self.inside[client] = left
+        else:
+            del self.inside[client]
+        if fresh:
+            self.fresh -= 1
+        if self._count:
+            self.let_in()
+
+    def let_in(self) -> None:
+        """Let in as many as there is room for; to be called when what is in use became less, or the limit grew."""
+        while self._count and self.fresh + self.used() < self.limit:
+            waiter = self._next()
+            now = self.clock()
+            self._note_wait(now - waiter.since_s, now)
+            self.fresh += 1
+            self.inside[waiter.client] = self.inside.get(waiter.client, 0) + 1
+            waiter.future.set_result(None)
+        if not self._count:
+            self._above_since_s = None
+
+    # --- overload ---
+
+    def _watch(self, now: float) -> None:
+        """At each arrival that may have to wait: is it still, or no longer, overloaded?"""
+        if self.overloaded:
+            self.overloaded = now - self._cut_s < CALM_S
+        elif self._count:
+            # Nothing may have been let in for a while, so that no wait was measured.
+            oldest = min(queue[0].since_s for clients in self._waiting.values() for queue in clients.values())
+            if now - oldest > self.target_s + INTERVAL_S:
+                self._note_wait(now - oldest, now)
+
+    def _note_wait(self, waited_s: float, now: float) -> None:
+        if waited_s < self.target_s:
+            self._above_since_s = None
+        elif self._above_since_s is None:
+            self._above_since_s = now - max(0.0, waited_s - self.target_s)
+        if self._above_since_s is not None and now - self._above_since_s >= INTERVAL_S and not self.overloaded:
+            self.overloaded = True
+            self._cut_s = now
+
+    def _cut(self, now: float) -> None:
+        """Refuse whoever is one too many."""
+        most = max(2, self.limit // SHARE_WAITING) if self.overloaded else MAX_WAITING
+        while self._count > most:
+            victim = self._heaviest()
+            self._refuse(victim, "overload" if self.overloaded else "full")
+            self._cut_s = now
+
+    def _heaviest(self) -> _Waiter:
+        """Who is refused first: of the least important, of the client that has the most in line and inside, the one
+        that has waited longest and is the least likely to be wanted still."""
+        clients = next(clients for clients in reversed(self._waiting.values()) if clients)
+        client = max(
+            clients, key=lambda name: (len(clients[name]) + self.inside.get(name, 0), -clients[name][0].since_s)
+        )
+        return clients[client][0]
+
+    def _next(self) -> _Waiter:
+        """Whose turn it is. It is out of the line then."""
+        clients = next(clients for clients in self._waiting.values() if clients)
+        if self.overloaded:
+            name = min(clients, key=lambda name: (self.inside.get(name, 0), -clients[name][-1].since_s))
+            waiter = clients[name][-1]
+        else:
+            name = next(iter(clients))
+            waiter = clients[name][0]
+            clients.move_to_end(name)
+        self._remove(waiter)
+        return waiter
+
+    def _refuse(self, waiter: _Waiter, reason: str) -> None:
+        self._remove(waiter)
+        self.refused += 1
+        if not waiter.future.done():
+            waiter.future.set_exception(RefusedError(reason))
+
+    def _expire(self, waiter: _Waiter) -> None:
+        if not waiter.future.done():
+            self._cut_s = self.clock()
+            self._refuse(waiter, "waited")
+
+    # --- the books ---
+
+    def _add(self, waiter: _Waiter) -> None:
+        clients = self._waiting[waiter.priority]
+        queue = clients.get(waiter.client)
+        if queue is None:
+            queue = clients[waiter.client] = deque()
+        queue.append(waiter)
+        self._count += 1
+
+    def _remove(self, waiter: _Waiter) -> None:
+        clients = self._waiting[waiter.priority]
+        queue = clients.get(waiter.client)
+        if queue is None or waiter not in queue:
+            return
+        queue.remove(waiter)
+        self._count -= 1
+        if not queue:
+            del clients[waiter.client]

@@ -1,0 +1,121 @@
+"""The settings of a running service: how long a request may take, how much may come in, what is kept free."""
+
+from ipaddress import ip_network
+
+from plimsoll.settings.base import Settings
+from plimsoll.settings.declaration import setting
+
+KIB = 1024
+MIB = 1024 * KIB
+HOUR_S = 3_600
+
+
+def _check_networks(texts: tuple[str, ...]) -> str | None:
+    for text in texts:
+        try:
+            ip_network(text)
+        except ValueError:
+            return "has an entry that is neither an address nor a network such as 10.0.0.0/8"
+    return None
+
+
+def _check_header(name: str) -> str | None:
+    good = all(char.isascii() and (char.isalnum() or char == "-") for char in name)
+    return None if good else "has a character in it that no header's name has"
+
+
+class ServiceSettings(Settings):
+    """What the web side of a service takes on. Frozen; every number has its unit in its name or is a count."""
+
+    lookalike_prefixes = ("REQUEST_", "ADMISSION", "MEMORY_", "MAX_BODY", "TRUSTED_")
+
+    request_timeout_s: float = setting(
+        "REQUEST_TIMEOUT",
+        default=45.0,
+        ge=0,
+        le=HOUR_S,
+        unit="s",
+        help="Longest time for a request until its response starts; below the proxy's (60 as a rule). 0 for no limit",
+    )
+    request_timeout_header: str = setting(
+        "REQUEST_TIMEOUT_HEADER",
+        default="",
+        check=_check_header,
+        allowed="the name of a header, or nothing",
+        help="A header in which a trusted proxy may ask for less, in seconds (2.5) or milliseconds (2500ms)",
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        "TRUSTED_PROXIES",
+        default=(),
+        check=_check_networks,
+        allowed="addresses and networks, such as 127.0.0.1, 10.0.0.0/8",
+        help="Whose REQUEST_TIMEOUT_HEADER is believed",
+    )
+    max_body_bytes: int = setting(
+        "MAX_BODY_BYTES", default=MIB, ge=KIB, le=100 * KIB * MIB, unit="bytes", help="Largest request body"
+    )
+    min_rate_bytes: int = setting(
+        "MIN_RATE",
+        default=500,
+        ge=0,
+        le=MIB,
+        unit="bytes/s",
+        help="Bodies that come in, and responses that are read, more slowly than this are given up; 0 for no limit",
+    )
+    rate_grace_s: float = setting(
+        "RATE_GRACE", default=20.0, ge=0.1, le=HOUR_S, unit="s", help="For so long MIN_RATE is not asked for"
+    )
+    header_timeout_s: float = setting(
+        "HEADER_TIMEOUT",
+        default=20.0,
+        ge=0.1,
+        le=HOUR_S,
+        unit="s",
+        help="Longest time for a request's header to be there, from the connection or the end of the last response",
+    )
+    max_client_connections: int = setting(
+        "MAX_CLIENT_CONNECTIONS",
+        default=0,
+        ge=0,
+        le=1_000_000,
+        unit="connections",
+        help="Most connections of clients to this process; 0 for as many as memory and open files allow",
+    )
+    admission: bool = setting(
+        "ADMISSION", default=True, help="Whether requests that the database cannot carry are refused before their work"
+    )
+    admission_wait_s: float = setting(
+        "ADMISSION_WAIT",
+        default=0.1,
+        ge=0.001,
+        le=60.0,
+        unit="s",
+        help="The wait before the work that is still fine; a line that stays longer than this is cut",
+    )
+    memory_guard: bool = setting(
+        "MEMORY_GUARD", default=True, help="Whether requests are refused while the memory that is left is short"
+    )
+    memory_reserve_bytes: int = setting(
+        "MEMORY_RESERVE",
+        default=16 * MIB,
+        ge=0,
+        le=100 * KIB * MIB,
+        unit="bytes",
+        help="Memory that is never used for new work",
+    )
+    memory_errors_to_exit: int = setting(
+        "MEMORY_ERRORS_TO_EXIT",
+        default=3,
+        ge=0,
+        le=1000,
+        unit="errors",
+        help="So many MemoryErrors within a minute end the process in good order; 0 never",
+    )
+    shutdown_timeout_s: int = setting(
+        "SHUTDOWN_TIMEOUT",
+        default=30,
+        ge=0,
+        le=HOUR_S,
+        unit="s",
+        help="After a signal to stop, how long requests may go on; then they are cancelled and rolled back",
+    )
