@@ -194,16 +194,14 @@ class AdmissionLine:
         """Who is refused first: of the least important, of the client that has the most in line and inside, the one
         that has waited longest and is the least likely to be wanted still."""
         clients = next(clients for clients in reversed(self._waiting.values()) if clients)
-        client = max(
-            clients, key=lambda name: (len(clients[name]) + self.inside.get(name, 0), -clients[name][0].since_s)
-        )
+        client = max(clients, key=lambda name: (len(clients[name]) + self._inside(name), -clients[name][0].since_s))
         return clients[client][0]
 
     def _next(self) -> _Waiter:
         """Whose turn it is. It is out of the line then."""
         clients = next(clients for clients in self._waiting.values() if clients)
         if self.overloaded:
-            name = min(clients, key=lambda name: (self.inside.get(name, 0), -clients[name][-1].since_s))
+            name = min(clients, key=lambda name: (self._inside(name), -clients[name][-1].since_s))
             waiter = clients[name][-1]
         else:
             name = next(iter(clients))
@@ -224,6 +222,9 @@ class AdmissionLine:
             self._refuse(waiter, "waited")
 
     # --- the books ---
+
+    def _inside(self, client: str) -> int:
+        return self.inside.get(client, 0)
 
     def _add(self, waiter: _Waiter) -> None:
         clients = self._waiting[waiter.priority]
