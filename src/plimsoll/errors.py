@@ -146,3 +146,16 @@ class SharedConnectionError(PlimsollError, sqlalchemy.exc.InvalidRequestError):
     """Two tasks used one session or connection at the same time."""
 
     code = "PLE065"
+
+
+class BodyRefusedError(PlimsollError):
+    """The body of a request was too large, or came too slowly. Its client is answered 413 or 408, whatever the
+    application makes of this."""
+
+    code = "PLE075"
+
+
+class SlowReaderError(PlimsollError):
+    """The client read its answer too slowly and was given up. Its connection is gone: nothing can be sent to it."""
+
+    code = "PLE076"

@@ -1,0 +1,45 @@
+"""The types of ASGI, and problem documents (RFC 9457) as messages of it."""
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MEDIA_TYPE = b"application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One kind of answer to a request that is not carried out."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+
+    def messages(self) -> tuple[Message, Message]:
+        """The start and the whole body of the response, which ends the connection: what the client still sends would
+        be read as its next request."""
+        document = {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+        }
+        body = json.dumps(document).encode()
+        headers = [
+            (b"content-type", MEDIA_TYPE),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        return (
+            {"type": "http.response.start", "status": self.status, "headers": headers},
+            {"type": "http.response.body", "body": body, "more_body": True},
+        )
