@@ -69,11 +69,12 @@ class BodyLimits:
         reader = BodyReader(receive, send, limit, self._patience())
         if announced > limit:
             reader.refusal = TOO_LARGE
-            await reader.answer(linger=not _waits_for_go(scope))
         else:
             await self._run(scope, reader)
         if reader.refusal is not None:
             self._report(scope, reader.refusal, limit)
+            if reader.may_answer:
+                await reader.answer(linger=announced <= limit or not _waits_for_go(scope))
 
     async def _run(self, scope: Scope, reader: "BodyReader") -> None:
         try:
@@ -81,8 +82,6 @@ class BodyLimits:
         except Exception:
             if reader.refusal is None or not reader.may_answer:
                 raise
-        if reader.refusal is not None and reader.may_answer:
-            await reader.answer(linger=True)
 
     def _patience(self) -> Patience | None:
         return Patience(self._min_rate_bytes, self._grace_s, self._grace_s) if self._min_rate_bytes else None
@@ -178,5 +177,5 @@ class BodyReader:
 
 
 def _waits_for_go(scope: Scope) -> bool:
-    """Whether the client sends its body only once it is told to: refused, it sends none."""
+    """Whether the client sends its body only once it is told to: refused at once, it sends none."""
     return any(name == b"expect" for name, _ in scope["headers"])

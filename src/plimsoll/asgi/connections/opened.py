@@ -72,11 +72,11 @@ class Connection:
         self.protocol = self.transport = None
 
     def abort(self) -> None:
-        """End it now: what waits to be sent is dropped, and the server is told that the client has gone."""
-        if self.transport is None:
-            self.socket.close()
-        else:
-            self.transport.abort()
+        """End it now: what waits to be sent is dropped, and the server is told that the client has gone. Does nothing
+        in a TLS handshake, which has a time limit of its own, and where it has ended already."""
+        transport = self.transport or getattr(self.protocol, "transport", None)
+        if transport is not None:
+            transport.abort()
 
 
 def speaks_http(protocol: object) -> bool:

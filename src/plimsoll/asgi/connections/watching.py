@@ -222,6 +222,8 @@ class ConnectionWatch:
         feed: Callable[[bytes], None] = protocol.data_received
 
         def data_received(data: bytes) -> None:
+            if protocol.transport.is_closing():  # what uvloop had read already when the connection was cut
+                return
             feed(data)
             if not reads_header(protocol):
                 connection.header_bytes = 0

@@ -1,0 +1,325 @@
+"""Connections: counted, limited before they cost memory, and ended when nothing comes of them."""
+
+import http.client
+import os
+import resource
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.asgi.conftest import HOST, Serve, Served, ended, read_answer
+
+KIB = 1024
+MANY = 400
+LIMIT = 50
+GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+@contextmanager
+def tls_clients(served: Served, count: int) -> Iterator[list[ssl.SSLSocket]]:
+    """As many connections as are let in of `count`; those that are not end in an error."""
+    context = served.context()
+    with ExitStack() as stack:
+        inside = []
+        for _ in range(count):
+            client = stack.enter_context(socket.create_connection((HOST, served.port), timeout=10))
+            try:
+                inside.append(stack.enter_context(context.wrap_socket(client, server_hostname=HOST)))
+            except OSError:
+                continue
+        yield inside
+
+
+def test_tls_connections_over_the_limit_take_no_memory(serve: Serve, loop: str) -> None:
+    """Of 400 all but 50 are refused before their handshake; when those have gone, others are let in."""
+    served = serve("app", "--loop", loop, tls=True, max_connections=LIMIT)
+    before = served.figures()
+    with tls_clients(served, MANY) as clients:
+        assert len(clients) == LIMIT
+        clients[0].sendall(b"GET /figures HTTP/1.1\r\nhost: x\r\n\r\n")
+        during = http.client.HTTPResponse(clients[0])
+        during.begin()
+        figures = eval(during.read().decode())
+    grown = {what: (figures[what] - before[what]) / KIB for what in ("rss", "address_space")}
+    print(loop, {what: f"{amount / LIMIT:.0f} KiB a connection" for what, amount in grown.items()})
+    assert figures["connections"]["open"] == figures["connections"]["open_tls"] == LIMIT
+    assert figures["connections"]["refused"] == MANY - LIMIT
+    # 50 with 300 KiB are 15 MB; 400 of them would be 117 MB.
+    assert max(grown.values()) < LIMIT * 400
+    served.wait_figures(lambda now: now["connections"]["open"] == 1)
+    with tls_clients(served, LIMIT) as clients:
+        assert len(clients) == LIMIT
+
+
+def test_the_budget_of_memory_limits_connections(serve: Serve, loop: str) -> None:
+    """`may_open` is asked for the memory of all that were let in too lately to be seen, and refuses."""
+    served = serve("app", "--loop", loop, tls=True, memory_bytes=20 * 300 * KIB)
+    with tls_clients(served, 60) as clients:
+        assert 10 <= len(clients) <= 20
+
+
+def test_a_plain_client_that_is_refused_is_told_so(serve: Serve, loop: str) -> None:
+    """Without TLS the refusal is a 503 that says when to come again."""
+    served = serve("app", "--loop", loop, max_connections=3)
+    assert served.get("/").status == 200
+    inside = [served.connect() for _ in range(3)]
+    inside[-1].sendall(GET)
+    assert read_answer(inside[-1]).status == 200
+    answer = read_answer(served.connect())
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert b"too-many-connections" in answer.body
+
+
+def test_the_count_is_right_after_thousands_of_aborts(serve: Serve, loop: str) -> None:
+    """2,000 connections that end in four ways leave a count of those that are there."""
+    served = serve("app", "--loop", loop)
+    reset = struct.pack("ii", 1, 0)
+    for number in range(2000):
+        with socket.create_connection((HOST, served.port)) as client:
+            if number % 4 == 1:
+                client.sendall(GET)
+            if number % 4 == 2:
+                client.sendall(b"GET /sl")
+            if number % 2:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+    figures = served.wait_figures(lambda now: now["connections"]["open"] == 1)
+    assert figures["connections"]["accepted"] >= 2001
+    assert "Traceback" not in served.command.output()
+
+
+def test_failed_handshakes_are_not_counted_as_open(serve: Serve, loop: str) -> None:
+    """Clients that speak no TLS, leave during the handshake or never begin it are counted out again."""
+    served = serve("app", "--loop", loop, tls=True, header_timeout_s=1)
+    silent = served.connect()
+    for number in range(100):
+        with socket.create_connection((HOST, served.port)) as client:
+            client.sendall(GET if number % 2 else b"\x16\x03\x01\x02\x00\x01")
+    assert ended(silent)
+    served.wait_figures(lambda now: now["connections"]["open"] == now["connections"]["open_tls"] == 1)
+    assert "Traceback" not in served.command.output()
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+def test_a_header_that_never_ends_is_cut(serve: Serve, loop: str, http: str) -> None:
+    """Clients that say nothing, trickle a first header, or trickle one on a kept connection are aborted in time."""
+    served = serve("app", "--loop", loop, "--http", http, header_timeout_s=1)
+    silent, trickling, kept, working = (served.connect(5) for _ in range(4))
+    kept.sendall(GET)
+    assert read_answer(kept).status == 200
+    working.sendall(b"GET /sleep?s=2.5 HTTP/1.1\r\nhost: x\r\n\r\n")
+    for client in (trickling, kept):
+        client.sendall(b"GET / HTTP/1.1\r\n")
+    began = time.monotonic()
+    alive = {trickling, kept}
+    while alive and time.monotonic() - began < 10:
+        time.sleep(0.1)
+        for client in tuple(alive):
+            try:
+                client.sendall(b"x: y\r\n")
+            except ConnectionError:
+                alive.discard(client)
+    assert not alive
+    assert ended(silent)
+    assert read_answer(working).body == b"slept"
+    assert served.figures()["counters"]["connections_cut_header"] == 3
+
+
+def test_a_header_without_end_takes_little_memory(serve: Serve, loop: str) -> None:
+    """A client that sends megabytes of header is cut off after 64 KiB of them."""
+    served = serve("app", "--loop", loop)
+    client = served.connect()
+    client.sendall(GET.replace(b"\r\n\r\n", b"\r\n"))
+    with pytest.raises(ConnectionError):
+        for _ in range(1000):
+            client.sendall(b"x-%d: " % os.getpid() + b"y" * 16_000 + b"\r\n")
+    assert served.figures()["counters"]["connections_cut_large_header"] == 1
+
+
+def test_a_header_of_common_size_is_no_large_header(serve: Serve) -> None:
+    """Many requests on one connection, with 30 KB of header each, are answered."""
+    client = serve().connect()
+    for _ in range(5):
+        client.sendall(GET.replace(b"\r\n\r\n", b"\r\ncookie: " + b"y" * 30_000 + b"\r\n\r\n"))
+        assert read_answer(client).status == 200
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+def test_idle_connections_are_closed_on_demand(serve: Serve, loop: str, http: str) -> None:
+    """`close_idle` closes those that are only kept alive, and no other."""
+    served = serve("app", "--loop", loop, "--http", http, "--timeout-keep-alive", "60")
+    idle = [served.connect() for _ in range(5)]
+    for client in idle:
+        client.sendall(GET)
+        assert read_answer(client).status == 200
+    new, working, begun = (served.connect() for _ in range(3))
+    begun.sendall(b"GET / HT")
+    working.sendall(b"GET /sleep?s=1 HTTP/1.1\r\nhost: x\r\n\r\n")
+    served.wait_figures(lambda now: now["connections"]["open"] == 9)
+    assert served.get("/close-idle").body == b"5"
+    assert all(ended(client) for client in idle)
+    begun.sendall(GET.removeprefix(b"GET / HT"))
+    new.sendall(GET)
+    assert [read_answer(client).body for client in (begun, new, working)] == [b"ok", b"ok", b"slept"]
+
+
+def test_requests_that_are_pipelined_are_answered_in_order(serve: Serve, loop: str) -> None:
+    """Ten requests in one packet, and ten one after the other, on one connection."""
+    client = serve("app", "--loop", loop, header_timeout_s=1, min_rate_bytes=500).connect()
+    posts = [b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % n + b"x" * n for n in range(1, 11)]
+    client.sendall(b"".join(posts))
+    wanted = [str(n).encode() for n in range(1, 11)]
+    buffered = client.makefile("rb")
+    answers = b""
+    while answers.count(b"HTTP/1.1 200") < 10 or not answers.endswith(b"10"):
+        answers += buffered.read1()
+    assert [part.rsplit(b"\r\n", 1)[1] for part in answers.split(b"HTTP/1.1 200 OK")[1:]] == wanted
+    for post, length in zip(posts, wanted, strict=True):
+        client.sendall(post)
+        assert read_answer(client).body == length
+
+
+def test_a_lack_of_descriptors_does_not_end_the_listener(serve: Serve, loop: str) -> None:
+    """With all file descriptors in use new clients wait, it is logged a few times, and later they are served."""
+    served = serve("app", "--loop", loop)
+    resource.prlimit(served.command.pid, resource.RLIMIT_NOFILE, (60, 60))
+    clients = [served.connect() for _ in range(100)]
+    output = served.command.wait_output("No connection can be accepted (Too many open files)")
+    assert output.count("No connection can be accepted") < 5
+    clients[0].sendall(GET)
+    assert read_answer(clients[0]).status == 200
+    for client in clients:
+        client.close()
+    assert served.get("/").status == 200
+
+
+STOPS: dict[str, Callable[[Served], None]] = {
+    "idle": lambda served: None,
+    "kept alive": lambda served: served.connect().sendall(GET),
+    "silent": lambda served: served.connect() and None,
+}
+
+
+@pytest.mark.parametrize("connections", STOPS)
+def test_a_signal_to_stop_ends_the_server_in_order(serve: Serve, loop: str, connections: str) -> None:
+    """SIGTERM with no request in work: the lifespan ends, and the process at once."""
+    served = serve("app", "--loop", loop)
+    STOPS[connections](served)
+    served.wait_figures(lambda now: now["connections"]["open"] >= 1)
+    served.command.terminate(timeout_s=5)
+    assert "lifespan ended" in served.command.output()
+    assert "Traceback" not in served.command.output()
+
+
+def test_a_request_in_work_is_finished_before_the_server_ends(serve: Serve, loop: str) -> None:
+    """SIGTERM with a request in work: it is answered, new connections are refused, then the lifespan ends."""
+    served = serve("app", "--loop", loop, tls=True)
+    with tls_clients(served, 1) as (client,):
+        client.sendall(b"GET /sleep?s=1 HTTP/1.1\r\nhost: x\r\n\r\n")
+        served.wait_figures(lambda now: now["connections"]["open"] == 2)
+        os.kill(served.command.pid, 15)
+        served.command.wait_output("Waiting for connections to close")
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((HOST, served.port))
+        response = http.client.HTTPResponse(client)
+        response.begin()
+        assert response.read() == b"slept"
+    served.command.wait(5)
+    assert "lifespan ended" in served.command.output()
+    assert "Traceback" not in served.command.output()
+
+
+def test_several_workers_share_a_listening_socket(serve: Serve, loop: str) -> None:
+    """With --workers 2 both serve, each counts its own connections, and both end in order."""
+    served = serve("app", "--loop", loop, "--workers", "2")
+    served.command.wait_output("Application startup complete")
+    pids, deadline = set(), time.monotonic() + 20
+    while len(pids) < 2 and time.monotonic() < deadline:
+        others = [served.connect() for _ in range(8)]
+        pids |= {served.figures()["pid"] for _ in range(8)}
+        assert served.figures()["connections"]["open"] <= 9
+        for client in others:
+            client.close()
+    assert len(pids) == 2
+    served.command.terminate(timeout_s=15)
+    assert served.command.output().count("lifespan ended") == 2
+
+
+def test_a_unix_socket_is_watched_too(serve: Serve, loop: str, tmp_path: Path) -> None:
+    """Behind a proxy on the same machine: uvicorn --uds."""
+    path = tmp_path / "socket"
+    served = serve("app", "--loop", loop, "--uds", str(path), max_connections=1)
+    clients = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+    for client in clients:
+        client.settimeout(5)
+        client.connect(str(path))
+    clients[0].sendall(GET)
+    assert read_answer(clients[0]).status == 200
+    assert ended(clients[1])
+    served.command.terminate(timeout_s=5)
+    for client in clients:
+        client.close()
+
+
+def test_nothing_of_a_connection_stays(serve: Serve, loop: str) -> None:
+    """Three thousand TLS connections one after the other leave the memory as it was."""
+    served = serve("app", "--loop", loop, tls=True)
+    context = served.context()
+
+    def open_and_close(count: int) -> int:
+        for _ in range(count):
+            with socket.create_connection((HOST, served.port)) as client, context.wrap_socket(
+                client, server_hostname=HOST
+            ) as inside:
+                inside.sendall(GET.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
+                while inside.recv(1000):
+                    pass
+        return int(served.figures()["rss"])
+
+    before = open_and_close(300)
+    grown = open_and_close(600) - before
+    print(f"{loop}: grown by {grown / KIB:.0f} KiB")
+    assert grown < 4 * 1024 * KIB
+
+
+@pytest.mark.parametrize("library", ["websockets", "wsproto"])
+def test_websockets_go_on_longer_than_any_limit(serve: Serve, loop: str, library: str) -> None:
+    """A websocket that is silent for longer than headers and bodies may take is still there."""
+    pytest.importorskip(library)
+    served = serve("app", "--loop", loop, "--ws", library, header_timeout_s=0.5, min_rate_bytes=500, grace_s=0.5)
+    client = served.connect()
+    upgrade = b"upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
+    key = b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    client.sendall(GET.replace(b"\r\n\r\n", b"\r\n" + upgrade + key + b"\r\n"))
+    assert client.recv(4096).startswith(b"HTTP/1.1 101")
+    time.sleep(1.5)
+    client.sendall(b"\x81\x82\0\0\0\0hi")
+    assert client.recv(4) == b"\x81\x02hi"
+
+
+def test_the_loop_is_as_before_once_the_watch_has_stopped() -> None:
+    """`stop` takes the wrappers off again, and a second watch of a loop does not wrap twice."""
+    code = """
+import asyncio
+from plimsoll.asgi.connections import ConnectionRules, watch_connections
+async def main():
+    loop = asyncio.get_running_loop()
+    first = watch_connections(loop, ConnectionRules())
+    wrapped = loop.create_server
+    second = watch_connections(loop, ConnectionRules())
+    assert loop.create_server is wrapped
+    second.stop()
+    assert loop.create_server is wrapped
+    first.stop()
+    assert "create_server" not in vars(loop)
+asyncio.run(main())
+"""
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environ)
