@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -14,7 +15,7 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 MEDIA_TYPE = b"application/problem+json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Refusal:
     """One kind of answer to a request that is not carried out."""
 
@@ -23,9 +24,9 @@ class Refusal:
     title: str
     detail: str
 
-    def messages(self) -> tuple[Message, Message]:
-        """The start and the whole body of the response, which ends the connection: what the client still sends would
-        be read as its next request."""
+    @cached_property
+    def body(self) -> bytes:
+        """The problem document."""
         document = {
             "type": "about:blank",
             "title": self.title,
@@ -33,7 +34,12 @@ class Refusal:
             "detail": self.detail,
             "code": self.code,
         }
-        body = json.dumps(document).encode()
+        return json.dumps(document).encode()
+
+    def messages(self) -> tuple[Message, Message]:
+        """The start and the whole body of the response, which ends the connection: what the client still sends would
+        be read as its next request."""
+        body = self.body
         headers = [
             (b"content-type", MEDIA_TYPE),
             (b"content-length", str(len(body)).encode()),

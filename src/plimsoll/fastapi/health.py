@@ -95,6 +95,8 @@ async def readiness(runtime: Runtime, probe: DatabaseProbe) -> Ready:
     if runtime.ready:
         found = await probe.check()
         checks["database"] = Check(ok=found.ok, detail=found.detail)
+    if runtime.protection.admission.stopping:
+        checks["process"] = Check(ok=False, detail="the process is being stopped")
     serving = all(check.ok for check in checks.values())
     if report.admin is not None:
         # The service works without an admin account, so this does not take it out of service.

@@ -2,36 +2,66 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
+from plimsoll.asgi.admission import Policy
 from plimsoll.database import Database
 from plimsoll.errors import DatabaseUnavailableError, InstallationError
 from plimsoll.fastapi.health import LIVE_PATH, READY_PATH, health_routes
 from plimsoll.fastapi.middleware import SessionMiddleware
 from plimsoll.fastapi.problems import answer_database_error
+from plimsoll.fastapi.protection import Protection
 from plimsoll.fastapi.runtime import Runtime
-from plimsoll.settings import Settings
+from plimsoll.limiter import Priority
+from plimsoll.settings import ServiceSettings, Settings
 
 
-def install(app: FastAPI, database: Database, *, extra_settings: Sequence[Settings] = ()) -> None:
-    """Give `app` sessions from `database`, its start-up and shut-down, answers for database errors, health routes.
+def install(
+    app: FastAPI,
+    database: Database,
+    *,
+    service: ServiceSettings | None = None,
+    priorities: Mapping[str, Priority] | None = None,
+    policy: Policy | None = None,
+    body_limits: Mapping[str, int] | None = None,
+    extra_settings: Sequence[Settings] = (),
+) -> None:
+    """Give `app` sessions from `database`, its start-up and shut-down, answers for database errors, health routes,
+    and the protection against more load than the database and the memory carry.
 
     The application's own lifespan runs inside: after the gate was opened or `GRACE_S` have passed, and it ends
     before the pool is closed. Handlers that the application has for SQLAlchemy's errors keep their place.
-    `extra_settings` are shown by `plimsoll settings` beside the database's.
+
+    Args:
+        app: the application; call this where it is made.
+        database: where sessions come from.
+        service: limits of the web side; read from the environment and `.env` where none are given.
+        priorities: by path, exact or with a `*` at the end; `Priority.ALWAYS` is never limited, as the health routes.
+        policy: whose request goes first, and whose it is, by anything in the ASGI scope.
+        body_limits: bytes by path, with a `*` at the end; elsewhere `MAX_BODY_BYTES`.
+        extra_settings: shown by `plimsoll settings` beside the database's.
 
     Raises:
         InstallationError: it has a database already, or has begun to serve.
+        SettingsError: the environment's settings of the service are wrong.
     """
     _refuse_where_too_late(app)
-    runtime = Runtime(database, extra_settings)
+    protection = Protection(
+        database,
+        service or ServiceSettings.from_env(),
+        priorities={LIVE_PATH: Priority.ALWAYS, READY_PATH: Priority.ALWAYS, **(priorities or {})},
+        policy=policy,
+        body_limits=body_limits or {},
+    )
+    runtime = Runtime(database, (protection.settings, *extra_settings), protection)
     app.state.plimsoll = runtime
     app.add_middleware(SessionMiddleware, runtime=runtime, always=(LIVE_PATH, READY_PATH))
+    app.add_middleware(protection.around)
     for kind in (SQLAlchemyError, DatabaseUnavailableError):
         app.exception_handlers.setdefault(kind, answer_database_error)
     # First in the list: a catch-all route or a mount at "/" does not hide them.

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 
 from plimsoll.database import Database
 from plimsoll.errors import NotInstalledError, PlimsollError
+from plimsoll.fastapi.protection import Protection
 from plimsoll.session import Purpose, SessionScope
 from plimsoll.session.cleanup import finish
 from plimsoll.settings import Settings
@@ -40,9 +41,10 @@ EXIT_STATUS = 3
 class Runtime:
     """One per application; `app.state.plimsoll`. Times are seconds of the monotonic clock."""
 
-    def __init__(self, database: Database, settings: Sequence[Settings]) -> None:
+    def __init__(self, database: Database, settings: Sequence[Settings], protection: Protection) -> None:
         self.database = database
         self.settings = tuple(settings)
+        self.protection = protection
         self.ending = False
         """Whether this process is being ended since its start-up failed while it served."""
         self._task: asyncio.Task[None] | None = None
@@ -60,6 +62,7 @@ class Runtime:
         Raises:
             PlimsollError: start-up failed, and says why.
         """
+        self.protection.start(asyncio.get_running_loop())
         self._task = task = self._begin()
         await asyncio.wait({task}, timeout=GRACE_S)
         if not task.done():
@@ -70,6 +73,7 @@ class Runtime:
 
     async def stop(self) -> None:
         """Lifespan's end. Against a database that has fallen silent it takes two clean-up time limits at most."""
+        self.protection.end()
         if self._exit is not None:
             self._exit.cancel()
         task, self._task = self._task, None

@@ -2,6 +2,17 @@
 
 from plimsoll.limiter.adaptive import AdaptiveLimit, Usage
 from plimsoll.limiter.line import AdmissionLine, Priority, RefusedError
+from plimsoll.limiter.memory import MemoryErrorSeen, MemoryGuard, Shortage
 from plimsoll.limiter.retry import RetryAfter
 
-__all__ = ["AdaptiveLimit", "AdmissionLine", "Priority", "RefusedError", "RetryAfter", "Usage"]
+__all__ = [
+    "AdaptiveLimit",
+    "AdmissionLine",
+    "MemoryErrorSeen",
+    "MemoryGuard",
+    "Priority",
+    "RefusedError",
+    "RetryAfter",
+    "Shortage",
+    "Usage",
+]

@@ -19,8 +19,8 @@ class Work(Protocol):
     committing: int
     """How many commits of it are under way: to cut one short would leave its outcome unknown."""
 
-    def takes_connection(self) -> None:
-        """A connection was checked out for it."""
+    def asks_for_connection(self) -> None:
+        """A connection is about to be checked out for it."""
 
 
 WORK: ContextVar[Work | None] = ContextVar("plimsoll_work", default=None)

@@ -21,6 +21,9 @@ logger = logging.getLogger("plimsoll.pool")
 
 LOOK_EVERY_S = 0.5
 
+SHORT_IDLE_S = 1.0
+"""While memory is short a connection that nobody used for so long is closed."""
+
 
 class Keeping:
     """The timer of one pool, and what it does at each look."""
@@ -76,7 +79,7 @@ class Keeping:
                 too_old
                 or link.is_closed
                 or idle_s > options.keepalive_s
-                or (spare > 0 and idle_s > options.idle_timeout_s)
+                or (spare > 0 and idle_s > _idle_timeout_s(pool))
             )
 
         found: list[Link] = []
@@ -105,7 +108,7 @@ class Keeping:
     def _refresh_one(self, pool: "PlimsollPool", link: Link) -> None:
         idle_s = pool.clock() - link.idle_since_s
         reason = pool.condition.reason_to_replace(link)
-        if reason is None and idle_s > pool.options.idle_timeout_s and pool.places.idle >= pool.options.min_idle:
+        if reason is None and idle_s > _idle_timeout_s(pool) and pool.places.idle >= pool.options.min_idle:
             reason = "idle"
         if reason is not None or pool.places.surplus:
             pool.closing.retire(link, reason or "surplus")
@@ -158,3 +161,8 @@ def _leak_words(checkout: Checkout, held_s: float, threshold_s: float) -> str:
         f"{checkout.owner} has held a database connection for {held_s:.1f} s (DB_LEAK_THRESHOLD is {threshold_s:g} s). "
         f"Last statement: {shortened(checkout.statement) or 'none'}. Taken at:\n{checkout.stack_text()}"
     )
+
+
+def _idle_timeout_s(pool: "PlimsollPool") -> float:
+    short = pool.clock() < pool.short_until_s
+    return min(SHORT_IDLE_S, pool.options.idle_timeout_s) if short else pool.options.idle_timeout_s

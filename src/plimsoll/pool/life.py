@@ -25,6 +25,7 @@ class Life(Figures):
     holders: Holders
     closing: Closing
     keeping: Keeping
+    short_until_s: float = -math.inf
     _loop: asyncio.AbstractEventLoop | None
 
     @abstractmethod
@@ -73,6 +74,10 @@ class Life(Figures):
         """Change the limits while running: those in line move up, what is too much is closed when it comes back."""
         self.size_limit, self.overflow_limit = pool_size, max_overflow
         self.places.resize(pool_size + max_overflow)
+
+    def memory_is_short(self, for_s: float) -> None:
+        """For so many seconds connections that idle are closed soon, down to the least number that is kept."""
+        self.short_until_s = self.clock() + for_s
 
     async def drain(self, timeout_s: float) -> bool:
         """Give nothing out any more and wait until all has come back; False where that took longer."""

@@ -153,6 +153,9 @@ class PlimsollPool(Life):
     def _do_get(self) -> ConnectionPoolEntry:
         self.be_in_this_loop()
         began_s = self.clock()
+        work = WORK.get()
+        if work is not None:
+            work.asks_for_connection()  # from here on the places show it: waiting, connecting, using
         reading = READING.get() and self._contact.may_switch
         got = self._line.take(began_s, self._suits(reading))
         try:
@@ -227,9 +230,6 @@ class PlimsollPool(Life):
         self.numbers.checked_out(waited_s, reused=reused)
         if self.options.track:
             link.checkout = self.holders.add(link.record, who_asks())
-        work = WORK.get()
-        if work is not None:
-            work.takes_connection()
         self.keeping.wake()
 
     # --- giving one back ---

@@ -6,12 +6,14 @@ from plimsoll.settings.database import DatabaseSettings
 from plimsoll.settings.declaration import setting
 from plimsoll.settings.production import Production
 from plimsoll.settings.records import Problem, SettingRow, SettingsError, Source
+from plimsoll.settings.service import ServiceSettings
 from plimsoll.settings.tls import TlsSettings
 
 __all__ = [
     "DatabaseSettings",
     "Problem",
     "Production",
+    "ServiceSettings",
     "SettingRow",
     "Settings",
     "SettingsError",

@@ -1,0 +1,236 @@
+"""Admission: which requests are let in, which wait a moment, which are refused, before anything of them costs anything.
+
+`Admission` is what one process knows of it; `AdmissionLayer` is the outermost layer of an application, and asks."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextvars import Token
+from dataclasses import dataclass
+
+from plimsoll.asgi.clients import AllowedTime, ClientOf, client_of
+from plimsoll.asgi.messages import ASGIApp, Message, Receive, Refusal, Scope, Send
+from plimsoll.asgi.refusals import NO_MEMORY, OVERLOADED, STOPPING, TOO_LONG, Pacer, answer, leaves_body_unread
+from plimsoll.asgi.routes import Kind, Kinds, PriorityOf
+from plimsoll.asgi.work import RequestWork, Running
+from plimsoll.events import Counters, LimitedLog
+from plimsoll.limiter import AdaptiveLimit, AdmissionLine, MemoryGuard, Priority, RefusedError, RetryAfter
+from plimsoll.pool import DEADLINE, WORK
+from plimsoll.settings import ServiceSettings
+
+logger = logging.getLogger("plimsoll.requests")
+
+RELIEVE_EVERY_S = 1.0
+"""While memory is pressed, idle connections are closed once in so long."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Whose request goes first, and whose it is; both get the ASGI scope."""
+
+    priority_of: PriorityOf | None = None
+    client_of: ClientOf = client_of
+
+
+class Admission:
+    """The state of one process. Without `adaptive` nothing is known of a database, and nothing is limited by one."""
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        *,
+        kinds: Kinds,
+        policy: Policy | None = None,
+        adaptive: AdaptiveLimit | None = None,
+        used: Callable[[], int] = lambda: 0,
+        guard: MemoryGuard | None = None,
+        relieve: Sequence[Callable[[], object]] = (),
+        end_process: Callable[[str], None] | None = None,
+        counters: Counters | None = None,
+        log: LimitedLog | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.settings = settings
+        self.kinds = kinds
+        self.policy = policy or Policy()
+        self.adaptive = adaptive if settings.admission else None
+        self.guard = guard
+        self.counters = counters or Counters()
+        self.log = log or LimitedLog(logger)
+        self.clock = clock
+        self.line = AdmissionLine(adaptive.limit if adaptive else 0, settings.admission_wait_s, clock, used)
+        self.retry = RetryAfter(clock)
+        self.running = Running(clock, self._tick)
+        self.pacer = Pacer(clock)
+        self.allowed = AllowedTime(
+            settings.request_timeout_s, settings.request_timeout_header, settings.trusted_proxies
+        )
+        self.stopping = False
+        self.pressed = False
+        """Whether memory is so scarce that connections are closed with their response."""
+        self._relieve = relieve
+        self._relieved_s = float("-inf")
+        self._end_process = end_process
+
+    # --- one request ---
+
+    def refuses(self) -> Refusal | None:
+        """Why no request is let in at the moment, whichever it is."""
+        if self.stopping:
+            return STOPPING
+        guard = self.guard
+        if guard is not None and (shortage := guard.shortage(len(self.running))) is not None:
+            self.log.log(logging.WARNING, "memory-short", f"requests are refused: {shortage}")
+            return NO_MEMORY
+        return None
+
+    async def wait(self, scope: Scope, kind: Kind, client: str, allowed_s: float | None) -> bool | None:
+        """Wait in line for a place. True where one was given, False where the request needs none, None if refused."""
+        asked = self.policy.priority_of(scope) if self.policy.priority_of else None
+        priority = kind.priority if asked is None else asked
+        if priority is Priority.ALWAYS:
+            return False
+        try:
+            await self.line.enter(client, priority, allowed_s)
+        except RefusedError:
+            return None
+        return True
+
+    def let_go(self, work: RequestWork, scope: Scope, *, counted: bool) -> None:
+        """A request is done."""
+        self.running.remove(work)
+        if counted:
+            self.line.leave(work.client, fresh=work.fresh)
+            self.retry.served()
+            if self.adaptive is not None and self.adaptive.look(pressed=self.line.pressed):
+                self.line.pressed = False
+                self.line.limit = self.adaptive.limit
+        self.kinds.learn(scope, work.kind, took_connection=work.took)
+
+    async def refuse(self, refusal: Refusal, scope: Scope, send: Send) -> None:
+        """Answer 503."""
+        retry_after_s = self.retry.refuse()
+        self.counters.add(f"answered_{refusal.code}")
+        await self.pacer.pause()
+        close = refusal is not OVERLOADED or leaves_body_unread(scope)
+        await answer(send, refusal, retry_after_s=retry_after_s, close=close)
+
+    def connection_came_back(self) -> None:
+        """The pool has a connection more to give: somebody in line may have a place."""
+        if self.line.waiting:
+            asyncio.get_running_loop().call_soon(self.line.let_in)
+
+    def memory_error(self, route: str, error: MemoryError) -> None:
+        """A handler ran out of memory: count it, say which limit struck, end the process if that goes on."""
+        self.counters.add("memory_errors")
+        if self.guard is None:
+            self.log.log(logging.ERROR, "memory-error", f"{route}: MemoryError", error)
+            return
+        seen = self.guard.memory_error(route)
+        limit = f"{seen.limit.name} ({seen.limit.source})" if seen.limit else "no limit of this process is near"
+        self.log.log(logging.ERROR, "memory-error", f"{route}: MemoryError, answered 503. Nearest: {limit}", error)
+        if self.guard.should_exit(self.settings.memory_errors_to_exit) and self._end_process and not self.stopping:
+            self._end_process(
+                f"{self.settings.memory_errors_to_exit} MemoryErrors within a minute: this worker ends in good order, "
+                "to be started anew with a heap that is whole (MEMORY_ERRORS_TO_EXIT)"
+            )
+
+    # --- all of them ---
+
+    def stop(self, within_s: float) -> None:
+        """Let nobody in any more; whoever is in has `within_s` seconds, then is cancelled and rolled back."""
+        if not self.stopping:
+            self.stopping = True
+            self.running.ends_s = self.clock() + within_s
+            self.running.wake()
+
+    def _tick(self) -> None:
+        self.line.let_in()
+        guard = self.guard
+        self.pressed = guard is not None and guard.pressed
+        if self.pressed and self.clock() - self._relieved_s >= RELIEVE_EVERY_S:
+            self._relieved_s = self.clock()
+            for relief in self._relieve:
+                relief()
+
+
+class AdmissionLayer:
+    """The outermost layer. Adds no task and no buffer to a request."""
+
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+        self._app = app
+        self._admission = admission
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        admission = self._admission
+        kind = admission.kinds.of(scope)
+        if kind.priority is Priority.ALWAYS:
+            await self._app(scope, receive, send)
+            return
+        refusal = admission.refuses()
+        if refusal is not None:
+            await admission.refuse(refusal, scope, send)
+            return
+        allowed_s = admission.allowed.of(scope)
+        deadline_s = None if allowed_s is None else admission.clock() + allowed_s
+        client = admission.policy.client_of(scope)
+        counted = admission.adaptive is not None and kind.limited
+        if counted and not admission.line.enter_now(client):
+            let_in = await admission.wait(scope, kind, client, allowed_s)
+            if let_in is None:
+                await admission.refuse(OVERLOADED, scope, send)
+                return
+            counted = let_in
+        work = RequestWork(admission.line, kind, client, deadline_s, fresh=counted)
+        admission.running.add(work)
+        try:
+            await self._run(work, scope, receive, send)
+        finally:
+            admission.let_go(work, scope, counted=counted)
+
+    async def _run(self, work: RequestWork, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._starts(work, message)
+            await send(message)
+
+        working: Token[object] = WORK.set(work)  # type: ignore[assignment]
+        timing = DEADLINE.set(work.deadline_s)
+        try:
+            await self._app(scope, receive, sending)
+        except asyncio.CancelledError:
+            if not work.ended or work.task is None or work.task.uncancel() > 0:
+                raise  # somebody else cancelled it too
+            await self._answer_ended(work, send)
+        except MemoryError as error:
+            self._admission.memory_error(work.kind.name, error)
+            if work.started:
+                raise
+            await answer(send, NO_MEMORY, retry_after_s=self._admission.retry.refuse(), close=True)
+        finally:
+            WORK.reset(working)  # type: ignore[arg-type]
+            DEADLINE.reset(timing)
+
+    def _starts(self, work: RequestWork, message: Message) -> None:
+        """The response starts: what follows is the client's pace, not ours, and needs no place in the line."""
+        work.started = True
+        work.settle()
+        DEADLINE.set(None)
+        admission = self._admission
+        if admission.pressed or admission.stopping:
+            message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+
+    async def _answer_ended(self, work: RequestWork, send: Send) -> None:
+        admission = self._admission
+        admission.counters.add(f"ended_{work.ended}")
+        if work.ended == "shutdown":
+            words = f"{work.kind.name}: ended and rolled back, since the process stops (SHUTDOWN_TIMEOUT)"
+        else:
+            words = f"{work.kind.name}: ended and rolled back, since its time was up (REQUEST_TIMEOUT)"
+        admission.log.log(logging.WARNING, f"ended:{work.kind.name}", words)
+        if not work.started:
+            await answer(send, STOPPING if work.ended == "shutdown" else TOO_LONG, retry_after_s=None, close=True)

@@ -1,0 +1,75 @@
+"""Who a request comes from, and how long a trusted proxy lets it take."""
+
+import math
+from collections.abc import Callable, Sequence
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from plimsoll.asgi.messages import Scope
+
+ClientOf = Callable[[Scope], str]
+
+NETWORK_BITS = 64
+"""One subscriber's part of an IPv6 address (RFC 6177): whoever has it has all its addresses."""
+
+
+def client_of(scope: Scope) -> str:
+    """The address of the peer, of IPv6 its network; one word for all who have none, as on a Unix socket."""
+    peer = scope.get("client")
+    if not peer:
+        return "unknown"
+    host: str = peer[0]
+    return _network(host) if ":" in host else host
+
+
+def _network(host: str) -> str:
+    try:
+        address = IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(int(address) >> (128 - NETWORK_BITS))
+
+
+class AllowedTime:
+    """How many seconds a request may take: the setting, or less where a trusted proxy's header says so."""
+
+    def __init__(self, most_s: float, header: str, trusted: Sequence[str]) -> None:
+        self._most_s = most_s or math.inf
+        self._header = header.lower().encode()
+        self._trusted = [ip_network(text) for text in trusted]
+
+    def of(self, scope: Scope) -> float | None:
+        """Seconds; None without a limit."""
+        seconds = self._most_s
+        if self._header:
+            asked_s = self._asked(scope)
+            if asked_s is not None:
+                seconds = min(seconds, asked_s)
+        return None if seconds == math.inf else seconds
+
+    def _asked(self, scope: Scope) -> float | None:
+        for name, value in scope["headers"]:
+            if name == self._header:
+                return seconds_of(value.decode("latin-1")) if self._trusts(scope) else None
+        return None
+
+    def _trusts(self, scope: Scope) -> bool:
+        peer = scope.get("client")
+        try:
+            address = ip_address(peer[0]) if peer else None
+        except ValueError:
+            return False
+        return address is not None and any(address in network for network in self._trusted)
+
+
+def seconds_of(text: str) -> float | None:
+    """`2.5`, `2.5s` or `2500ms`, in seconds; None for anything else, which is not worth refusing a request for."""
+    text = text.strip().lower()
+    unit = 0.001 if text.endswith("ms") else 1.0
+    number = text.removesuffix("ms") if unit < 1 else text.removesuffix("s")
+    try:
+        seconds = float(number) * unit
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and seconds > 0 else None

@@ -1,0 +1,97 @@
+"""The requests in flight: what each does, until when it must have begun to answer, how it is ended if it has not."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from plimsoll.asgi.routes import Kind
+from plimsoll.limiter import AdmissionLine
+
+TICK_S = 0.1
+"""How often deadlines are looked at: no timer of its own for each request, and nobody notices a tenth of a second."""
+
+
+class RequestWork:
+    """One request in flight; `plimsoll.pool.Work`. Times are seconds of the monotonic clock."""
+
+    __slots__ = ("_line", "client", "committing", "deadline_s", "ended", "fresh", "kind", "started", "task", "took")
+
+    def __init__(self, line: AdmissionLine, kind: Kind, client: str, deadline_s: float | None, *, fresh: bool) -> None:
+        self._line = line
+        self.kind = kind
+        self.client = client
+        self.deadline_s = deadline_s
+        self.task = asyncio.current_task()
+        self.committing = 0
+        self.fresh = fresh
+        """Whether it still counts in the line, since it has not taken a connection."""
+        self.took = False
+        """Whether it took a connection."""
+        self.started = False
+        """Whether its response has started."""
+        self.ended = ""
+        """Why it was ended by us: `deadline` or `shutdown`."""
+
+    def asks_for_connection(self) -> None:
+        """It is about to get one: from now on the pool's own figures show what it asks for."""
+        self.took = True
+        self.settle()
+
+    def settle(self) -> None:
+        """It needs no place in the line any more."""
+        if self.fresh:
+            self.fresh = False
+            self._line.settle()
+
+    def end(self, why: str) -> bool:
+        """Cancel it, unless that was done or would cut a commit short; whether it was."""
+        if self.ended or self.committing or self.task is None:
+            return False
+        self.ended = why
+        self.task.cancel()
+        return True
+
+
+class Running:
+    """All requests in flight of one event loop. While there are some, `tick` is called every `TICK_S` seconds."""
+
+    def __init__(self, clock: Callable[[], float], tick: Callable[[], None]) -> None:
+        self._clock = clock
+        self._tick = tick
+        self._works: dict[RequestWork, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self.ends_s: float | None = None
+        """When all must have ended, since the process stops."""
+
+    def __len__(self) -> int:
+        return len(self._works)
+
+    def __iter__(self) -> Iterator[RequestWork]:
+        return iter(self._works)
+
+    def add(self, work: RequestWork) -> None:
+        """One more."""
+        self._works[work] = None
+        if self._timer is None:
+            self.wake()
+
+    def remove(self, work: RequestWork) -> None:
+        """One less."""
+        del self._works[work]
+
+    def wake(self) -> None:
+        """Tick from now on, at least once."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(TICK_S, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        now = self._clock()
+        stopping = self.ends_s is not None and now >= self.ends_s
+        for work in list(self._works):
+            if stopping:
+                work.end("shutdown")
+            elif work.deadline_s is not None and now >= work.deadline_s and not work.started:
+                work.end("deadline")
+        self._tick()
+        if self._works:
+            self.wake()

@@ -1,0 +1,172 @@
+"""What stands before the application: admission by its pool and by memory, bodies, slow readers, connections."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Mapping
+from time import monotonic
+
+from plimsoll.asgi.admission import RELIEVE_EVERY_S, Admission, AdmissionLayer, Policy
+from plimsoll.asgi.bodies import BodyLimits
+from plimsoll.asgi.connections import ConnectionRules, ConnectionWatch, watch_connections
+from plimsoll.asgi.messages import ASGIApp, Scope
+from plimsoll.asgi.routes import Kinds
+from plimsoll.asgi.signals import StopSignals
+from plimsoll.asgi.slow import SlowReaders
+from plimsoll.database import Database
+from plimsoll.events import LimitedLog
+from plimsoll.host import MemoryReader
+from plimsoll.limiter import AdaptiveLimit, MemoryGuard, Priority, Usage
+from plimsoll.pool import PlimsollPool
+from plimsoll.settings import ServiceSettings
+
+logger = logging.getLogger("plimsoll.requests")
+
+SHORT_FOR_S = 2 * RELIEVE_EVERY_S
+"""The pool is told of pressed memory again before this is over, as long as it lasts."""
+
+
+class PoolOfDatabase:
+    """The figures of a database's present pool: `engine.dispose()` puts another in its place."""
+
+    def __init__(self, database: Database) -> None:
+        self._engine = database.engine.sync_engine
+
+    @property
+    def pool(self) -> PlimsollPool:
+        """The present one."""
+        pool = self._engine.pool
+        assert isinstance(pool, PlimsollPool)
+        return pool
+
+    def used(self) -> int:
+        """Places in use, and those who stand in line for one."""
+        places = self.pool.places
+        return places.taken + places.waiting
+
+    def usage(self) -> Usage:
+        """The totals that the limit follows."""
+        pool = self.pool
+        acquire, use = pool.numbers.acquire, pool.numbers.use
+        most = pool.size_limit + pool.overflow_limit
+        return Usage(acquire.total_s, acquire.count, use.total_s, use.count, pool.size_limit, most)
+
+    def memory_is_short(self) -> None:
+        """Close what idles."""
+        self.pool.memory_is_short(SHORT_FOR_S)
+
+
+class Returns:
+    """Tells admission of connections that came back; a `PoolObserver`."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+
+    def opened(self, took_s: float) -> None:
+        """Nothing follows from it."""
+
+    def closed(self, reason: str) -> None:
+        """A place may be free."""
+        self._admission.connection_came_back()
+
+    def checked_out(self, waited_s: float) -> None:
+        """Nothing follows from it."""
+
+    def returned(self, used_s: float) -> None:
+        """A connection is free."""
+        self._admission.connection_came_back()
+
+    def failed(self, kind: str) -> None:
+        """Who was in the pool's line is not any more."""
+        self._admission.connection_came_back()
+
+
+class Protection:
+    """All of it for one application."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: ServiceSettings,
+        *,
+        priorities: Mapping[str, Priority],
+        policy: Policy | None,
+        body_limits: Mapping[str, int],
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.counters = database.counters
+        self.log = LimitedLog(logger)
+        self.watch: ConnectionWatch | None = None
+        self._signals: StopSignals | None = None
+        self._body_limits = body_limits
+        of_pool = PoolOfDatabase(database)
+        self.guard: MemoryGuard | None = None
+        if settings.memory_guard:
+            read = MemoryReader(clock=monotonic).read
+            self.guard = MemoryGuard(read, monotonic, reserve_bytes=settings.memory_reserve_bytes)
+        self.admission = Admission(
+            settings,
+            kinds=Kinds(priorities),
+            policy=policy,
+            adaptive=AdaptiveLimit(of_pool.usage, monotonic),
+            used=of_pool.used,
+            guard=self.guard,
+            relieve=(of_pool.memory_is_short, self._close_idle_clients),
+            end_process=self._end_process,
+            counters=self.counters,
+            log=self.log,
+        )
+        of_pool.pool.numbers.observers.append(Returns(self.admission))
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        """The layers, the outermost first: admission, slow readers, bodies."""
+        settings, counters, log = self.settings, self.counters, self.log
+        rate, grace_s = settings.min_rate_bytes, settings.rate_grace_s
+        bodies = BodyLimits(
+            app, limit_for=self._limit_for, min_rate_bytes=rate, grace_s=grace_s, counters=counters, log=log
+        )
+        readers = SlowReaders(bodies, min_rate_bytes=rate, grace_s=grace_s, counters=counters, log=log)
+        return AdmissionLayer(readers, self.admission)
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In lifespan start-up: connections are watched from now on."""
+        settings = self.settings
+        rules = ConnectionRules(
+            settings.max_client_connections, settings.header_timeout_s, settings.min_rate_bytes, settings.rate_grace_s
+        )
+        self.watch = watch_connections(loop, rules, may_open=self._may_open, counters=self.counters, log=self.log)
+
+        self.admission.stopping = False
+        self._signals = StopSignals(self._stop)
+        self._signals.listen()
+
+    def end(self) -> None:
+        """At the end of the lifespan: all as it was."""
+        if self._signals is not None:
+            self._signals.undo()
+        if self.watch is not None:
+            self.watch.stop()
+
+    def _stop(self) -> None:
+        """A signal to stop has come; the server waits for the requests in flight."""
+        running, limit_s = len(self.admission.running), self.settings.shutdown_timeout_s
+        logger.info("stopping: no longer ready; requests in flight: %d, they may take %d s", running, limit_s)
+        self.admission.stop(limit_s)
+
+    def _may_open(self, cost_bytes: int) -> bool:
+        return self.guard is None or self.guard.has_room(cost_bytes)
+
+    def _close_idle_clients(self) -> None:
+        if self.watch is not None:
+            self.watch.close_idle()
+
+    def _limit_for(self, scope: Scope) -> int:
+        path = scope["path"]
+        fitting = [pattern for pattern in self._body_limits if path.startswith(pattern.rstrip("*"))]
+        return self._body_limits[max(fitting, key=len)] if fitting else self.settings.max_body_bytes
+
+    def _end_process(self, why: str) -> None:
+        logger.critical("%s", why)
+        os.kill(os.getpid(), signal.SIGTERM)

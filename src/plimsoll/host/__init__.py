@@ -1,0 +1,22 @@
+"""The limits of this host that bind a process: which one is near, by how much, and what happens when it strikes.
+
+Only reads `/proc` and `/sys`. What to do about a limit is decided elsewhere (`plimsoll.limiter`)."""
+
+from plimsoll.host.arenas import Arenas, arenas
+from plimsoll.host.limit import Limit, binding
+from plimsoll.host.reader import MemoryReader, MemorySample
+from plimsoll.host.survey import Survey, count_limits, memory_limits, survey, unreadable
+
+__all__ = [
+    "Arenas",
+    "Limit",
+    "MemoryReader",
+    "MemorySample",
+    "Survey",
+    "arenas",
+    "binding",
+    "count_limits",
+    "memory_limits",
+    "survey",
+    "unreadable",
+]

@@ -1,0 +1,251 @@
+"""Refuses new work while what is left of the memory is less than the work in flight may still need.
+
+The line of thought is TiProxy's, which refuses connections by its cgroup's limit with the growth since the last sample
+added, and lets all in when its sample is stale. Here what a request needs is measured, so there is no share to guess.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+HALF_LIFE_S = 10.0
+"""A measured growth counts half as much after so long: a first request that imports half a library is not to be held
+against all that follow, and a burst of dear ones is to be remembered until the next."""
+
+LEAST_GROWTH_BYTES = 32 << 10
+"""Taken for a request before one was measured, and never less: what a request that only waits took (290 MB for some
+9,000 of them, measured with plain FastAPI at three times its pool's capacity)."""
+
+PRESSED = 2
+"""Memory is pressed below so many times the need: then what is idle goes, so that work need not be refused."""
+
+SEEN_LIMIT = 100
+"""Memory errors that are remembered, each a few words: more of them in a minute say nothing new."""
+
+WINDOW_S = 60.0
+
+
+class LimitLike(Protocol):
+    """What binds, as `plimsoll.host.Limit` says it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def left(self) -> int: ...
+
+
+class SampleLike(Protocol):
+    """Memory at one moment, as `plimsoll.host.MemorySample`: bytes, seconds of the guard's clock.
+
+    `used_bytes` is what this process takes of what `binding` counts. `failing` is the nearest limit of those at which
+    an allocation fails.
+    """
+
+    @property
+    def at_s(self) -> float: ...
+    @property
+    def used_bytes(self) -> int: ...
+    @property
+    def left_bytes(self) -> int | None: ...
+    @property
+    def binding(self) -> LimitLike | None: ...
+    @property
+    def failing(self) -> LimitLike | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """Why a request is not let in: bytes that are left, bytes that are needed, and what limits."""
+
+    left_bytes: int
+    need_bytes: int
+    growth_bytes: int
+    in_flight: int
+    limit_name: str
+    limit_source: str
+
+    def __str__(self) -> str:
+        return (
+            f"{_mib(self.left_bytes)} MiB are left of the {self.limit_name} ({self.limit_source}), and "
+            f"{_mib(self.need_bytes)} MiB may be needed: {self.in_flight} requests are in flight, at up to "
+            f"{_mib(self.growth_bytes)} MiB each."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryErrorSeen:
+    """A MemoryError: when, in which route, and the limit that most likely struck, with the bytes left of it just after.
+
+    The limit is None where no limit that fails allocations is set: then one allocation asked for more than there is.
+    """
+
+    at_s: float
+    route: str
+    limit: LimitLike | None
+    left_bytes: int | None
+
+
+class MemoryGuard:
+    """Judges by samples of the memory whether one more request may start.
+
+    `read` takes a sample; it is called at most every `interval_s` seconds, by whichever request comes then. A sample
+    older than `stale_s`, or without a limit, refuses nothing: a guard that cannot see must not stop the service. What a
+    request needs is the memory that was taken between two samples, by request: of those started meanwhile, or of those
+    in flight if they are more, since these grow too. The highest is kept, and halves every `HALF_LIFE_S` seconds.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], SampleLike],
+        clock: Callable[[], float],
+        *,
+        reserve_bytes: int,
+        interval_s: float = 0.05,
+        stale_s: float = 1.0,
+        least_growth_bytes: int = LEAST_GROWTH_BYTES,
+    ) -> None:
+        self._read = read
+        self._clock = clock
+        self.reserve_bytes = reserve_bytes
+        self._interval_s = interval_s
+        self._stale_s = stale_s
+        self._least_growth = least_growth_bytes
+        self._growth = float(least_growth_bytes)
+        self._sample: SampleLike | None = None
+        self._due_s = clock()
+        self._failed = False
+        self._started = 0
+        self._in_flight = 0
+        self._short_since_s: float | None = None
+        self._seen: deque[MemoryErrorSeen] = deque(maxlen=SEEN_LIMIT)
+        self.memory_errors = 0
+
+    def shortage(self, in_flight: int) -> Shortage | None:
+        """None where one more request may start beside the `in_flight`, else why not. Costs little, and the time
+        of `read` where a sample is due. A request for which this was None counts as started."""
+        self._in_flight = in_flight
+        left = self._left()
+        need = self.need_bytes
+        if left is None or left >= need:
+            self._short_since_s = None
+            self._started += 1
+            return None
+        if self._short_since_s is None:
+            self._short_since_s = self._clock()
+        limit = self.last_binding
+        return Shortage(
+            left_bytes=left,
+            need_bytes=need,
+            growth_bytes=self.growth_bytes,
+            in_flight=in_flight,
+            limit_name=limit.name if limit else "memory",
+            limit_source=limit.source if limit else "an allocation failed",
+        )
+
+    def has_room(self, cost_bytes: int) -> bool:
+        """Whether so much may be taken by something that is no request, such as a connection of a client."""
+        left = self._left()
+        return left is None or left - cost_bytes >= self.need_bytes
+
+    @property
+    def need_bytes(self) -> int:
+        """What must be left for one more request: the reserve, and what those in flight and it may take."""
+        return self.reserve_bytes + int(self._growth * (self._in_flight + 1))
+
+    @property
+    def growth_bytes(self) -> int:
+        """What a request is taken to need."""
+        return int(self._growth)
+
+    @property
+    def pressed(self) -> bool:
+        """Whether so little is left that idle connections, of clients and of the pool, are to go."""
+        left = self._left()
+        return left is not None and left < PRESSED * self.need_bytes
+
+    @property
+    def short_for_s(self) -> float:
+        """For how long requests have been refused without one let in; 0 while none is refused. A worker that stays
+        short with nothing in flight does not recover by waiting."""
+        return 0.0 if self._short_since_s is None else self._clock() - self._short_since_s
+
+    @property
+    def last_binding(self) -> LimitLike | None:
+        """The limit that was nearest at the last sample."""
+        return None if self._sample is None else self._sample.binding
+
+    @property
+    def last_sample(self) -> SampleLike | None:
+        """The last sample that was taken."""
+        return self._sample
+
+    def memory_error(self, route: str) -> MemoryErrorSeen:
+        """Count a MemoryError that came out of `route` (its template, never a client's text), with what struck."""
+        self.memory_errors += 1
+        now = self._clock()
+        # By now the request has given back what it had, so the distance is of little use; which limit it was still is.
+        self._take_sample(now)
+        limit = None if self._sample is None else self._sample.failing
+        seen = MemoryErrorSeen(now, route, limit, None if limit is None else limit.left)
+        self._seen.append(seen)
+        return seen
+
+    def errors_within(self, window_s: float) -> list[MemoryErrorSeen]:
+        """The memory errors of the last `window_s` seconds, the oldest first (at most `SEEN_LIMIT`)."""
+        begins_s = self._clock() - window_s
+        return [seen for seen in self._seen if seen.at_s > begins_s]
+
+    @property
+    def errors_recently(self) -> list[MemoryErrorSeen]:
+        """The memory errors of the last minute."""
+        return self.errors_within(WINDOW_S)
+
+    def should_exit(self, limit: int, window_s: float = WINDOW_S) -> bool:
+        """Whether there were `limit` memory errors or more within `window_s` seconds, so that the worker had better end
+        in good order and be started anew: a heap in pieces does not mend. Never where `limit` is 0."""
+        return limit > 0 and len(self.errors_within(window_s)) >= min(limit, SEEN_LIMIT)
+
+    def _left(self) -> int | None:
+        """Bytes left, by a sample that is fresh; None where nothing limits or nothing is known."""
+        now = self._clock()
+        if now >= self._due_s:
+            self._take_sample(now)
+        if self._failed:
+            return 0
+        sample = self._sample
+        if sample is None or now - sample.at_s > self._stale_s:
+            return None
+        return sample.left_bytes
+
+    def _take_sample(self, now: float) -> None:
+        self._due_s = now + self._interval_s
+        try:
+            sample = self._read()
+        except MemoryError:
+            # There is no memory for reading a line of text, so there is none for a request either.
+            self._failed = True
+            return
+        except (OSError, ValueError):
+            self._failed = False
+            return
+        self._failed = False
+        before, self._sample = self._sample, sample
+        if before is not None and sample.at_s > before.at_s:
+            self._measure(before, sample)
+
+    def _measure(self, before: SampleLike, sample: SampleLike) -> None:
+        started, self._started = self._started, 0
+        self._growth *= 0.5 ** ((sample.at_s - before.at_s) / HALF_LIFE_S)
+        same = before.binding and sample.binding and before.binding.source == sample.binding.source
+        # Where another limit has come nearest the two numbers count different things.
+        if same and started:
+            rise = sample.used_bytes - before.used_bytes
+            self._growth = max(self._growth, rise / max(started, self._in_flight))
+        self._growth = max(self._growth, float(self._least_growth))
+
+
+def _mib(value: int) -> str:
+    return f"{value / (1 << 20):.1f}"
