@@ -97,11 +97,11 @@ def _environ(variables: Mapping[str, str]) -> dict[str, str]:
     return clean_environ() | dict(variables)
 
 
-def load(wrk: str, running: RunningCommand, seconds: float, rounds: Rounds | None) -> None:
+def load(wrk: str, running: RunningCommand, seconds: float, rounds: Rounds | None, path: str = "/notes/7") -> None:
     """Load a server, and note what came of it; None to warm it up only."""
     before_s = cpu_s(running.pid)
     command = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--latency", "--timeout", "30s"]
-    done = subprocess.run([*command, f"{running.url}/notes/7"], capture_output=True, text=True, check=True)
+    done = subprocess.run([*command, f"{running.url}{path}"], capture_output=True, text=True, check=True)
     if rounds is not None:
         rounds.add(done.stdout, cpu_s(running.pid) - before_s)
 
