@@ -19,8 +19,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.servers import MariaDbServer, RunningCommand, ServerDatabase
-
 from bench.arrivals import Plan, Record, Stream
 from bench.loading import CONNECTIONS, Rounds, cores, find_wrk, load, spread
 from bench.overload_load import (
@@ -40,6 +38,7 @@ from bench.overload_load import (
     worker,
 )
 from bench.overload_memory import memory_tables
+from tests.servers import MariaDbServer, RunningCommand, ServerDatabase
 
 PARTS = ("closed", "open3", "open10", "noisy", "cost", "memory")
 LOADS = {"closed": "closed loop, 400 clients", "open3": "open loop, 3 x capacity", "open10": "open loop, 10 x capacity"}

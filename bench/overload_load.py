@@ -3,6 +3,7 @@ be said of a stream of requests."""
 
 import dataclasses
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -16,10 +17,9 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import psutil
-from tests.servers import REPOSITORY, RunningCommand, ServerDatabase, clean_environ
-
 from bench.arrivals import BROKEN, TIMEOUT, UNSENT, Outcomes, Plan, Record, Stream
 from bench.loading import serving
+from tests.servers import REPOSITORY, RunningCommand, ServerDatabase, clean_environ
 
 POOL_SIZE, MAX_OVERFLOW = 5, 5
 WANTED_S = 1.0
@@ -184,7 +184,7 @@ def make_table(database: ServerDatabase) -> None:
 
 def cells(values: Sequence[float], digits: int = 0) -> str:
     """Least / median / greatest; one value where there is only one, `-` where there is none."""
-    known = [value for value in values if value == value]  # noqa: PLR0124  NaN: there was none
+    known = [value for value in values if not math.isnan(value)]
     if not known:
         return "-"
     if len(values) == 1:
@@ -194,7 +194,7 @@ def cells(values: Sequence[float], digits: int = 0) -> str:
 
 def middle(values: Sequence[float], digits: int = 0) -> str:
     """The median; `-` where there is none."""
-    known = [value for value in values if value == value]  # noqa: PLR0124  NaN: there was none
+    known = [value for value in values if not math.isnan(value)]
     return f"{statistics.median(known):.{digits}f}" if known else "-"
 
 
