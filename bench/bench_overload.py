@@ -244,9 +244,9 @@ def load_tables(names: Sequence[str], sides: Sequence[Side], database: ServerDat
             for turn in range(measure.rounds):
                 for side in sides if turn % 2 == 0 else reversed(sides):
                     found[side.name].append(run(name, side, database, capacity, measure))
-        for side, runs in found.items():
-            print(f"| {LOADS[name]} | {side} | {' | '.join(client_cells(runs, capacity))} |", flush=True)
-            worker_rows.append(f"| {LOADS[name]} | {side} | {' | '.join(worker_cells(runs))} |")
+        for of, runs in found.items():
+            print(f"| {LOADS[name]} | {of} | {' | '.join(client_cells(runs, capacity))} |", flush=True)
+            worker_rows.append(f"| {LOADS[name]} | {of} | {' | '.join(worker_cells(runs))} |")
     print("\n" + "\n".join([heading(WORKER_HEADINGS), *worker_rows]), flush=True)
 
 
