@@ -209,9 +209,10 @@ def in_cgroup(pid: int, parent: Path) -> Iterator[None]:
     group = parent / f"overload-{pid}"
     group.mkdir()
     try:
-        for name in ("memory.limit_in_bytes", "memory.max"):
-            if (limit := group / name).exists():
-                limit.write_text(str(MORE_BYTES))
+        limits = [group / name for name in ("memory.limit_in_bytes", "memory.max") if (group / name).exists()]
+        if not limits:
+            raise RuntimeError(f"{parent} is no directory of a memory cgroup: a group below it has no limit to set")
+        limits[0].write_text(str(MORE_BYTES))
         (group / "cgroup.procs").write_text(str(pid))
         yield
     finally:
