@@ -19,8 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.arrivals import Plan, Record, Stream
-from bench.loading import CONNECTIONS, Rounds, cores, find_wrk, load, spread
+from bench.arrivals_plan import Plan, Record, Stream
+from bench.loading import cores
 from bench.overload_load import (
     MAX_OVERFLOW,
     POOL_SIZE,
@@ -28,8 +28,10 @@ from bench.overload_load import (
     MemoryWatch,
     Seen,
     Side,
+    capacity_of,
     carry_out,
     cells,
+    heading,
     make_table,
     middle,
     share_below,
@@ -38,6 +40,8 @@ from bench.overload_load import (
     worker,
 )
 from bench.overload_memory import memory_tables
+from bench.overload_noisy import noisy_table
+from bench.overload_wrk import cost_table, crowd_table
 from tests.servers import MariaDbServer, RunningCommand, ServerDatabase
 
 PARTS = ("closed", "open3", "open10", "noisy", "cost", "memory")
@@ -51,10 +55,6 @@ NORMAL = 3
 LONGEST_RECOVERY_S = 60.0
 HEALTH = "/health/live"
 HEALTH_RATE = 5.0
-NOISY = 50
-"""Times the rate of the quiet client."""
-QUIET_RATES = (5.0, 12.0)
-"""The noisy one comes at 250 and at 600 requests/s, both more than the capacity."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,6 @@ class Run:
     def served_times(self) -> float:
         """p99 of what was served, as a multiple of the unloaded p99."""
         return self.load.p(0.99, 200) / self.calm.p(0.99, 200)
-
-
-def capacity_of(port: int, lasts_s: float) -> float:
-    """Answers a second to as many clients as the pool has connections."""
-    stream = Stream(name="ten", path="/row", lasts_s=lasts_s, clients=POOL_SIZE + MAX_OVERFLOW)
-    record = carry_out(Plan(port=port, streams=(stream,)))
-    return stream_seen(record, stream).count("200") / lasts_s
 
 
 def measure_capacity(sides: Sequence[Side], database: ServerDatabase, measure: Measure) -> float:
@@ -192,11 +185,6 @@ WORKER_HEADINGS = (
 )
 
 
-def heading(names: Sequence[str], left: int = 2) -> str:
-    """The head of a Markdown table."""
-    return f"| {' | '.join(names)} |\n|{'---|' * left}{'---:|' * (len(names) - left)}"
-
-
 def client_cells(runs: list[Run], capacity: float) -> list[str]:
     """What the clients saw; counts are medians."""
     seen = [each.load for each in runs]
@@ -252,68 +240,6 @@ def load_tables(names: Sequence[str], sides: Sequence[Side], database: ServerDat
     print("\n" + "\n".join([heading(WORKER_HEADINGS), *worker_rows]), flush=True)
 
 
-def noisy_table(sides: Sequence[Side], database: ServerDatabase, measure: Measure) -> None:
-    """A client with an address of its own, and one beside it that asks fifty times as often."""
-    print(f"\nA noisy client at {NOISY} times the rate of a quiet one, {measure.rounds} rounds:\n")
-    columns = ["requests", "200 within 1 s, %", "p50 ms", "p99 ms", "noisy one: 200 / 503 / 500 / broken / no answer"]
-    print(heading(["side", "quiet / noisy, a second", *columns]), flush=True)
-    for rate in QUIET_RATES:
-        for side in sides:
-            runs = [noisy_run(side, database, rate, measure) for _ in range(measure.rounds)]
-            quiet, noisy = [each[0] for each in runs], [each[1] for each in runs]
-            counts = (middle([each.count(what) for each in noisy]) for what in ("200", "503", "500", "broken", "none"))
-            row = [
-                str(sum(len(each.outcomes.status) for each in quiet)),
-                cells([each.success * 100 for each in quiet], 1),
-                cells([each.p(0.5, 200) for each in quiet]),
-                cells([each.p(0.99, 200) for each in quiet]),
-                " / ".join(counts),
-            ]
-            print(f"| {side.name} | {rate:g} / {rate * NOISY:g} | {' | '.join(row)} |", flush=True)
-
-
-def noisy_run(side: Side, database: ServerDatabase, rate: float, measure: Measure) -> tuple[Seen, Seen]:
-    """What the quiet client saw, and what the noisy one."""
-    quiet = Stream(name="quiet", path="/row", lasts_s=measure.noisy_s, rate=rate, source="127.0.0.2")
-    noisy = Stream(name="noisy", path="/row", lasts_s=measure.noisy_s, rate=rate * NOISY)
-    with worker(side, database) as served:
-        capacity_of(served.port, 1.0)
-        record = carry_out(Plan(port=served.port, streams=(quiet, noisy)))
-    return stream_seen(record, quiet), stream_seen(record, noisy)
-
-
-COST_SIDES = (
-    Side("no install()", "bare"),
-    Side("admission off", "plimsoll", {"ADMISSION": "false"}),
-    Side("install()", "plimsoll"),
-)
-
-
-def cost_table(database: ServerDatabase, measure: Measure) -> None:
-    """A route without the database, not overloaded, in many short turns."""
-    wrk, found = find_wrk(), {side.name: Rounds() for side in COST_SIDES}
-    for _ in range(measure.blocks):
-        # Two processes of the same program differ by a percent or two for as long as they live.
-        with ExitStack() as stack:
-            workers = {side.name: stack.enter_context(worker(side, database)) for side in COST_SIDES}
-            for served in workers.values():
-                load(wrk, served, 1, None, "/plain")
-            for turn in range(measure.pairs):
-                for side in COST_SIDES if turn % 2 else reversed(COST_SIDES):
-                    load(wrk, workers[side.name], 1, found[side.name], "/plain")
-    turns = measure.blocks * measure.pairs
-    print(f"\nA route without the database, wrk with {CONNECTIONS} connections, {turns} turns of 1 s:\n")
-    print(heading(("side", "requests/s", "p99 ms", "CPU us/request"), 1))
-    for name, got in found.items():
-        print(f"| {name} | {spread(got.rates)} | {spread(got.p99_ms, 1)} | {spread(got.cpu_us)} |")
-    print("\n" + heading(("against", "median of the pairs' ratios: throughput", "CPU"), 1))
-    ours = found["install()"]
-    for name in ("admission off", "no install()"):
-        pairs = ((ours.rates, found[name].rates), (ours.cpu_us, found[name].cpu_us))
-        ratios = [statistics.median(a / b for a, b in zip(mine, theirs, strict=True)) for mine, theirs in pairs]
-        print(f"| {name} | {ratios[0]:.3f} | {ratios[1]:.3f} |", flush=True)
-
-
 def read_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -339,11 +265,13 @@ def main() -> None:
         print(f"One uvicorn worker, pool {POOL_SIZE} + {MAX_OVERFLOW}, MariaDB by aiomysql, {os.cpu_count()} cores")
         if names := [name for name in LOADS if name in arguments.only]:
             load_tables(names, sides, database, measure)
+        if "closed" in arguments.only:
+            crowd_table(sides, database, measure.load_s, CLIENTS)
         if "noisy" in arguments.only:
             with timed("noisy"):
-                noisy_table(sides, database, measure)
+                noisy_table(sides, database, measure.rounds, measure.noisy_s)
         if "cost" in arguments.only:
-            cost_table(database, measure)
+            cost_table(database, measure.blocks, measure.pairs)
         if "memory" in arguments.only:
             with timed("memory"):
                 memory_tables(sides, database, arguments.cgroup)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import psutil
-from bench.arrivals import BROKEN, TIMEOUT, UNSENT, Outcomes, Plan, Record, Stream
+from bench.arrivals_plan import BROKEN, TIMEOUT, UNSENT, Outcomes, Plan, Record, Stream
 from bench.loading import serving
 from tests.servers import REPOSITORY, RunningCommand, ServerDatabase, clean_environ
 
@@ -78,6 +78,13 @@ def carry_out(plan: Plan) -> Record:
             f"the clients were late themselves: p99 {late_s * 1000:.0f} ms, at {record.cpu_share:.0%} of a core"
         )
     return record
+
+
+def capacity_of(port: int, lasts_s: float) -> float:
+    """Answers a second to as many clients as the pool has connections."""
+    stream = Stream(name="ten", path="/row", lasts_s=lasts_s, clients=POOL_SIZE + MAX_OVERFLOW)
+    record = carry_out(Plan(port=port, streams=(stream,)))
+    return stream_seen(record, stream).count("200") / lasts_s
 
 
 def share_below(values: Sequence[float], share: float) -> float:
@@ -180,6 +187,11 @@ def make_table(database: ServerDatabase) -> None:
     """What the query reads."""
     database.sql("CREATE TABLE note (id INTEGER PRIMARY KEY, token VARCHAR(40))")
     database.sql("INSERT INTO note VALUES (1, 'the row')")
+
+
+def heading(names: Sequence[str], left: int = 2) -> str:
+    """The head of a Markdown table."""
+    return f"| {' | '.join(names)} |\n|{'---|' * left}{'---:|' * (len(names) - left)}"
 
 
 def cells(values: Sequence[float], digits: int = 0) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from bench.arrivals import Plan, Stream
+from bench.arrivals_plan import Plan, Stream
 from bench.loading import cores
 from bench.overload_load import (
     MIB,
