@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -37,6 +38,7 @@ from bench.overload_load import (
     share_below,
     stream_seen,
     timed,
+    unless_late,
     worker,
 )
 from bench.overload_memory import memory_tables
@@ -99,7 +101,8 @@ def measure_capacity(sides: Sequence[Side], database: ServerDatabase, measure: M
         workers = {side.name: stack.enter_context(worker(side, database)) for side in sides}
         for _ in range(3):
             for side in sides:
-                found[side.name].append(capacity_of(workers[side.name].port, measure.gentle_s))
+                port = workers[side.name].port
+                found[side.name].append(unless_late(partial(capacity_of, port, measure.gentle_s)))
     print("\nCapacity, a closed loop of ten clients:\n\n| side | answers/s |\n|---|---:|")
     for name, rates in found.items():
         print(f"| {name} | {cells(rates)} |", flush=True)
@@ -233,7 +236,7 @@ def load_tables(names: Sequence[str], sides: Sequence[Side], database: ServerDat
             found: dict[str, list[Run]] = {side.name: [] for side in sides}
             for turn in range(measure.rounds):
                 for side in sides if turn % 2 == 0 else reversed(sides):
-                    found[side.name].append(run(name, side, database, capacity, measure))
+                    found[side.name].append(unless_late(partial(run, name, side, database, capacity, measure)))
         for of, runs in found.items():
             print(f"| {LOADS[name]} | {of} | {' | '.join(client_cells(runs, capacity))} |", flush=True)
             worker_rows.append(f"| {LOADS[name]} | {of} | {' | '.join(worker_cells(runs))} |")

@@ -1,9 +1,21 @@
 """The part of `bench_overload.py` with a noisy client beside a quiet one, each with an address of its own."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from bench.arrivals_plan import Plan, Stream
-from bench.overload_load import Seen, Side, capacity_of, carry_out, cells, heading, middle, stream_seen, worker
+from bench.overload_load import (
+    Seen,
+    Side,
+    capacity_of,
+    carry_out,
+    cells,
+    heading,
+    middle,
+    stream_seen,
+    unless_late,
+    worker,
+)
 from tests.servers import ServerDatabase
 
 NOISY = 50
@@ -19,7 +31,7 @@ def noisy_table(sides: Sequence[Side], database: ServerDatabase, rounds: int, la
     print(heading(["side", "quiet / noisy, a second", *columns]), flush=True)
     for rate in QUIET_RATES:
         for side in sides:
-            runs = [noisy_run(side, database, rate, lasts_s) for _ in range(rounds)]
+            runs = [unless_late(partial(noisy_run, side, database, rate, lasts_s)) for _ in range(rounds)]
             quiet, noisy = [each[0] for each in runs], [each[1] for each in runs]
             counts = (middle([each.count(what) for each in noisy]) for what in ("200", "503", "500", "broken", "none"))
             row = [

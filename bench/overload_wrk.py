@@ -14,7 +14,7 @@ from tests.servers import ServerDatabase
 
 SCRIPT = Path(__file__).with_name("count_statuses.lua")
 _STATUS = re.compile(r"^status (\d+) (\d+)$", re.MULTILINE)
-_LATENCY = re.compile(r"^\s+(?:50|99)%\s+(\S+)$", re.MULTILINE)
+_LATENCY = re.compile(r"^\s+(?:50|99)%\s+(\S+)[ ]*$", re.MULTILINE)
 _ERRORS = re.compile(r"^\s+Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)$", re.MULTILINE)
 
 COST_SIDES = (
