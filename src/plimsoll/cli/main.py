@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from plimsoll.cli.admin import admin
+from plimsoll.cli.limits import show_limits
 from plimsoll.cli.migrate import migrate
 from plimsoll.cli.serve import serve
 from plimsoll.cli.settings import show_settings
@@ -32,6 +33,7 @@ cli = typer.Typer(
 )
 cli.command("migrate")(migrate)
 cli.command("settings")(show_settings)
+cli.command("limits")(show_limits)
 cli.command("serve")(serve)
 cli.add_typer(admin, name="admin")
 

@@ -145,11 +145,6 @@ class MemoryGuard:
             limit_source=limit.source if limit else "an allocation failed",
         )
 
-    def has_room(self, cost_bytes: int) -> bool:
-        """Whether so much may be taken by something that is no request, such as a connection of a client."""
-        left = self._left()
-        return left is None or left - cost_bytes >= self.need_bytes
-
     @property
     def need_bytes(self) -> int:
         """What must be left for one more request: the reserve, and what those in flight and it may take."""
