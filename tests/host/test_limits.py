@@ -90,7 +90,7 @@ def test_how_often_a_cgroup_s_limit_has_killed_is_told(tree: Tree) -> None:
     tree.group("/a", limit=512 * MIB, memory_events="low 0\nhigh 0\nmax 41\noom 3\noom_kill 2")
     limit = of(memory_limits(tree.root), f"{V2}/a/memory.max")
     assert limit.struck == 2
-    assert "reached 41 times" in limit.note
+    assert "Times reached: 41." in limit.note
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_cgroup_v1_is_read_with_its_parents(tree: Tree) -> None:
     assert sources(tree) == [f"{V1}/a/memory.limit_in_bytes", "/proc/meminfo"]
     limit = memory_limits(tree.root)[0]
     assert (limit.left, limit.kills, limit.struck) == (56 * MIB, True, 3)
-    assert "reached 9 times" in limit.note
+    assert "Times reached: 9." in limit.note
 
 
 def test_a_v1_group_whose_killer_is_off_holds_its_processes(tree: Tree) -> None:

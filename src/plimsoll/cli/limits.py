@@ -85,7 +85,7 @@ def _table(title: str, limits: tuple[Limit, ...]) -> Iterator[str]:
         amounts = "  ".join(f"{_amount(limit, value):>14}" for value in (limit.limit, limit.used, limit.left))
         yield f"  {limit.name.ljust(width)}  {amounts}  {limit.source}"
         swap = f" {_amount(limit, limit.swap_left)} of what is left are swap." if limit.swap_left else ""
-        struck = f" It has struck {limit.struck} times so far." if limit.struck else ""
+        struck = f" Struck so far: {limit.struck}." if limit.struck else ""
         yield f"{INDENT}{limit.note}{swap}{struck}"
 
 

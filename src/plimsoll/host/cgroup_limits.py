@@ -82,13 +82,13 @@ class GroupMemory:
             events = files.table(f"{self.group.directory}/memory.events") if self.counted else {}
             if self.file == "memory.high":
                 return False, SLOWED, events.get("high")
-            reached = f" It was reached {events['max']} times." if events.get("max") else ""
+            reached = f" Times reached: {events['max']}." if events.get("max") else ""
             return True, KILLED + reached, events.get("oom_kill")
         control = files.table(f"{self.group.directory}/memory.oom_control") if self.counted else {}
         if control.get("oom_kill_disable"):
             return False, HELD, control.get("oom_kill")
         reached_times = files.number(f"{self.group.directory}/memory.failcnt") if self.counted else None
-        reached = f" It was reached {reached_times} times." if reached_times else ""
+        reached = f" Times reached: {reached_times}." if reached_times else ""
         return True, KILLED + reached, control.get("oom_kill")
 
 
