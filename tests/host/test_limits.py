@@ -162,7 +162,10 @@ def test_in_a_container_the_group_is_found_below_what_is_mounted(
     """Without a cgroup namespace the path is the host's, the mount the container's."""
     tree.in_groups(f"0::{path}", root2=mounted)
     tree.group(directory.removeprefix(V2), limit=512 * MIB, used=MIB)
-    assert sources(tree)[0] == f"{directory}/memory.max"
+    for stranger in (f"{V2}/../../elsewhere", f"{V2}def"):
+        tree.write(f"{stranger}/memory.max", MIB)
+        tree.write(f"{stranger}/memory.current", 1)
+    assert sources(tree) == [f"{directory}/memory.max", "/proc/meminfo"]
 
 
 def test_without_mountinfo_groups_are_looked_for_where_they_are_by_custom(tree: Tree) -> None:
