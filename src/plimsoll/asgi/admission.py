@@ -16,6 +16,7 @@ from plimsoll.asgi.routes import Kind, Kinds, PriorityOf
 from plimsoll.asgi.work import RequestWork, Running
 from plimsoll.events import Counters, LimitedLog
 from plimsoll.limiter import AdaptiveLimit, AdmissionLine, MemoryGuard, Priority, RefusedError, RetryAfter
+from plimsoll.limiter.line import PATIENCE
 from plimsoll.pool import DEADLINE, WORK
 from plimsoll.settings import ServiceSettings
 
@@ -59,7 +60,8 @@ class Admission:
         self.counters = counters or Counters()
         self.log = log or LimitedLog(logger)
         self.clock = clock
-        self.line = AdmissionLine(adaptive.limit if adaptive else 0, settings.admission_wait_s, clock, used)
+        target_s = settings.admission_wait_s
+        self.line = AdmissionLine(adaptive.limit if adaptive else 0, target_s, target_s * PATIENCE, clock, used)
         self.retry = RetryAfter(clock)
         self.running = Running(clock, self._tick)
         self.pacer = Pacer(clock)
@@ -94,6 +96,8 @@ class Admission:
         try:
             await self.line.enter(client, priority, allowed_s)
         except RefusedError:
+            if self.guard is not None:
+                self.guard.turned_away()
             return None
         return True
 
@@ -106,6 +110,9 @@ class Admission:
             if self.adaptive is not None and self.adaptive.look(pressed=self.line.pressed):
                 self.line.pressed = False
                 self.line.limit = self.adaptive.limit
+                # What takes a second may wait for one; what takes a millisecond should not.
+                least_s = self.settings.admission_wait_s
+                self.line.target_s = min(max(least_s, self.adaptive.usual_s), least_s * PATIENCE)
         self.kinds.learn(scope, work.kind, took_connection=work.took)
 
     async def refuse(self, refusal: Refusal, scope: Scope, send: Send) -> None:

@@ -25,8 +25,8 @@ TOO_LONG = Refusal(
 UNREAD_BYTES = 65_536
 """A body announced as larger is not read to its end after a refusal: the connection is closed instead."""
 
-BUSY_S = 0.010
-CALM_S = 0.005
+BUSY_S = 0.005
+CALM_S = 0.002
 """Where one turn of the loop takes longer than the first, refusals are slowed down until it is below the second."""
 
 FIRST_PAUSE_S = 0.02

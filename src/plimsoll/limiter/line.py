@@ -3,10 +3,12 @@
 Knows no framework, no database and no clock but the one it is given. It runs in one event loop, and every decision
 is made between two awaits, so it needs no lock.
 
-While the line is short, clients take turns, each in its own order. The line is *overloaded* once the shortest wait in
-it has been above `target_s` for `INTERVAL_S` (the standing queue of CoDel, RFC 8289). From then on only a few wait, the
-newest is let in first, whoever is one too many is refused at once, and this ends when nobody was refused for `CALM_S`:
-a queue that cannot be worked off serves nobody within the time that somebody still wants the answer.
+While the line is short, clients take turns, each in its own order. A burst is worked off. The line is *overloaded*
+once it has stood for `INTERVAL_S` without having been empty, and whoever joins it now would wait for longer than
+`target_s` at the pace of that time (the standing queue of CoDel, RFC 8289, seen at its tail: whoever is refused
+learns it at once, not after the wait). From then on only a few wait, the newest is let in first, whoever is one too many
+is refused at once, and this ends when nobody was refused for `CALM_S`. A queue that cannot be worked off would serve
+nobody within the time that somebody still wants the answer.
 """
 
 import asyncio
@@ -15,14 +17,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-INTERVAL_S = 0.1
-"""A burst shorter than this is served, not cut: the interval of RFC 8289, section 4.3."""
+INTERVAL_S = 0.05
+"""A line that has stood for less is a burst."""
 
 CALM_S = 1.0
 """Overload is over when nobody had to be refused for so long."""
 
 PATIENCE = 10
-"""Outside of overload nobody waits longer than so many times the target."""
+"""Outside of overload nobody waits longer than so many times the target that was set."""
 
 MAX_WAITING = 1000
 """More never wait, whatever else is true: their buffers would be the memory that runs out."""
@@ -67,6 +69,8 @@ class AdmissionLine:
 
     limit: int
     target_s: float
+    longest_s: float
+    """The longest wait, outside of overload."""
     clock: Callable[[], float]
     used: Callable[[], int] = lambda: 0
     """What is in use now by those who have settled, and by all others who use the resource."""
@@ -82,7 +86,9 @@ class AdmissionLine:
         default_factory=lambda: {priority: OrderedDict() for priority in reversed(Priority)}
     )
     _count: int = 0
-    _above_since_s: float | None = None
+    _stands_since_s: float = 0.0
+    _let_in: int = 0
+    """How many were let in from the line since it was last empty."""
     _cut_s: float = float("-inf")
 
     @property
@@ -119,7 +125,7 @@ class AdmissionLine:
         waiter = _Waiter(client, priority, now, loop.create_future())
         self._add(waiter)
         self._cut(now)
-        longest_s = self.target_s * (1 if self.overloaded else PATIENCE)
+        longest_s = self.target_s if self.overloaded else self.longest_s
         timer = loop.call_later(min(longest_s, longest_s if patience_s is None else patience_s), self._expire, waiter)
         try:
             await waiter.future
@@ -153,34 +159,23 @@ class AdmissionLine:
         """Let in as many as there is room for; to be called when what is in use became less, or the limit grew."""
         while self._count and self.fresh + self.used() < self.limit:
             waiter = self._next()
-            now = self.clock()
-            self._note_wait(now - waiter.since_s, now)
+            self._let_in += 1
             self.fresh += 1
             self.inside[waiter.client] = self.inside.get(waiter.client, 0) + 1
             waiter.future.set_result(None)
-        if not self._count:
-            self._above_since_s = None
 
     # --- overload ---
 
     def _watch(self, now: float) -> None:
-        """At each arrival that may have to wait: is it still, or no longer, overloaded?"""
+        """At each arrival: is the line overloaded, still or from now on?"""
         if self.overloaded:
             self.overloaded = now - self._cut_s < CALM_S
-        elif self._count:
-            # Nothing may have been let in for a while, so that no wait was measured.
-            oldest = min(queue[0].since_s for clients in self._waiting.values() for queue in clients.values())
-            if now - oldest > self.target_s + INTERVAL_S:
-                self._note_wait(now - oldest, now)
-
-    def _note_wait(self, waited_s: float, now: float) -> None:
-        if waited_s < self.target_s:
-            self._above_since_s = None
-        elif self._above_since_s is None:
-            self._above_since_s = now - max(0.0, waited_s - self.target_s)
-        if self._above_since_s is not None and now - self._above_since_s >= INTERVAL_S and not self.overloaded:
-            self.overloaded = True
-            self._cut_s = now
+        elif self._count and (stood_s := now - self._stands_since_s) >= INTERVAL_S:
+            # One more would be let in when as many have been as are before it, at the pace of this time.
+            expected_s = (self._count + 1) * stood_s / max(1, self._let_in)
+            if expected_s > self.target_s:
+                self.overloaded = True
+                self._cut_s = now
 
     def _cut(self, now: float) -> None:
         """Refuse whoever is one too many."""
@@ -232,6 +227,8 @@ class AdmissionLine:
         if queue is None:
             queue = clients[waiter.client] = deque()
         queue.append(waiter)
+        if not self._count:
+            self._stands_since_s, self._let_in = waiter.since_s, 0
         self._count += 1
 
     def _remove(self, waiter: _Waiter) -> None:

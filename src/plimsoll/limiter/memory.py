@@ -145,6 +145,15 @@ class MemoryGuard:
             limit_source=limit.source if limit else "an allocation failed",
         )
 
+    def has_room(self, cost_bytes: int) -> bool:
+        """Whether so much may be taken by something that is no request, such as a connection of a client."""
+        left = self._left()
+        return left is None or left - cost_bytes >= self.need_bytes
+
+    def turned_away(self) -> None:
+        """One for whom there was memory was not let in after all, so it does not count as started."""
+        self._started = max(0, self._started - 1)
+
     @property
     def need_bytes(self) -> int:
         """What must be left for one more request: the reserve, and what those in flight and it may take."""
