@@ -7,7 +7,7 @@ import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,21 @@ def ended(client: socket.socket) -> bool:
     return True
 
 
+@contextmanager
+def tls_clients(served: Served, count: int) -> Iterator[list[ssl.SSLSocket]]:
+    """As many connections as are let in of `count`; those that are not end in an error."""
+    context = served.context()
+    with ExitStack() as stack:
+        inside = []
+        for _ in range(count):
+            client = stack.enter_context(socket.create_connection((HOST, served.port), timeout=10))
+            try:
+                inside.append(stack.enter_context(context.wrap_socket(client, server_hostname=HOST)))
+            except OSError:
+                continue
+        yield inside
+
+
 Serve = Callable[..., Served]
 
 
@@ -125,7 +140,12 @@ def serve(start_command: Callable[..., RunningCommand], tmp_path: Path) -> Itera
             target = f"tests.asgi.application:{app}"
             words = [*(command or (sys.executable, "-m", "uvicorn")), target, "--port", "{port}", "--lifespan", "on"]
             if certificates is not None:
-                words += ["--ssl-certfile", str(certificates.server_cert), "--ssl-keyfile", str(certificates.server_key)]
+                words += [
+                    "--ssl-certfile",
+                    str(certificates.server_cert),
+                    "--ssl-keyfile",
+                    str(certificates.server_key),
+                ]
             environ = clean_environ() | {"RULES": json.dumps(rules)}
             running = start_command([*words, *options], env=environ, cwd=REPOSITORY)
             running.wait_output("Uvicorn running on")

@@ -38,6 +38,14 @@ class Patience:
         except StopIteration as done:
             result: Result = done.value
             return result
+        return await self.wait_on(first, steps)
+
+    async def wait_on(self, first: Any, steps: Generator[Any, Any, Result]) -> Result:
+        """The same for an awaitable whose first step has been made, and that waits for `first`.
+
+        Raises:
+            TimeoutError: the seconds are used up; the awaitable was cancelled.
+        """
         began_s = monotonic()
         try:
             async with asyncio.timeout(self.left_s):

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from typing import NoReturn
+from collections.abc import Generator
+from typing import Any, NoReturn
 
 from plimsoll.asgi.connections.opened import current_connection
 from plimsoll.asgi.messages import ASGIApp, Message, Receive, Scope, Send
@@ -61,15 +62,14 @@ class SlowReaders:
 class PatientSender:
     """The `send` of one request."""
 
-    __slots__ = ("_patience", "_send", "given_up")
+    __slots__ = ("_grace_s", "_min_rate_bytes", "_patience", "_send", "_sent_bytes", "given_up")
 
     def __init__(self, send: Send, min_rate_bytes: int, grace_s: float) -> None:
         self._send = send
+        self._min_rate_bytes = min_rate_bytes
+        self._grace_s = grace_s
         self._patience: Patience | None = None
-        if min_rate_bytes:
-            # A part that waits does so until the server's buffer has drained, which at the lowest rate takes this long.
-            most_s = grace_s + BUFFER_BYTES / min_rate_bytes
-            self._patience = Patience(min_rate_bytes, grace_s, most_s)
+        self._sent_bytes = 0
         self.given_up = False
 
     async def send(self, message: Message) -> None:
@@ -79,28 +79,42 @@ class PatientSender:
             SlowReaderError: the client was given up.
         """
         body = message.get("body", b"")
-        if len(body) <= SLICE_BYTES or message["type"] != "http.response.body":
-            await self._pass_on(message, len(body))
-            return
+        size = len(body)
+        if size > SLICE_BYTES and message["type"] == "http.response.body":
+            await self._send_in_slices(message, body)
+        elif not self._min_rate_bytes:
+            await self._send(message)
+        else:
+            # The first step is made here, since most sends have no other: they cost neither a timer nor a coroutine.
+            if self.given_up:
+                raise SlowReaderError("The client was given up.")
+            steps = self._send(message).__await__()
+            try:
+                first = next(steps)
+            except StopIteration:
+                self._sent_bytes += size
+                return
+            await self._wait(first, steps)
+            self._sent_bytes += size
+
+    async def _send_in_slices(self, message: Message, body: bytes) -> None:
         view = memoryview(body)
         more_body = message.get("more_body", False)
         for start in range(0, len(view), SLICE_BYTES):
-            part = bytes(view[start : start + SLICE_BYTES])
             more = more_body or start + SLICE_BYTES < len(view)
-            await self._pass_on({**message, "body": part, "more_body": more}, len(part))
+            await self.send({**message, "body": bytes(view[start : start + SLICE_BYTES]), "more_body": more})
 
-    async def _pass_on(self, message: Message, amount_bytes: int) -> None:
-        patience = self._patience
-        if patience is None:
-            await self._send(message)
-            return
-        if self.given_up:
-            raise SlowReaderError("The client was given up.")
+    async def _wait(self, first: Any, steps: Generator[Any, Any, None]) -> None:
+        if (patience := self._patience) is None:
+            # A part that waits does so until the server's buffer has drained, which at the lowest rate takes this long.
+            most_s = self._grace_s + BUFFER_BYTES / self._min_rate_bytes
+            self._patience = patience = Patience(self._min_rate_bytes, self._grace_s, most_s)
+        patience.refill(self._sent_bytes)
+        self._sent_bytes = 0
         try:
-            await patience.wait(self._send(message))
+            await patience.wait_on(first, steps)
         except TimeoutError:
             await self._give_up()
-        patience.refill(amount_bytes)
 
     async def _give_up(self) -> NoReturn:
         self.given_up = True

@@ -66,7 +66,7 @@ class Connection:
         _current.set(self)
 
     def forget(self) -> None:
-        """The connection has gone. What refers to itself through this is taken apart: memory is free at once."""
+        """The connection has gone: what refers to itself through this is taken apart, so memory is free at once."""
         if self.protocol is not None:
             vars(self.protocol).pop("data_received", None)
         self.protocol = self.transport = None
