@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 PLAIN_COST_BYTES = 12 * 1024
 TLS_COST_BYTES = 300 * 1024
-"""What a connection under uvicorn takes: resident memory without TLS; address space with TLS, whose 256 KiB buffer
-is resident only under asyncio, and counts against a limit of address space under uvloop too. Measured;
-`docs/connections.md` has the figures."""
+"""What a connection under uvicorn takes, rounded up to what it was measured to take while it works: resident memory
+without TLS; address space with TLS, whose 256 KiB buffer is resident only under asyncio, and counts against a limit of
+address space under uvloop too. `docs/connections.md` has the figures of idle ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ WRITE_BUFFER_BYTES = 65_536
 """High-water mark of a TLS transport, as asyncio has it without TLS; its own for TLS is 512 KiB."""
 
 TLS_NOTE = (
-    "TLS ends in this process: each connection takes about 300 KiB of address space (under asyncio of resident memory "
-    "too; under uvloop 45 KiB of that). Behind a proxy that ends TLS it would be about 12 KiB: see docs/connections.md."
+    "TLS ends in this process: each connection takes about 280 KiB of address space (under asyncio of resident memory "
+    "too; under uvloop 40 KiB of that). Behind a proxy that ends TLS it would be about 6 KiB: see docs/connections.md."
 )
 
 
