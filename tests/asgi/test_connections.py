@@ -183,6 +183,19 @@ def test_a_lack_of_descriptors_does_not_end_the_listener(serve: Serve, loop: str
     assert served.get("/").status == 200
 
 
+def test_a_lack_of_memory_does_not_end_the_listener(serve: Serve, loop: str) -> None:
+    """TLS clients take all the address space that is allowed: afterwards others are served, and the count is right."""
+    served = serve("app", "--loop", loop, tls=True)
+    with tls_clients(served, 5):
+        allowed = served.figures()["address_space"] + 8 * 1024 * KIB
+    before = resource.prlimit(served.command.pid, resource.RLIMIT_AS)
+    resource.prlimit(served.command.pid, resource.RLIMIT_AS, (allowed, before[1]))
+    with tls_clients(served, 150) as clients:
+        assert 5 <= len(clients) < 150
+    resource.prlimit(served.command.pid, resource.RLIMIT_AS, before)
+    served.wait_figures(lambda now: now["connections"]["open"] == now["connections"]["open_tls"] == 1)
+
+
 def test_a_unix_socket_is_watched_too(serve: Serve, loop: str, tmp_path: Path) -> None:
     """Behind a proxy on the same machine: uvicorn --uds."""
     path = tmp_path / "socket"

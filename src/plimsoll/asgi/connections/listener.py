@@ -82,15 +82,23 @@ class Listener:
                     raise  # to the loop, which logs it and goes on
                 self._pause(error.strerror or str(error))
                 return
-            self._take(accepted)
+            if not self._admit():
+                self._refuse(accepted)
+            elif not self._take(accepted):
+                self._pause("memory")
+                return
 
-    def _take(self, accepted: socket.socket) -> None:
-        if not self._admit():
-            self._refuse(accepted)
-            return
-        accepted.setblocking(False)
-        client = ClientSocket(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
-        self._connect(client)
+    def _take(self, accepted: socket.socket) -> bool:
+        """Whether there was memory to begin with."""
+        client: socket.socket = accepted
+        try:
+            accepted.setblocking(False)
+            client = taken = ClientSocket.of(accepted)
+            self._connect(taken)
+        except MemoryError:
+            client.close()
+            return False
+        return True
 
     def _refuse(self, accepted: socket.socket) -> None:
         if self.says_farewell:

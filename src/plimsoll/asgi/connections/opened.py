@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Self
 
 _current: ContextVar["Connection | None"] = ContextVar("plimsoll_connection", default=None)
 
@@ -24,6 +24,14 @@ class ClientSocket(socket.socket):
     __slots__ = ("on_gone",)
 
     on_gone: Callable[[], None]
+
+    @classmethod
+    def of(cls, accepted: socket.socket) -> Self:
+        """The same connection; `accepted` lets go of it."""
+        taken = cls(accepted.family, accepted.type, accepted.proto, fileno=accepted.fileno())
+        taken.on_gone = _told
+        accepted.detach()
+        return taken
 
     def close(self) -> None:
         """Close, and tell."""

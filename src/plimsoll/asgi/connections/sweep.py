@@ -89,6 +89,7 @@ WORDS = {
     "slow-reader": "A connection was ended: its client did not take the rest of its answer.",
     "large-header": "A connection was ended: its client sent a header larger than any request needs.",
     "handshake": "A connection was ended: its TLS handshake failed or was not finished in time.",
+    "memory": "A connection was ended: there was no memory for it.",
 }
 """What is reported, by kind."""
 

@@ -208,7 +208,8 @@ class ConnectionWatch:
             transport, _ = await self._loop.connect_accepted_socket(make_protocol, connection.socket, **options)
         except (OSError, MemoryError) as error:  # a TLS error is an OSError
             connection.socket.close()
-            self._report_cut("handshake", f"{WORDS['handshake']} ({type(error).__name__})")
+            kind = "memory" if isinstance(error, MemoryError) else "handshake"
+            self._report_cut(kind, WORDS[kind])
         except BaseException:
             connection.socket.close()
             raise
