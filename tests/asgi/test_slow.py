@@ -68,11 +68,11 @@ def test_a_reader_of_a_byte_at_a_time_is_given_up(serve: Serve, loop: str, path:
     assert ended(client)
     figures = served.wait_figures(lambda now: now["connections"]["open"] == 1)
     assert figures["counters"]["slow_readers"] == 1
-    assert "connections_cut_slow_reader" not in figures["counters"]  # at once, not when the sweep finds it
+    assert "connections_cut_slow_reader" not in figures["counters"]
     assert figures["seen"] == (["SlowReaderError"] if path == "/stream" else [])
     output = served.command.output()
     assert "was given up" in output
-    assert "Exception in ASGI" not in output
+    assert "ASGI" not in output  # the server knows that the client has gone, and has nothing to complain of
 
 
 def test_a_reader_above_the_minimum_is_served_to_the_end(serve: Serve, loop: str) -> None:
