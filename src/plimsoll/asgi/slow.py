@@ -19,6 +19,10 @@ SLICE_BYTES = 65_536
 BUFFER_BYTES = 2 * SLICE_BYTES
 """What the server may hold when a part waits: a buffer just below the mark, and the part that went over it."""
 
+TURNS_TO_HEAR = 4
+"""Turns of the loop until a server has heard that a connection was aborted, through TLS too (asyncio: 3). It complains
+of an application that ends without a whole answer only where the client is still there."""
+
 
 class SlowReaders:
     """ASGI layer that hands long bodies to the server in slices, and gives up a client that reads too slowly.
@@ -120,5 +124,6 @@ class PatientSender:
         self.given_up = True
         if (connection := current_connection()) is not None:
             connection.abort()
-            await asyncio.sleep(0)  # the server hears of it before the application ends without a whole answer
+            for _ in range(TURNS_TO_HEAR):
+                await asyncio.sleep(0)
         raise SlowReaderError("The client read so slowly that its answer was given up.")
