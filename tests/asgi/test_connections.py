@@ -195,8 +195,8 @@ def test_a_lack_of_memory_does_not_end_the_listener(serve: Serve, loop: str) -> 
         allowed = served.figures()["address_space"] + 8 * 1024 * KIB
     before = resource.prlimit(served.command.pid, resource.RLIMIT_AS)
     resource.prlimit(served.command.pid, resource.RLIMIT_AS, (allowed, before[1]))
-    with tls_clients(served, 150) as clients:
-        assert 5 <= len(clients) < 150
+    with tls_clients(served, MANY) as clients:
+        assert 5 <= len(clients) < MANY
     resource.prlimit(served.command.pid, resource.RLIMIT_AS, before)
     served.wait_figures(lambda now: now["connections"]["open"] == now["connections"]["open_tls"] == 1)
 
