@@ -1,6 +1,7 @@
 """Answers to requests that are not let in: small, ready beforehand, and paced where they would take the whole CPU."""
 
 import asyncio
+import random
 from collections.abc import Callable
 
 from plimsoll.asgi.messages import MEDIA_TYPE, Refusal, Scope, Send
@@ -58,7 +59,8 @@ class Pacer:
         if self.pause_s and self._parked < PARKED:
             self._parked += 1
             try:
-                await asyncio.sleep(self.pause_s)
+                # Spread, so that those who were refused together do not come back together.
+                await asyncio.sleep(self.pause_s * random.uniform(0.5, 1.5))  # noqa: S311
             finally:
                 self._parked -= 1
 

@@ -6,9 +6,9 @@ is made between two awaits, so it needs no lock.
 While the line is short, clients take turns, each in its own order. A burst is worked off. The line is *overloaded*
 once it has stood for `INTERVAL_S` without having been empty, and whoever joins it now would wait for longer than
 `target_s` at the pace of that time (the standing queue of CoDel, RFC 8289, seen at its tail: whoever is refused
-learns it at once, not after the wait). From then on only a few wait, the newest is let in first, whoever is one too many
-is refused at once, and this ends when nobody was refused for `CALM_S`. A queue that cannot be worked off would serve
-nobody within the time that somebody still wants the answer.
+learns it at once, not after the wait). From then on only a few wait, the newest is let in first, whoever is one too
+many is refused at once, and this ends when nobody was refused for `CALM_S`. A queue that cannot be worked off would
+serve nobody within the time that somebody still wants the answer.
 """
 
 import asyncio
