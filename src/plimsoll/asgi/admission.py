@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextvars import Token
 from dataclasses import dataclass
 
 from plimsoll.asgi.clients import AllowedTime, ClientOf, client_of
@@ -77,15 +76,15 @@ class Admission:
 
     # --- one request ---
 
-    def refuses(self) -> Refusal | None:
+    def refuses(self, now_s: float) -> Refusal | None:
         """Why no request is let in at the moment, whichever it is."""
         if self.stopping:
             return STOPPING
         guard = self.guard
-        if guard is not None and (shortage := guard.shortage(len(self.running))) is not None:
-            self.log.log(logging.WARNING, "memory-short", f"requests are refused: {shortage}")
-            return NO_MEMORY
-        return None
+        if guard is None or guard.lets_in(now_s, len(self.running)):
+            return None
+        self.log.log(logging.WARNING, "memory-short", f"requests are refused: {guard.shortage(len(self.running))}")
+        return NO_MEMORY
 
     async def wait(self, scope: Scope, kind: Kind, client: str, allowed_s: float | None) -> bool | None:
         """Wait in line for a place. True where one was given, False where the request needs none, None if refused."""
@@ -101,7 +100,7 @@ class Admission:
             return None
         return True
 
-    def let_go(self, work: RequestWork, scope: Scope, *, counted: bool) -> None:
+    def let_go(self, work: RequestWork, scope: Scope, counted: bool) -> None:
         """A request is done."""
         self.running.remove(work)
         if counted:
@@ -113,7 +112,9 @@ class Admission:
                 # What takes a second may wait for one; what takes a millisecond should not.
                 least_s = self.settings.admission_wait_s
                 self.line.target_s = min(max(least_s, self.adaptive.usual_s), least_s * PATIENCE)
-        self.kinds.learn(scope, work.kind, took_connection=work.took)
+        kind = work.kind
+        if work.took or kind.limited:
+            self.kinds.learn(scope, kind, took_connection=work.took)
 
     async def refuse(self, refusal: Refusal, scope: Scope, send: Send) -> None:
         """Answer 503."""
@@ -178,35 +179,30 @@ class AdmissionLayer:
         if kind.priority is Priority.ALWAYS:
             await self._app(scope, receive, send)
             return
-        refusal = admission.refuses()
+        now_s = admission.clock()
+        refusal = admission.refuses(now_s)
         if refusal is not None:
             await admission.refuse(refusal, scope, send)
             return
         allowed_s = admission.allowed.of(scope)
-        deadline_s = None if allowed_s is None else admission.clock() + allowed_s
-        client = admission.policy.client_of(scope)
-        counted = admission.adaptive is not None and kind.limited
-        if counted and not admission.line.enter_now(client):
-            let_in = await admission.wait(scope, kind, client, allowed_s)
+        counted, client = False, ""
+        if admission.adaptive is not None and kind.limited:
+            client = admission.policy.client_of(scope)
+            let_in = admission.line.enter_now(client) or await admission.wait(scope, kind, client, allowed_s)
             if let_in is None:
                 await admission.refuse(OVERLOADED, scope, send)
                 return
             counted = let_in
-        work = RequestWork(admission.line, kind, client, deadline_s, fresh=counted)
-        admission.running.add(work)
-        try:
-            await self._run(work, scope, receive, send)
-        finally:
-            admission.let_go(work, scope, counted=counted)
+        deadline_s = None if allowed_s is None else now_s + allowed_s
+        work = RequestWork(admission.line, kind, client, deadline_s, counted)
 
-    async def _run(self, work: RequestWork, scope: Scope, receive: Receive, send: Send) -> None:
         async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if not work.started and message["type"] == "http.response.start":
                 self._starts(work, message)
             await send(message)
 
-        working: Token[object] = WORK.set(work)  # type: ignore[assignment]
-        timing = DEADLINE.set(work.deadline_s)
+        working, timing = WORK.set(work), DEADLINE.set(deadline_s)
+        admission.running.add(work)
         try:
             await self._app(scope, receive, sending)
         except asyncio.CancelledError:
@@ -214,19 +210,22 @@ class AdmissionLayer:
                 raise  # somebody else cancelled it too
             await self._answer_ended(work, send)
         except MemoryError as error:
-            self._admission.memory_error(work.kind.name, error)
+            admission.memory_error(kind.name, error)
             if work.started:
                 raise
-            await answer(send, NO_MEMORY, retry_after_s=self._admission.retry.refuse(), close=True)
+            await answer(send, NO_MEMORY, retry_after_s=admission.retry.refuse(), close=True)
         finally:
-            WORK.reset(working)  # type: ignore[arg-type]
+            admission.let_go(work, scope, counted)
+            WORK.reset(working)
             DEADLINE.reset(timing)
 
     def _starts(self, work: RequestWork, message: Message) -> None:
         """The response starts: what follows is the client's pace, not ours, and needs no place in the line."""
         work.started = True
-        work.settle()
-        DEADLINE.set(None)
+        if work.fresh:
+            work.settle()
+        if work.deadline_s is not None:
+            DEADLINE.set(None)
         admission = self._admission
         if admission.pressed or admission.stopping:
             message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]

@@ -35,18 +35,16 @@ class AllowedTime:
     """How many seconds a request may take: the setting, or less where a trusted proxy's header says so."""
 
     def __init__(self, most_s: float, header: str, trusted: Sequence[str]) -> None:
-        self._most_s = most_s or math.inf
+        self._most_s = most_s or None
         self._header = header.lower().encode()
         self._trusted = [ip_network(text) for text in trusted]
 
     def of(self, scope: Scope) -> float | None:
         """Seconds; None without a limit."""
-        seconds = self._most_s
-        if self._header:
-            asked_s = self._asked(scope)
-            if asked_s is not None:
-                seconds = min(seconds, asked_s)
-        return None if seconds == math.inf else seconds
+        asked_s = self._asked(scope) if self._header else None
+        if asked_s is None:
+            return self._most_s
+        return asked_s if self._most_s is None else min(asked_s, self._most_s)
 
     def _asked(self, scope: Scope) -> float | None:
         for name, value in scope["headers"]:

@@ -30,11 +30,8 @@ class Kind:
     priority: Priority
     seen: int = 0
     uses_database: bool = False
-
-    @property
-    def limited(self) -> bool:
-        """Whether it may need a connection: it has taken one, or is not known well enough."""
-        return self.uses_database or self.seen < SURE
+    limited: bool = True
+    """Whether it may need a connection: it has taken one, or is not known well enough."""
 
 
 @dataclass(eq=False)
@@ -68,8 +65,8 @@ class Kinds:
                 return
             kind = known
         kind.seen += 1
-        if took_connection:
-            kind.uses_database = True
+        kind.uses_database = kind.uses_database or took_connection
+        kind.limited = kind.uses_database or kind.seen < SURE
 
     def all(self) -> list[Kind]:
         """Every route that was seen."""

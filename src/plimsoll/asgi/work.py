@@ -13,23 +13,22 @@ TICK_S = 0.1
 class RequestWork:
     """One request in flight; `plimsoll.pool.Work`. Times are seconds of the monotonic clock."""
 
-    __slots__ = ("_line", "client", "committing", "deadline_s", "ended", "fresh", "kind", "started", "task", "took")
+    committing = 0
+    took = False
+    """Whether it took a connection."""
+    started = False
+    """Whether its response has started."""
+    ended = ""
+    """Why it was ended by us: `deadline` or `shutdown`."""
 
-    def __init__(self, line: AdmissionLine, kind: Kind, client: str, deadline_s: float | None, *, fresh: bool) -> None:
+    def __init__(self, line: AdmissionLine, kind: Kind, client: str, deadline_s: float | None, fresh: bool) -> None:
         self._line = line
         self.kind = kind
         self.client = client
         self.deadline_s = deadline_s
-        self.task = asyncio.current_task()
-        self.committing = 0
         self.fresh = fresh
-        """Whether it still counts in the line, since it has not taken a connection."""
-        self.took = False
-        """Whether it took a connection."""
-        self.started = False
-        """Whether its response has started."""
-        self.ended = ""
-        """Why it was ended by us: `deadline` or `shutdown`."""
+        """Whether it still counts in the line, since it has not asked for a connection."""
+        self.task = asyncio.current_task()
 
     def asks_for_connection(self) -> None:
         """It is about to get one: from now on the pool's own figures show what it asks for."""

@@ -10,7 +10,8 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from plimsoll.fastapi.probe import DatabaseProbe
 from plimsoll.fastapi.runtime import Runtime
@@ -74,13 +75,28 @@ def health_routes(runtime: Runtime) -> list[Route]:
         _route(LIVE_PATH, live, "Is the process alive?", response_model=Live),
         _route(READY_PATH, ready, "Should this process get requests?", response_model=Ready, responses=not_ready),
         # Many monitors ask by HEAD, which FastAPI does not add to a GET.
-        Route(LIVE_PATH, live_head, methods=["HEAD"], include_in_schema=False),
-        Route(READY_PATH, ready_head, methods=["HEAD"], include_in_schema=False),
+        _HeadRoute(LIVE_PATH, live_head, methods=["HEAD"], include_in_schema=False),
+        _HeadRoute(READY_PATH, ready_head, methods=["HEAD"], include_in_schema=False),
     ]
 
 
+class _Exact(Route):
+    """Stands before all other routes, so every request asks whether it is this one: answered at a glance."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return super().matches(scope) if scope["path"].endswith(self.path) else (Match.NONE, {})
+
+
+class _HeadRoute(_Exact):
+    """For a HEAD request."""
+
+
+class _GetRoute(_Exact, APIRoute):
+    """For a GET request, described in the OpenAPI document."""
+
+
 def _route(path: str, endpoint: Callable[..., Any], summary: str, **options: Any) -> APIRoute:
-    return APIRoute(path, endpoint, methods=["GET"], tags=["health"], summary=summary, **options)
+    return _GetRoute(path, endpoint, methods=["GET"], tags=["health"], summary=summary, **options)
 
 
 async def readiness(runtime: Runtime, probe: DatabaseProbe) -> Ready:

@@ -4,6 +4,7 @@ The line of thought is TiProxy's, which refuses connections by its cgroup's limi
 added, and lets all in when its sample is stale. Here what a request needs is measured, so there is no share to guess.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -117,11 +118,22 @@ class MemoryGuard:
         self._sample: SampleLike | None = None
         self._due_s = clock()
         self._failed = False
+        self._room_for = 0.0
+        """How many may be in flight by the last sample, until the next is due."""
         self._started = 0
         self._in_flight = 0
         self._short_since_s: float | None = None
         self._seen: deque[MemoryErrorSeen] = deque(maxlen=SEEN_LIMIT)
         self.memory_errors = 0
+
+    def lets_in(self, now_s: float, in_flight: int) -> bool:
+        """Whether one more request may start; as `shortage`, for whoever only wants to know whether, at a fraction of
+        the cost."""
+        if now_s < self._due_s and in_flight < self._room_for:
+            self._in_flight = in_flight
+            self._started += 1
+            return True
+        return self.shortage(in_flight) is None
 
     def shortage(self, in_flight: int) -> Shortage | None:
         """None where one more request may start beside the `in_flight`, else why not. Costs little, and the time
@@ -225,6 +237,16 @@ class MemoryGuard:
         return sample.left_bytes
 
     def _take_sample(self, now: float) -> None:
+        self._judge_sample(now)
+        left = None if self._sample is None else self._sample.left_bytes
+        if self._failed:
+            self._room_for = 0.0
+        elif left is None:
+            self._room_for = math.inf
+        else:
+            self._room_for = (left - self.reserve_bytes) / self._growth
+
+    def _judge_sample(self, now: float) -> None:
         self._due_s = now + self._interval_s
         try:
             sample = self._read()
