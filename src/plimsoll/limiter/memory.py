@@ -26,6 +26,9 @@ SEEN_LIMIT = 100
 
 WINDOW_S = 60.0
 
+EPISODE_S = 5.0
+"""Memory errors within so long are one occurrence."""
+
 
 class LimitLike(Protocol):
     """What binds, as `plimsoll.host.Limit` says it."""
@@ -124,6 +127,7 @@ class MemoryGuard:
         self._in_flight = 0
         self._short_since_s: float | None = None
         self._seen: deque[MemoryErrorSeen] = deque(maxlen=SEEN_LIMIT)
+        self._episodes: deque[float] = deque(maxlen=SEEN_LIMIT)
         self.memory_errors = 0
 
     def lets_in(self, now_s: float, in_flight: int) -> bool:
@@ -207,6 +211,8 @@ class MemoryGuard:
         limit = None if self._sample is None else self._sample.failing
         seen = MemoryErrorSeen(now, route, limit, None if limit is None else limit.left)
         self._seen.append(seen)
+        if not self._episodes or now - self._episodes[-1] >= EPISODE_S:
+            self._episodes.append(now)
         return seen
 
     def errors_within(self, window_s: float) -> list[MemoryErrorSeen]:
@@ -220,9 +226,12 @@ class MemoryGuard:
         return self.errors_within(WINDOW_S)
 
     def should_exit(self, limit: int, window_s: float = WINDOW_S) -> bool:
-        """Whether there were `limit` memory errors or more within `window_s` seconds, so that the worker had better end
-        in good order and be started anew: a heap in pieces does not mend. Never where `limit` is 0."""
-        return limit > 0 and len(self.errors_within(window_s)) >= min(limit, SEEN_LIMIT)
+        """Whether memory errors came again and again, `limit` times within `window_s` seconds, so that the worker had
+        better end in good order and be started anew: a heap in pieces does not mend. Those within `EPISODE_S` of one
+        another's first are one: a burst that met the guard before it had learned what it needs. Never where `limit`
+        is 0."""
+        begins_s = self._clock() - window_s
+        return limit > 0 and sum(began_s > begins_s for began_s in self._episodes) >= limit
 
     def _left(self) -> int | None:
         """Bytes left, by a sample that is fresh; None where nothing limits or nothing is known."""

@@ -107,9 +107,9 @@ class ServiceSettings(Settings):
         "MEMORY_ERRORS_TO_EXIT",
         default=3,
         ge=0,
-        le=1000,
-        unit="errors",
-        help="So many MemoryErrors within a minute end the process in good order; 0 never",
+        le=12,
+        unit="times",
+        help="MemoryErrors so many times within a minute, 5 s apart, end the process in good order; 0 never",
     )
     shutdown_timeout_s: int = setting(
         "SHUTDOWN_TIMEOUT",
