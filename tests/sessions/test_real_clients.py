@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path

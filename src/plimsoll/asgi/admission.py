@@ -140,7 +140,7 @@ class Admission:
         self.log.log(logging.ERROR, "memory-error", f"{route}: MemoryError, answered 503. Nearest: {limit}", error)
         if self.guard.should_exit(self.settings.memory_errors_to_exit) and self._end_process and not self.stopping:
             self._end_process(
-                f"MemoryErrors {self.settings.memory_errors_to_exit} times within a minute: this worker ends in good order, "
+                f"MemoryErrors {self.settings.memory_errors_to_exit} times in a minute: this worker ends in good order, "
                 "to be started anew with a heap that is whole (MEMORY_ERRORS_TO_EXIT)"
             )
 

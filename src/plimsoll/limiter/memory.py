@@ -253,7 +253,7 @@ class MemoryGuard:
         elif left is None:
             self._room_for = math.inf
         else:
-            self._room_for = (left - self.reserve_bytes) / self._growth
+            self._room_for = (left - self.reserve_bytes) / max(self._growth, 1.0)
 
     def _judge_sample(self, now: float) -> None:
         self._due_s = now + self._interval_s
