@@ -83,10 +83,23 @@ def test_below_the_reserve_nothing_is_let_in() -> None:
     """And from the reserve on it is."""
     machine = Machine(left=RESERVE - 1)
     guard = guard_of(machine)
-    assert guard.shortage(0) is not None
+    assert guard.shortage(1) is not None
     machine.left = RESERVE
     machine.later()
+    assert guard.shortage(1) is None
+
+
+def test_alone_a_request_may_have_of_the_reserve_what_it_needs() -> None:
+    """A process whose limit is so near that the reserve is never free serves one at a time, not nobody."""
+    machine = Machine(left=RESERVE // 2)
+    guard = guard_of(machine, least_growth_bytes=MIB)
     assert guard.shortage(0) is None
+    assert guard.lets_in(machine.now_s, 0)
+    assert guard.shortage(1) is not None
+    assert not guard.lets_in(machine.now_s, 1)
+    machine.left = MIB - 1
+    machine.later()
+    assert guard.shortage(0) is not None
 
 
 def test_what_requests_take_is_measured_and_held_against_the_next() -> None:
@@ -195,11 +208,11 @@ def test_a_stale_sample_refuses_nothing() -> None:
     machine = Machine(left=0)
     guard = guard_of(machine)
     machine.frozen = machine.read()
-    assert guard.shortage(0) is not None
+    assert guard.shortage(1) is not None
     machine.later(1.0)
-    assert guard.shortage(0) is not None
+    assert guard.shortage(1) is not None
     machine.later(0.01)
-    assert guard.shortage(0) is None
+    assert guard.shortage(1) is None
     assert not guard.pressed
 
 
@@ -207,12 +220,12 @@ def test_a_reader_that_fails_refuses_nothing_once_its_last_sample_is_stale() -> 
     """/proc may vanish from a container that is being taken down; the service goes on."""
     machine = Machine(left=0)
     guard = guard_of(machine)
-    assert guard.shortage(0) is not None
+    assert guard.shortage(1) is not None
     machine.cannot_read = OSError("gone")
     machine.later(0.5)
-    assert guard.shortage(0) is not None
+    assert guard.shortage(1) is not None
     machine.later(1.0)
-    assert guard.shortage(0) is None
+    assert guard.shortage(1) is None
 
 
 def test_a_reader_without_memory_to_read_is_a_shortage() -> None:
@@ -220,12 +233,12 @@ def test_a_reader_without_memory_to_read_is_a_shortage() -> None:
     machine = Machine()
     guard = guard_of(machine)
     machine.cannot_read = MemoryError()
-    refused = guard.shortage(0)
+    refused = guard.shortage(1)
     assert refused is not None
     assert (refused.left_bytes, guard.pressed) == (0, True)
     machine.cannot_read = None
     machine.later()
-    assert guard.shortage(0) is None
+    assert guard.shortage(1) is None
 
 
 def test_a_sample_is_taken_once_an_interval_however_many_ask() -> None:
@@ -258,13 +271,13 @@ def test_how_long_requests_were_refused_is_known() -> None:
     machine = Machine(left=0)
     guard = guard_of(machine)
     assert guard.short_for_s == 0
-    guard.shortage(0)
+    guard.shortage(1)
     machine.later(7)
-    guard.shortage(0)
+    guard.shortage(1)
     assert guard.short_for_s == 7
     machine.left = 100 * MIB
     machine.later()
-    guard.shortage(0)
+    guard.shortage(1)
     assert guard.short_for_s == 0
 
 

@@ -7,7 +7,9 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from plimsoll.asgi.bodies import NO_BODY, announced_bytes
 from plimsoll.asgi.clients import AllowedTime, ClientOf, client_of
 from plimsoll.asgi.messages import ASGIApp, Message, Receive, Refusal, Scope, Send
 from plimsoll.asgi.refusals import NO_MEMORY, OVERLOADED, STOPPING, TOO_LONG, Pacer, answer, leaves_body_unread
@@ -140,8 +142,8 @@ class Admission:
         self.log.log(logging.ERROR, "memory-error", f"{route}: MemoryError, answered 503. Nearest: {limit}", error)
         if self.guard.should_exit(self.settings.memory_errors_to_exit) and self._end_process and not self.stopping:
             self._end_process(
-                f"MemoryErrors {self.settings.memory_errors_to_exit} times in a minute: this worker ends in good order, "
-                "to be started anew with a heap that is whole (MEMORY_ERRORS_TO_EXIT)"
+                f"MemoryErrors {self.settings.memory_errors_to_exit} times in a minute: this worker ends in good "
+                "order, to be started anew with a heap that is whole (MEMORY_ERRORS_TO_EXIT)"
             )
 
     # --- all of them ---
@@ -203,6 +205,8 @@ class AdmissionLayer:
 
         working, timing = WORK.set(work), DEADLINE.set(deadline_s)
         admission.running.add(work)
+        if counted and announced_bytes(scope) != NO_BODY:
+            receive = partial(work.receive, receive)
         try:
             await self._app(scope, receive, sending)
         except asyncio.CancelledError:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 
+from plimsoll.asgi.messages import Message, Receive
 from plimsoll.asgi.routes import Kind
 from plimsoll.limiter import AdmissionLine
 
@@ -40,6 +41,20 @@ class RequestWork:
         if self.fresh:
             self.fresh = False
             self._line.settle()
+
+    async def receive(self, receive: Receive) -> Message:
+        """The next part of a body. Whoever waits for its client keeps nobody out: the place in the line is lent to
+        others meanwhile, and taken again without a wait, since the work has begun."""
+        if not self.fresh:
+            return await receive()
+        self.settle()
+        self._line.let_in()
+        try:
+            return await receive()
+        finally:
+            if not self.took:
+                self.fresh = True
+                self._line.unsettle()
 
     def end(self, why: str) -> bool:
         """Cancel it, unless that was done or would cut a commit short; whether it was."""

@@ -143,6 +143,10 @@ class AdmissionLine:
         """One that was let in has begun to use the resource, or is known never to: `used` tells the rest of it."""
         self.fresh -= 1
 
+    def unsettle(self) -> None:
+        """One that had settled is about to need the resource after all."""
+        self.fresh += 1
+
     def leave(self, client: str, *, fresh: bool = True) -> None:
         """One that was let in is done; `fresh` where it has not settled."""
         left = self.inside[client] - 1

@@ -145,7 +145,9 @@ class MemoryGuard:
         self._in_flight = in_flight
         left = self._left()
         need = self.need_bytes
-        if left is None or left >= need:
+        # Alone, a request may have of the reserve what it needs: else a process that never has so much left would
+        # refuse everything for ever.
+        if left is None or left >= need or (in_flight == 0 and left >= self._growth):
             self._short_since_s = None
             self._started += 1
             return None
