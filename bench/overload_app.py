@@ -8,18 +8,20 @@ so that one core can overload it. `plimsoll`: `Database` and `install`. `bare`: 
 import asyncio
 import os
 from collections.abc import AsyncGenerator
-from typing import Annotated
+from typing import Annotated, cast
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from plimsoll import Database
 from plimsoll.fastapi import ReadSessionDep, install
+from plimsoll.pool import PlimsollPool
 
 QUERY = text("SELECT SLEEP(0.05), token FROM note WHERE id = 1")
 HELD_S = 0.5
 HELD_BYTES = 10_000_000
+LARGE_BYTES = 8 << 20
 
 everyones = APIRouter()
 theirs = APIRouter()
@@ -38,6 +40,18 @@ async def allocate() -> dict[str, int]:
     held = b"x" * HELD_BYTES
     await asyncio.sleep(HELD_S)
     return {"held": len(held)}
+
+
+@everyones.post("/echo")
+async def echo(body: dict[str, str]) -> dict[str, str]:
+    """What came in."""
+    return body
+
+
+@everyones.get("/large")
+async def large() -> Response:
+    """Eight MiB in one piece."""
+    return Response(b"x" * LARGE_BYTES)
 
 
 async def noted_session(request: Request) -> AsyncGenerator[AsyncSession]:
@@ -66,6 +80,13 @@ async def live() -> dict[str, str]:
 async def read(session: ReadSessionDep) -> dict[str, str]:
     """One row, by a statement of 50 ms."""
     return await _read(session)
+
+
+@ours.get("/pool")
+async def pool(request: Request) -> dict[str, int]:
+    """What the pool says of its connections."""
+    now = cast(PlimsollPool, request.app.state.plimsoll.database.engine.sync_engine.pool).snapshot()
+    return {"checked_out": now.checked_out, "idle": now.idle, "waiting": now.waiting}
 
 
 async def _read(session: AsyncSession) -> dict[str, str]:
