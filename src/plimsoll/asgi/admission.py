@@ -11,7 +11,7 @@ from functools import partial
 
 from plimsoll.asgi.bodies import NO_BODY, announced_bytes
 from plimsoll.asgi.clients import AllowedTime, ClientOf, client_of
-from plimsoll.asgi.messages import ASGIApp, Message, Receive, Refusal, Scope, Send
+from plimsoll.asgi.messages import CLOSE, ASGIApp, Message, Receive, Refusal, Scope, Send, closes
 from plimsoll.asgi.refusals import NO_MEMORY, OVERLOADED, STOPPING, TOO_LONG, Pacer, answer, leaves_body_unread
 from plimsoll.asgi.routes import Kind, Kinds, PriorityOf
 from plimsoll.asgi.work import RequestWork, Running
@@ -124,7 +124,7 @@ class Admission:
         self.counters.add(f"answered_{refusal.code}")
         await self.pacer.pause()
         close = refusal is not OVERLOADED or leaves_body_unread(scope)
-        await answer(send, refusal, retry_after_s=retry_after_s, close=close)
+        await answer(scope, send, refusal, retry_after_s=retry_after_s, close=close)
 
     def connection_came_back(self) -> None:
         """The pool has a connection more to give: somebody in line may have a place."""
@@ -200,7 +200,7 @@ class AdmissionLayer:
 
         async def sending(message: Message) -> None:
             if not work.started and message["type"] == "http.response.start":
-                self._starts(work, message)
+                self._starts(work, message, scope)
             await send(message)
 
         working, timing = WORK.set(work), DEADLINE.set(deadline_s)
@@ -212,18 +212,18 @@ class AdmissionLayer:
         except asyncio.CancelledError:
             if not work.ended or work.task is None or work.task.uncancel() > 0:
                 raise  # somebody else cancelled it too
-            await self._answer_ended(work, send)
+            await self._answer_ended(work, scope, send)
         except MemoryError as error:
             admission.memory_error(kind.name, error)
             if work.started:
                 raise
-            await answer(send, NO_MEMORY, retry_after_s=admission.retry.refuse(), close=True)
+            await answer(scope, send, NO_MEMORY, retry_after_s=admission.retry.refuse(), close=True)
         finally:
             admission.let_go(work, scope, counted)
             WORK.reset(working)
             DEADLINE.reset(timing)
 
-    def _starts(self, work: RequestWork, message: Message) -> None:
+    def _starts(self, work: RequestWork, message: Message, scope: Scope) -> None:
         """The response starts: what follows is the client's pace, not ours, and needs no place in the line."""
         work.started = True
         if work.fresh:
@@ -231,10 +231,10 @@ class AdmissionLayer:
         if work.deadline_s is not None:
             DEADLINE.set(None)
         admission = self._admission
-        if admission.pressed or admission.stopping:
-            message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+        if (admission.pressed or admission.stopping) and closes(scope):
+            message["headers"] = [*message.get("headers", ()), CLOSE]
 
-    async def _answer_ended(self, work: RequestWork, send: Send) -> None:
+    async def _answer_ended(self, work: RequestWork, scope: Scope, send: Send) -> None:
         admission = self._admission
         admission.counters.add(f"ended_{work.ended}")
         if work.ended == "shutdown":
@@ -243,4 +243,6 @@ class AdmissionLayer:
             words = f"{work.kind.name}: ended and rolled back, since its time was up (REQUEST_TIMEOUT)"
         admission.log.log(logging.WARNING, f"ended:{work.kind.name}", words)
         if not work.started:
-            await answer(send, STOPPING if work.ended == "shutdown" else TOO_LONG, retry_after_s=None, close=True)
+            await answer(
+                scope, send, STOPPING if work.ended == "shutdown" else TOO_LONG, retry_after_s=None, close=True
+            )

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from plimsoll.asgi.messages import ASGIApp, Message, Receive, Refusal, Scope, Send
+from plimsoll.asgi.messages import ASGIApp, Message, Receive, Refusal, Scope, Send, closes
 from plimsoll.asgi.patience import Patience
 from plimsoll.errors import BodyRefusedError
 from plimsoll.events import Counters, LimitedLog
@@ -74,7 +74,7 @@ class BodyLimits:
         if reader.refusal is not None:
             self._report(scope, reader.refusal, limit)
             if reader.may_answer:
-                await reader.answer(linger=announced <= limit or not _waits_for_go(scope))
+                await reader.answer(close=closes(scope), linger=announced <= limit or not _waits_for_go(scope))
 
     async def _run(self, scope: Scope, reader: "BodyReader") -> None:
         try:
@@ -153,11 +153,11 @@ class BodyReader:
         self.may_answer = False
         await self._send(message)
 
-    async def answer(self, *, linger: bool) -> None:
+    async def answer(self, *, close: bool, linger: bool) -> None:
         """Send the refusal; then read on for a moment, and end the response, at which the server closes."""
         assert self.refusal is not None
         self.may_answer = False
-        for message in self.refusal.messages():
+        for message in self.refusal.messages(close=close):
             await self._send(message)
         if linger and not self._complete:
             await self._linger()

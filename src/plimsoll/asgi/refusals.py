@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 
-from plimsoll.asgi.messages import MEDIA_TYPE, Refusal, Scope, Send
+from plimsoll.asgi.messages import CLOSE, MEDIA_TYPE, Refusal, Scope, Send, closes
 
 OVERLOADED = Refusal(
     503,
@@ -93,13 +93,13 @@ def leaves_body_unread(scope: Scope) -> bool:
     return False
 
 
-async def answer(send: Send, refusal: Refusal, *, retry_after_s: int | None, close: bool) -> None:
+async def answer(scope: Scope, send: Send, refusal: Refusal, *, retry_after_s: int | None, close: bool) -> None:
     """Send a refusal."""
     body = refusal.body
     headers = [(b"content-type", MEDIA_TYPE), (b"content-length", b"%d" % len(body))]
     if retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % retry_after_s))
-    if close:
-        headers.append((b"connection", b"close"))
+    if close and closes(scope):
+        headers.append(CLOSE)
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

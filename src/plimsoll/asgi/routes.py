@@ -17,6 +17,9 @@ Scope = Any
 REMEMBERED = 2048
 """Paths whose kind is remembered; when they are more, all are forgotten."""
 
+LONGEST = 200
+"""Characters of a path that is remembered."""
+
 SURE = 20
 """A route that took no connection in so many requests is taken for one that never does, until it does."""
 
@@ -52,9 +55,10 @@ class Kinds:
         kind = self._by_path.get(key)
         if kind is None:
             kind = self._find(scope["method"], path)
-            if len(self._by_path) >= REMEMBERED:
-                self._by_path.clear()
-            self._by_path[key] = kind
+            if len(key) <= LONGEST:  # or a client could fill the memory with paths
+                if len(self._by_path) >= REMEMBERED:
+                    self._by_path.clear()
+                self._by_path[key] = kind
         return kind
 
     def learn(self, scope: Scope, kind: Kind, *, took_connection: bool) -> None:
