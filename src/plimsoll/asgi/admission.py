@@ -238,9 +238,10 @@ class AdmissionLayer:
         admission = self._admission
         admission.counters.add(f"ended_{work.ended}")
         if work.ended == "shutdown":
-            words = f"{work.kind.name}: ended and rolled back, since the process stops (SHUTDOWN_TIMEOUT)"
+            refusal, why = STOPPING, "the process stops (SHUTDOWN_TIMEOUT)"
         else:
-            words = f"{work.kind.name}: ended and rolled back, since its time was up (REQUEST_TIMEOUT)"
+            refusal, why = TOO_LONG, "its time was up (REQUEST_TIMEOUT)"
+        words = f"{work.kind.name}: ended and rolled back, since {why}"
         admission.log.log(logging.WARNING, f"ended:{work.kind.name}", words)
         if not work.started:
             await answer(
