@@ -244,6 +244,4 @@ class AdmissionLayer:
         words = f"{work.kind.name}: ended and rolled back, since {why}"
         admission.log.log(logging.WARNING, f"ended:{work.kind.name}", words)
         if not work.started:
-            await answer(
-                scope, send, STOPPING if work.ended == "shutdown" else TOO_LONG, retry_after_s=None, close=True
-            )
+            await answer(scope, send, refusal, retry_after_s=None, close=True)
