@@ -163,6 +163,8 @@ class AdmissionLine:
         """Let in as many as there is room for; to be called when what is in use became less, or the limit grew."""
         while self._count and self.fresh + self.used() < self.limit:
             waiter = self._next()
+            if waiter.future.done():
+                continue  # cancelled during this turn of the loop: its task has not run since
             self._let_in += 1
             self.fresh += 1
             self.inside[waiter.client] = self.inside.get(waiter.client, 0) + 1
@@ -211,8 +213,8 @@ class AdmissionLine:
 
     def _refuse(self, waiter: _Waiter, reason: str) -> None:
         self._remove(waiter)
-        self.refused += 1
         if not waiter.future.done():
+            self.refused += 1
             waiter.future.set_exception(RefusedError(reason))
 
     def _expire(self, waiter: _Waiter) -> None:
