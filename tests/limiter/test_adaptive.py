@@ -1,4 +1,4 @@
-"""The limit that adapts: down when the database shows that it is given too much, up when requests have to wait for it."""
+"""The limit that adapts: down when the database is given too much, up when requests have to wait for the limit."""
 
 from dataclasses import replace
 

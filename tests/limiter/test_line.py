@@ -169,6 +169,25 @@ def test_in_overload_the_newest_is_let_in_first_and_the_oldest_refused_at_once()
     run(scenario())
 
 
+def test_in_overload_the_newest_of_one_client_is_let_in_first_too() -> None:
+    """As behind a proxy, where all requests may be one client's."""
+
+    async def scenario() -> None:
+        line = a_line()
+        line.enter_now("proxy")
+        crowd = Crowd(line)
+        for name, after_s in (("old", 0.06), ("newer", 0.001), ("newest", 0.001)):
+            crowd.arrives(name, "proxy")
+            await asyncio.sleep(after_s)
+        assert crowd.refused == [("old", "overload")]
+        for _ in range(2):
+            line.leave("proxy")
+            await turns()
+        assert crowd.let_in == ["newest", "newer"]
+
+    run(scenario())
+
+
 def test_overload_ends_when_it_was_calm() -> None:
     """A second after the last refusal the line works off bursts again."""
 
@@ -408,7 +427,7 @@ SCENES: list[Scene] = [_only_cancel, _let_in_then_cancel, _cancel_then_let_in, _
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_a_cancelled_wait_gives_its_place_to_the_next(scene: Scene) -> None:
-    """Whatever else happens in the same turn of the loop: the next in line is let in, and at the end nothing is left."""
+    """Whatever else happens in the same turn of the loop: the next is let in, and at the end nothing is left."""
 
     async def scenario() -> None:
         line = a_line()

@@ -36,6 +36,7 @@ def after(served: int, refused: int, seconds: float = 1.0, *, jitter: float | No
         (200, 100, 1.0, 1),
         (100, 450, 1.0, 5),
         (200, 900, 2.0, 5),
+        (1, 20, 10.0, 2),
         (10, 100, 1.0, 10),
         (0, 20, 1.0, 20),
         (1, 5000, 1.0, LONGEST_S),

@@ -214,7 +214,7 @@ class AdmissionLayer:
                 raise  # somebody else cancelled it too
             await self._answer_ended(work, scope, send)
         except MemoryError as error:
-            admission.memory_error(kind.name, error)
+            admission.memory_error(admission.kinds.served(scope, kind).name, error)
             if work.started:
                 raise
             await answer(scope, send, NO_MEMORY, retry_after_s=admission.retry.refuse(), close=True)
@@ -236,12 +236,13 @@ class AdmissionLayer:
 
     async def _answer_ended(self, work: RequestWork, scope: Scope, send: Send) -> None:
         admission = self._admission
+        route = admission.kinds.served(scope, work.kind).name
         admission.counters.add(f"ended_{work.ended}")
         if work.ended == "shutdown":
             refusal, why = STOPPING, "the process stops (SHUTDOWN_TIMEOUT)"
         else:
             refusal, why = TOO_LONG, "its time was up (REQUEST_TIMEOUT)"
-        words = f"{work.kind.name}: ended and rolled back, since {why}"
-        admission.log.log(logging.WARNING, f"ended:{work.kind.name}", words)
+        words = f"{route}: ended and rolled back, since {why}"
+        admission.log.log(logging.WARNING, f"ended:{route}", words)
         if not work.started:
             await answer(scope, send, refusal, retry_after_s=None, close=True)

@@ -58,6 +58,8 @@ class AllowedTime:
             address = ip_address(peer[0]) if peer else None
         except ValueError:
             return False
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped  # of a socket for both families
         return address is not None and any(address in network for network in self._trusted)
 
 

@@ -31,6 +31,8 @@ class Kind:
     name: str
     """`GET /items/{item_id}`."""
     priority: Priority
+    template: str | None = None
+    """The path of the framework's route; none where it is unknown."""
     seen: int = 0
     uses_database: bool = False
     limited: bool = True
@@ -44,7 +46,7 @@ class Kinds:
 
     priorities: Mapping[str, Priority] = field(default_factory=dict)
     _by_path: dict[str, Kind] = field(default_factory=dict)
-    _by_name: dict[str, Kind] = field(default_factory=dict)
+    _by_name: dict[tuple[str, Priority], Kind] = field(default_factory=dict)
     _patterns: dict[int, list[tuple[tuple[str | None, ...], str]]] = field(default_factory=dict)
     _unknown: dict[Priority, Kind] = field(default_factory=dict)
 
@@ -63,14 +65,24 @@ class Kinds:
 
     def learn(self, scope: Scope, kind: Kind, *, took_connection: bool) -> None:
         """A request is done: which route was it, and did it need a connection?"""
-        if kind.name == "unknown":
-            known = self._learn_pattern(scope)
-            if known is None:
-                return
-            kind = known
+        known = self.served(scope, kind)
+        if known.template is None:
+            return
+        kind = known
         kind.seen += 1
         kind.uses_database = kind.uses_database or took_connection
         kind.limited = kind.uses_database or kind.seen < SURE
+
+    def served(self, scope: Scope, kind: Kind) -> Kind:
+        """The kind of a request that the framework has found the route of, where `kind` was the guess before."""
+        route = scope.get("route")
+        template = getattr(route, "path", None)
+        if not isinstance(template, str) or template == kind.template:
+            return kind
+        methods = getattr(route, "methods", None)
+        if methods is not None and scope["method"] not in methods:
+            return kind  # answered 405: the method is the client's invention
+        return self._learn_pattern(scope, template) or kind
 
     def all(self) -> list[Kind]:
         """Every route that was seen."""
@@ -78,37 +90,35 @@ class Kinds:
 
     def _find(self, method: str, path: str) -> Kind:
         segments = path.split("/")
+        priority = self._priority(path)
         for pattern, template in self._patterns.get(len(segments), ()):
             if _fits(pattern, segments):
-                found = self._by_name.get(f"{method} {template}")
+                found = self._by_name.get((f"{method} {template}", priority))
                 if found is not None:
                     return found
-        priority = self._priority(path)
         unknown = self._unknown.get(priority)
         if unknown is None:
             # An unknown route may be any, so it counts as one that uses the database.
             unknown = self._unknown[priority] = Kind("unknown", priority, uses_database=True)
         return unknown
 
-    def _learn_pattern(self, scope: Scope) -> Kind | None:
-        template = getattr(scope.get("route"), "path", None)
-        if not isinstance(template, str):
-            return None
+    def _learn_pattern(self, scope: Scope, template: str) -> Kind | None:
         segments = scope["path"].split("/")
         for candidate in (template, f"{scope.get('root_path', '')}{template}"):
             pattern = tuple(None if "{" in part else part for part in candidate.split("/"))
             if len(pattern) == len(segments) and _fits(pattern, segments):
-                return self._add(scope, candidate, pattern)
+                return self._add(scope, template, candidate, pattern)
         return None
 
-    def _add(self, scope: Scope, template: str, pattern: tuple[str | None, ...]) -> Kind:
-        name = f"{scope['method']} {template}"
-        kind = self._by_name.get(name)
+    def _add(self, scope: Scope, template: str, whole: str, pattern: tuple[str | None, ...]) -> Kind:
+        # One route may serve paths of several priorities.
+        key = f"{scope['method']} {whole}", self._priority(scope["path"])
+        kind = self._by_name.get(key)
         if kind is None:
-            kind = self._by_name[name] = Kind(name, self._priority(scope["path"]))
+            kind = self._by_name[key] = Kind(*key, template)
             found = self._patterns.setdefault(len(pattern), [])
-            if (pattern, template) not in found:
-                found.append((pattern, template))
+            if (pattern, whole) not in found:
+                found.append((pattern, whole))
                 # `/items/new` comes before `/items/{item_id}`.
                 found.sort(key=lambda entry: sum(part is None for part in entry[0]))
             self._by_path.clear()
@@ -125,7 +135,7 @@ def _fits(pattern: tuple[str | None, ...], segments: list[str]) -> bool:
 
 def _begins(pattern: str, path: str) -> bool:
     if pattern.endswith("*"):
-        return path.startswith(pattern[:-1]) or path == pattern[:-2]
+        return path.startswith(pattern[:-1]) or (pattern.endswith("/*") and path == pattern[:-2])
     return path == pattern
 
 
