@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from plimsoll.asgi.messages import Refusal
 from plimsoll.asgi.refusals import (
     FIRST_PAUSE_S,
     LONGEST_PAUSE_S,
@@ -14,7 +15,6 @@ from plimsoll.asgi.refusals import (
     TOO_LONG,
     UNREAD_BYTES,
     Pacer,
-    Refusal,
     answer,
     leaves_body_unread,
 )

@@ -65,12 +65,12 @@ def test_a_route_that_took_no_connection_often_enough_is_not_limited_until_it_do
         assert kinds.of(scope("/static")).limited
         serve(kinds, "/static", "/static")
     kind = serve(kinds, "/static", "/static")
-    assert not kind.limited
+    assert not kinds.of(scope("/static")).limited
     kinds.learn(scope("/static", "/static"), kind, took_connection=True)
-    assert kind.limited
+    assert kinds.of(scope("/static")).limited
     for _ in range(2 * SURE):
         serve(kinds, "/static", "/static")
-    assert kind.limited, "one that has taken a connection may again"
+    assert kinds.of(scope("/static")).limited, "one that has taken a connection may again"
 
 
 def test_what_no_route_serves_stays_unknown_and_limited() -> None:

@@ -52,7 +52,7 @@ class RequestWork:
         try:
             return await receive()
         finally:
-            if not self.took:
+            if not (self.took or self.started):  # a listener for the client's leaving may end after all else
                 self.fresh = True
                 self._line.unsettle()
 
