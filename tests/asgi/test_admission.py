@@ -166,7 +166,8 @@ async def test_nobody_stands_in_line_for_longer_than_it_may(protected: Start, sq
     """Ten times ADMISSION_WAIT, then 503; the connections are still held meanwhile."""
     service = await protected(sqlite_database, ADMISSION_WAIT="0.02")
     held = await service.hold_the_pool()
-    assert is_problem(await service.client.get("/hold", params={"name": "late"}), 503, "database-busy")
+    late = await service.client.get("/hold", params={"name": "late"}, timeout=5)
+    assert is_problem(late, 503, "database-busy")
     assert (await service.figures())["checked_out"] == 2
     await service.release(2)
     await asyncio.gather(*held)
