@@ -175,6 +175,7 @@ def test_who_stops_lets_nobody_in_and_ends_what_takes_too_long() -> None:
         service.admission.stop(within_s=1.0)
         service.handler = sleeping(60)
         assert await service.ask() == 503
+        assert now_s() == 0, "refused, not ended later"
         assert await in_time == 200
         assert service.is_as_new
 

@@ -128,3 +128,4 @@ def test_one_route_may_serve_paths_of_several_priorities(first: str) -> None:
     for _ in range(2):
         assert serve(kinds, "/admin/list", "/{section}/list").priority is Priority.HIGH
         assert serve(kinds, "/items/list", "/{section}/list").priority is Priority.NORMAL
+    assert {kinds.of(scope(path)).name for path in ("/admin/list", "/items/list")} == {"GET /{section}/list"}
