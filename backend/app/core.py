@@ -11,7 +11,7 @@ from app.models import Account, Base
 from app.sample import seed_sample
 from plimsoll import Database, DatabaseSettings
 from plimsoll.seeding import AdminAccount, AdminSettings, PasswordHasher
-from plimsoll.settings import Problem, Settings, SettingsError, setting
+from plimsoll.settings import Problem, ServiceSettings, Settings, SettingsError, setting
 
 # Hosts that mean production here, whatever the environment says.
 PRODUCTION_MARKERS = ("taxtower.in",)
@@ -51,6 +51,14 @@ class BackendDatabaseSettings(DatabaseSettings):
         return super()._derive(draft)
 
 
+class BackendServiceSettings(ServiceSettings):
+    """The library's settings of a service, with a limit for bodies that the largest item here fits into."""
+
+    max_body_bytes: int = setting(
+        "MAX_BODY_BYTES", default=262_144, ge=1024, le=104_857_600, unit="bytes", help="Largest request body"
+    )
+
+
 class AppSettings(Settings):
     """What this service needs beside the database."""
 
@@ -59,9 +67,6 @@ class AppSettings(Settings):
     )
     token_minutes: int = setting(
         "TOKEN_MINUTES", default=15, ge=1, le=1440, unit="min", help="How long an access token is good for"
-    )
-    max_body_bytes: int = setting(
-        "MAX_BODY_BYTES", default=262_144, ge=1024, le=104_857_600, unit="bytes", help="Largest request body"
     )
     sample_data: bool = setting(
         "SAMPLE_DATA", default=True, help="Fill an empty catalogue with sample data; never done in production"

@@ -4,7 +4,7 @@ What the operator's note asks of this file (pool of 20 + 20, clean-up of session
 done by the library; the settings say how.
 """
 
-from app.core import AppSettings, BackendDatabaseSettings, make_database
+from app.core import AppSettings, BackendDatabaseSettings, BackendServiceSettings, make_database
 from app.models import Base
 from plimsoll.fastapi import get_session
 from plimsoll.seeding import AdminSettings
@@ -19,10 +19,13 @@ __all__ = [
     "engine",
     "get_session",
     "init_db",
+    "service_settings",
     "settings",
 ]
 
-settings, app_settings, admin_settings = read_settings(BackendDatabaseSettings, AppSettings, AdminSettings)
+settings, service_settings, app_settings, admin_settings = read_settings(
+    BackendDatabaseSettings, BackendServiceSettings, AppSettings, AdminSettings
+)
 database = make_database(settings, app_settings, admin_settings)
 engine = database.engine
 # `async with AsyncSessionLocal() as session`: closed at the end, rolled back where it was not committed.

@@ -5,18 +5,17 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
 
 from app.core import AppSettings, signing_key
-from app.limits import DeclaredLengthLimit
 from app.problems import described, install_problems
 from app.provider import PaymentProvider
 from app.routes import accounts, admin, bookings, export, items, payments, spaces, venues
 from app.services import Services
 from plimsoll import Database
 from plimsoll.fastapi import install
+from plimsoll.limiter import Priority
 from plimsoll.seeding import PasswordHasher
-from plimsoll.settings import Settings
+from plimsoll.settings import ServiceSettings, Settings
 
 logger = logging.getLogger("app")
 
@@ -36,34 +35,35 @@ TAGS = [
 ]
 
 
-class _App(FastAPI):
-    """FastAPI, which limits bodies itself, with the refusal of a declared length in front of all else."""
-
-    def build_middleware_stack(self) -> ASGIApp:
-        stack = super().build_middleware_stack()
-        return stack if self.max_body_size is None else DeclaredLengthLimit(stack, self.max_body_size)
+# Whoever looks after the service gets through while its visitors are more than the database carries.
+PRIORITIES = {"/admin/*": Priority.HIGH}
 
 
-def create_app(database: Database, settings: AppSettings, *, more_settings: tuple[Settings, ...] = ()) -> FastAPI:
+def create_app(
+    database: Database,
+    settings: AppSettings,
+    service: ServiceSettings,
+    *,
+    more_settings: tuple[Settings, ...] = (),
+) -> FastAPI:
     """Return the application. It connects to nothing before its lifespan, or its first request, begins.
 
     Raises SettingsError where production has no good SECRET_KEY.
     """
     services = _services(database, settings)
-    app = _App(
+    app = FastAPI(
         title="Venue booking",
         version="1.0.0",
         description=DESCRIPTION,
         openapi_tags=TAGS,
-        max_body_size=settings.max_body_bytes,
         lifespan=_lifespan,
-        responses=described(503),
+        responses=described(503, 504),
     )
     app.state.services = services
     install_problems(app)
     for module in (accounts, venues, spaces, items, bookings, payments, admin, export):
         app.include_router(module.router)
-    install(app, database, extra_settings=(settings, *more_settings))
+    install(app, database, service=service, priorities=PRIORITIES, extra_settings=(settings, *more_settings))
     return app
 
 

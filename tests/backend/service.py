@@ -14,7 +14,7 @@ import httpx
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app.core import AppSettings, BackendDatabaseSettings, make_database
+from app.core import AppSettings, BackendDatabaseSettings, BackendServiceSettings, make_database
 from app.factory import create_app
 from app.models import Account
 from app.models.columns import now
@@ -87,21 +87,25 @@ async def until_ready(service: Service) -> None:
     raise AssertionError("the service did not become ready within a minute")
 
 
-def application(url: str, **app_settings: Any) -> tuple[FastAPI, Database]:
+def application(
+    url: str, service: BackendServiceSettings | None = None, **app_settings: Any
+) -> tuple[FastAPI, Database]:
     """Make the application for a database, without the sample unless it is asked for."""
     settings = AppSettings(**{"secret_key": "k" * 40, "sample_data": False, **app_settings})
     admin = AdminSettings(admin_email=ADMIN_EMAIL, admin_password=SecretStr(ADMIN_PASSWORD))
     hasher = PasswordHasher(argon2id=CHEAP)
     database = make_database(BackendDatabaseSettings(database_url=SecretStr(url)), settings, admin, hasher)
-    return create_app(database, settings), database
+    return create_app(database, settings, service or BackendServiceSettings()), database
 
 
 @asynccontextmanager
-async def service_on(url: str, **app_settings: Any) -> AsyncGenerator[Service]:
+async def service_on(
+    url: str, service: BackendServiceSettings | None = None, **app_settings: Any
+) -> AsyncGenerator[Service]:
     """Make and run the application for a database."""
-    app, database = application(url, **app_settings)
-    async with started(app, database) as service:
-        yield service
+    app, database = application(url, service, **app_settings)
+    async with started(app, database) as running:
+        yield running
 
 
 def a_venue(**fields: Any) -> dict[str, Any]:

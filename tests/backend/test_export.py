@@ -1,15 +1,22 @@
 """The export of all bookings: complete, and without a connection or the whole result held while it is read."""
 
+import asyncio
 import csv
 import io
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from app.core import BackendServiceSettings
 from app.models import Booking
 from app.routes import export
-from tests.backend.service import Service, a_booking
+from plimsoll import Database
+from plimsoll.pool import DEADLINE
+from tests.backend.service import Service, a_booking, service_on
+from tests.servers import SqliteDatabase
 
 
 async def test_the_export_has_every_booking_and_holds_no_connection(
@@ -47,6 +54,31 @@ async def test_an_export_ends_where_the_bookings_end(
     answer = await sqlite_service.client.get("/admin/bookings.csv", headers=admin)
     found = list(csv.DictReader(io.StringIO(answer.text)))
     assert [row["space"] for row in found] == [f'Hall {number}, the "Grand"' for number in range(rows)]
+
+
+async def test_an_export_may_take_longer_than_a_request(
+    sqlite_database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time limit of a request holds until its response starts; the pages after that are read without one."""
+    read_page, limit_s, deadlines = export._read_page, 1.0, []
+
+    async def read_later(database: Database, after: int) -> Sequence[Any]:
+        if after:
+            await asyncio.sleep(0.7 * limit_s)  # twice, so that the last page is asked for after the time is up
+        deadlines.append(DEADLINE.get())
+        return await read_page(database, after)
+
+    monkeypatch.setattr(export, "PAGE_ROWS", 1)
+    monkeypatch.setattr(export, "_read_page", read_later)
+    async with service_on(sqlite_database.url, BackendServiceSettings(request_timeout_s=limit_s)) as service:
+        admin = await service.caller("admin")
+        for number in range(2):
+            space = await service.space(admin, name=f"Hall {number}")
+            await service.make("/bookings", a_booking(space["id"]), admin)
+        answer = await service.client.get("/admin/bookings.csv", headers=admin)
+        assert len(list(csv.DictReader(io.StringIO(answer.text)))) == 2
+        assert deadlines[0] is not None
+        assert deadlines[1:] == [None, None]
 
 
 async def test_an_exported_name_is_never_a_formula(sqlite_service: Service) -> None:

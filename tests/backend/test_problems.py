@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.backend.service import Service, an_item
+from app.core import BackendServiceSettings
+from plimsoll.limiter import Priority
+from tests.backend.service import Service, an_item, service_on
+from tests.servers import SqliteDatabase
 
 PROBLEM = "application/problem+json"
 
@@ -51,16 +54,16 @@ async def test_a_body_that_is_no_object_is_refused(sqlite_service: Service, body
     assert answer.headers["content-type"] == PROBLEM
 
 
-async def test_a_declared_length_over_the_limit_is_refused_unread(sqlite_service: Service) -> None:
-    """413 as a problem document, and not one byte of the body was asked for."""
-    asked = 0
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_declared_length_over_the_limit_is_refused_unread(sqlite_service: Service, waits: bool) -> None:
+    """413 as a problem document before one byte of the body was asked for. What a client sends all the same is thrown
+    away, so that the answer reaches it; of one that waits to be told to send, nothing is ever asked."""
+    asked_after: list[int] = []
+    sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:
-        nonlocal asked
-        asked += 1
-        return {"type": "http.request", "body": b"x", "more_body": True}
-
-    sent: list[Any] = []
+        asked_after.append(len(sent))
+        return {"type": "http.request", "body": b"x" * 65_536, "more_body": True}
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -68,14 +71,19 @@ async def test_a_declared_length_over_the_limit_is_refused_unread(sqlite_service
     headers = [(b"content-length", b"262145"), (b"content-type", b"application/json")]
     scope = {
         "type": "http", "http_version": "1.1", "method": "POST", "path": "/items", "raw_path": b"/items",
-        "query_string": b"", "headers": headers, "scheme": "http", "root_path": "",
-        "server": ("service", 80), "client": ("client", 1),
+        "query_string": b"", "headers": headers + [(b"expect", b"100-continue")] * waits, "scheme": "http",
+        "root_path": "", "server": ("service", 80), "client": ("client", 1),
     }  # fmt: skip
     await sqlite_service.app(scope, receive, send)
     assert sent[0]["status"] == 413
     assert dict(sent[0]["headers"])[b"content-type"] == PROBLEM.encode()
+    assert dict(sent[0]["headers"])[b"connection"] == b"close"
     assert json.loads(sent[1]["body"])["status"] == 413
-    assert asked == 0
+    assert sent[-1]["more_body"] is False
+    # The start and the whole document: the answer was out before anything was asked for, and not for long then.
+    assert all(messages == 2 for messages in asked_after)
+    assert bool(asked_after) is not waits
+    assert len(asked_after) <= 65
 
 
 async def test_an_undeclared_length_over_the_limit_is_refused(sqlite_service: Service) -> None:
@@ -91,6 +99,17 @@ async def test_an_undeclared_length_over_the_limit_is_refused(sqlite_service: Se
         answer = await sqlite_service.client.post("/items", content=pieces(), headers=headers)
         assert answer.status_code == 413
         assert answer.headers["content-type"] == PROBLEM
+        assert answer.json()["status"] == 413
+
+
+async def test_the_limit_for_bodies_is_a_setting(sqlite_database: SqliteDatabase) -> None:
+    """The service has one of its own by default; what is set counts in its place, to the byte."""
+    assert BackendServiceSettings().max_body_bytes == 262_144
+    headers = {"Content-Type": "application/json"}
+    async with service_on(sqlite_database.url, BackendServiceSettings(max_body_bytes=2_000)) as running:
+        for size, status in ((2_000, 401), (2_001, 413)):
+            answer = await running.client.post("/items", content=b"{" + b" " * (size - 2) + b"}", headers=headers)
+            assert answer.status_code == status
 
 
 async def test_the_largest_item_that_the_bounds_allow_fits_into_a_body(sqlite_service: Service) -> None:
@@ -149,3 +168,17 @@ async def test_a_fault_of_ours_is_a_problem_document_too(
     answer = await sqlite_service.client.post("/token", data={"username": "a@b.in", "password": "x"})
     assert answer.status_code == 500
     assert answer.json() == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
+
+
+async def test_administrators_go_before_visitors(sqlite_service: Service) -> None:
+    """Where not all can be let in, everything below /admin is let in first; the health pages are never held up."""
+    kinds = sqlite_service.app.state.plimsoll.protection.admission.kinds
+    for path, priority in (
+        ("/admin/accounts", Priority.HIGH),
+        ("/admin/accounts/1", Priority.HIGH),
+        ("/admin/bookings.csv", Priority.HIGH),
+        ("/administrators", Priority.NORMAL),
+        ("/venues", Priority.NORMAL),
+        ("/health/ready", Priority.ALWAYS),
+    ):
+        assert kinds.of({"method": "GET", "path": path}).priority is priority, path

@@ -93,8 +93,8 @@ def test_every_setting_is_in_the_example(start_command: Start, tmp_path: Path) -
     example = (REPOSITORY / ".env.example").read_text()
     named = {line.removeprefix("# ").split("=")[0] for line in example.splitlines() if "=" in line}
     script = (
-        "from app.db import settings, app_settings, admin_settings\n"
-        "for group in (settings, app_settings, admin_settings):\n"
+        "from app.db import settings, service_settings, app_settings, admin_settings\n"
+        "for group in (settings, service_settings, app_settings, admin_settings):\n"
         "    print(*(row.name for row in group.rows()), sep='\\n')\n"
     )
     (tmp_path / ".env").write_text(example)

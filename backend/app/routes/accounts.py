@@ -18,7 +18,7 @@ from plimsoll.server import Fault, fault_of
 router = APIRouter(tags=["accounts"])
 
 
-@router.post("/accounts", status_code=201, summary="Register", responses=described(400, 409, 413, 422))
+@router.post("/accounts", status_code=201, summary="Register", responses=described(400, 408, 409, 413, 422))
 async def register(registration: Registration, services: ServicesDep) -> AccountAnswer:
     """Make an account, as a user who books or as a vendor who offers."""
     password_hash = await services.hasher.hash(registration.password.get_secret_value())
@@ -38,7 +38,7 @@ async def register(registration: Registration, services: ServicesDep) -> Account
     return AccountAnswer.model_validate(account)
 
 
-@router.post("/token", summary="Log in", responses=described(400, 401, 413, 422))
+@router.post("/token", summary="Log in", responses=described(400, 401, 408, 413, 422))
 async def log_in(form: Annotated[OAuth2PasswordRequestForm, Depends()], services: ServicesDep) -> Token:
     """Get an access token for an e-mail (`username`) and password."""
     async with services.database.read_session() as session:
@@ -57,7 +57,7 @@ async def read_own_account(caller: Caller, session: ReadSessionDep) -> AccountAn
     return AccountAnswer.model_validate(_own(await session.get(Account, caller.account_id)))
 
 
-@router.patch("/accounts/me", summary="Change the caller's account", responses=described(400, 401, 413, 422))
+@router.patch("/accounts/me", summary="Change the caller's account", responses=described(400, 401, 408, 413, 422))
 async def change_own_account(change: AccountChange, caller: Caller, session: SessionDep) -> AccountAnswer:
     """Change the name of the caller's account."""
     account = _own(await session.get(Account, caller.account_id))
@@ -70,7 +70,7 @@ async def change_own_account(change: AccountChange, caller: Caller, session: Ses
     "/accounts/me/password",
     status_code=204,
     summary="Change the password",
-    responses=described(400, 401, 413, 422),
+    responses=described(400, 401, 408, 413, 422),
 )
 async def change_password(change: PasswordChange, caller: Caller, services: ServicesDep) -> Response:
     """Change the caller's password. Tokens given out before are good until they expire."""

@@ -33,7 +33,7 @@ async def list_accounts(
 @router.patch(
     "/accounts/{account_id}",
     summary="Activate or deactivate an account",
-    responses=described(400, 401, 403, 404, 409, 413, 422),
+    responses=described(400, 401, 403, 404, 408, 409, 413, 422),
 )
 async def change_account(
     account_id: Annotated[int, Path(ge=1, le=MAX_ID)],

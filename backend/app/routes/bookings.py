@@ -27,7 +27,7 @@ REPLAYED = "Idempotent-Replayed"
     "/bookings",
     status_code=201,
     summary="Book a space",
-    responses=described(400, 401, 404, 409, 413, 422),
+    responses=described(400, 401, 404, 408, 409, 413, 422),
 )
 async def create_booking(
     booking: NewBooking,

@@ -41,7 +41,7 @@ async def list_items(
     "/items",
     status_code=201,
     summary="Offer an item",
-    responses=described(400, 401, 403, 409, 413, 422),
+    responses=described(400, 401, 403, 408, 409, 413, 422),
     dependencies=[IntegrityConflict],
 )
 async def create_item(item: ItemFields, caller: Vendor, session: TransactionDep) -> ItemAnswer:
@@ -58,7 +58,7 @@ async def read_item(item_id: ItemId, session: ReadSessionDep) -> ItemAnswer:
     return ItemAnswer.model_validate(await _find(session, item_id))
 
 
-@router.put("/items/{item_id}", summary="Change an item", responses=described(400, 401, 403, 404, 413, 422))
+@router.put("/items/{item_id}", summary="Change an item", responses=described(400, 401, 403, 404, 408, 413, 422))
 async def change_item(item_id: ItemId, change: ItemFields, caller: Vendor, session: TransactionDep) -> ItemAnswer:
     """Say anew what an item is. Bookings made before keep their prices."""
     item = await _find(session, item_id)

@@ -34,7 +34,7 @@ async def list_spaces(venue_id: VenueId, session: ReadSessionDep, page: Paging) 
     "/venues/{venue_id}/spaces",
     status_code=201,
     summary="Add a space",
-    responses=described(400, 401, 403, 404, 409, 413, 422),
+    responses=described(400, 401, 403, 404, 408, 409, 413, 422),
     dependencies=[IntegrityConflict],
 )
 async def create_space(venue_id: VenueId, space: NewSpace, caller: Vendor, session: SessionDep) -> SpaceAnswer:

@@ -36,7 +36,7 @@ async def list_venues(
     "/venues",
     status_code=201,
     summary="Offer a venue",
-    responses=described(400, 401, 403, 409, 413, 422),
+    responses=described(400, 401, 403, 408, 409, 413, 422),
     dependencies=[IntegrityConflict],
 )
 async def create_venue(venue: NewVenue, caller: Vendor, session: SessionDep) -> VenueAnswer:
@@ -56,7 +56,7 @@ async def read_venue(venue_id: VenueId, session: ReadSessionDep) -> VenueAnswer:
 @router.put(
     "/venues/{venue_id}",
     summary="Change a venue",
-    responses=described(400, 401, 403, 404, 409, 413, 422),
+    responses=described(400, 401, 403, 404, 408, 409, 413, 422),
     dependencies=[IntegrityConflict],
 )
 async def change_venue(venue_id: VenueId, change: VenueFields, caller: Vendor, session: SessionDep) -> VenueAnswer:
