@@ -4,16 +4,18 @@ import asyncio
 import gc
 
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import HTTPConnection
 
 from plimsoll import Database
 from plimsoll.errors import ReadOnlySessionError, SessionEndedError
-from plimsoll.fastapi import get_session
-from plimsoll.fastapi.runtime import SCOPE_KEY, RequestSessions, Runtime
+from plimsoll.fastapi import get_session, install
+from plimsoll.fastapi.runtime import SCOPE_KEY, RequestSessions
 from plimsoll.pool import PlimsollPool
 from plimsoll.session.writing import writes
+from plimsoll.settings import ServiceSettings
 from tests.cancelling import CancelAt
 from tests.pool.conftest import until
 from tests.servers import TestDatabase
@@ -74,7 +76,9 @@ async def test_every_exception_rolls_back_and_passes_through(
 
 async def test_a_closed_generator_dependency_gives_its_connection_back(started: Database) -> None:
     """What a framework does with the dependency of a request that it abandons."""
-    scope = {"type": "http", "method": "GET", "path": "/", SCOPE_KEY: RequestSessions(Runtime(started, ()))}
+    app = FastAPI()
+    install(app, started, service=ServiceSettings())
+    scope = {"type": "http", "method": "GET", "path": "/", SCOPE_KEY: RequestSessions(app.state.plimsoll)}
     generator = get_session(HTTPConnection(scope))
     session = await anext(generator)
     session.add(Note(name="a"))

@@ -5,25 +5,33 @@ from pathlib import Path
 
 import pytest
 
-from plimsoll.settings import DatabaseSettings, SettingsError
+from plimsoll.settings import DatabaseSettings, ServiceSettings, Settings, SettingsError
 from plimsoll.settings.drivers import DRIVERS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
-TABLE = PAGE.partition("## The settings of the database")[2].partition("\n## ")[0]
+EACH_GROUP = pytest.mark.parametrize(
+    ("heading", "group"),
+    [("The settings of the database", DatabaseSettings), ("The settings of the service", ServiceSettings)],
+)
 
 
-def test_the_table_has_every_setting_with_its_default_and_unit() -> None:
+def table_under(heading: str) -> str:
+    return PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+
+
+@EACH_GROUP
+def test_the_table_has_every_setting_with_its_default_and_unit(heading: str, group: type[Settings]) -> None:
     """One row a setting, in the order of the code."""
-    rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]*?) ?\| ([^|]*?) ?\|", TABLE, re.MULTILINE)
-    assert rows == [(row.name, row.value, row.unit) for row in DatabaseSettings().rows()]
+    rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]*?) ?\| ([^|]*?) ?\|", table_under(heading), re.MULTILINE)
+    assert rows == [(row.name, row.value, row.unit) for row in group().rows()]
 
 
-def test_the_bounds_in_the_table_are_those_of_the_code() -> None:
+@EACH_GROUP
+def test_the_bounds_in_the_table_are_those_of_the_code(heading: str, group: type[Settings]) -> None:
     """A row with 1 to 1000 on the page has "from 1 to 1000" in the message."""
-    bounds = dict(
-        re.findall(r"^\| `([A-Z_]+)` \|[^|]*\|[^|]*\| ([0-9.]+ to [0-9]+)(?:,[^|]*)? \|", TABLE, re.MULTILINE)
-    )
-    numbers = {row.name: row.allowed for row in DatabaseSettings().rows() if "number from" in row.allowed}
+    row_with_bounds = r"^\| `([A-Z_]+)` \|[^|]*\|[^|]*\| ([0-9.]+ to [0-9]+)(?:,[^|]*)? \|"
+    bounds = dict(re.findall(row_with_bounds, table_under(heading), re.MULTILINE))
+    numbers = {row.name: row.allowed for row in group().rows() if "number from" in row.allowed}
     assert {name: text.partition("from ")[2] for name, text in numbers.items()} == bounds
 
 

@@ -16,7 +16,7 @@ from uvicorn.supervisors import Multiprocess
 
 from plimsoll.cli.target import Named, Target
 from plimsoll.errors import CommandError
-from plimsoll.settings import Problem, Settings, SettingsError, read_settings, setting
+from plimsoll.settings import Problem, ServiceSettings, Settings, SettingsError, read_settings, setting
 
 UNPRIVILEGED_PORT = 1024
 
@@ -30,14 +30,6 @@ class ServeSettings(Settings):
     host: str = setting("HOST", default="127.0.0.1", help="Address to listen on; 0.0.0.0 for every interface.")
     port: int = setting("PORT", default=8000, ge=1, le=65535, help="Port to listen on.")
     workers: int = setting("WEB_CONCURRENCY", default=1, ge=1, le=256, unit="processes", help="Worker processes.")
-    shutdown_timeout_s: int = setting(
-        "SHUTDOWN_TIMEOUT",
-        default=30,
-        ge=0,
-        le=3600,
-        unit="s",
-        help="After a signal to stop, how long requests may go on; then they are cancelled and rolled back.",
-    )
 
 
 def serve(context: typer.Context) -> None:
@@ -71,9 +63,16 @@ def _options(target: Target, settings: ServeSettings) -> dict[str, Any]:
     return {
         "host": settings.host,
         "port": settings.port,
-        "timeout_graceful_shutdown": settings.shutdown_timeout_s,
+        "timeout_graceful_shutdown": _shutdown_timeout_s(target),
         "log_config": _logging(target),
     }
+
+
+def _shutdown_timeout_s(target: Target) -> int:
+    """The application's, whose code may have set it."""
+    _, groups = target.load()
+    service = next((group for group in groups if isinstance(group, ServiceSettings)), None)
+    return (service or ServiceSettings.from_env()).shutdown_timeout_s
 
 
 def read_with_application(target: Target) -> ServeSettings:

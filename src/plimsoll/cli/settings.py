@@ -13,7 +13,7 @@ import typer
 
 from plimsoll.cli.serve import read_with_application
 from plimsoll.cli.target import Named
-from plimsoll.settings import DatabaseSettings, SettingRow, Settings
+from plimsoll.settings import DatabaseSettings, ServiceSettings, SettingRow, Settings, read_settings
 
 INDENT = " " * 6
 NARROWEST = 40
@@ -45,7 +45,8 @@ def _groups(named: Named) -> tuple[DatabaseSettings, list[Settings]]:
     """The database's settings and all others, each group once."""
     target = named.find()
     if target is None:
-        return DatabaseSettings.from_env(), []
+        database_settings, service = read_settings(DatabaseSettings, ServiceSettings)
+        return database_settings, [service]
     serving = read_with_application(target)
     database, more = target.load()
     groups = [*([database.admin.settings] if database.admin else []), *more, serving]
