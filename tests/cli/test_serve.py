@@ -11,7 +11,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+import uvicorn
 
+from tests.cli.conftest import APPLICATION, Ended
 from tests.migrations.project_files import PROJECT
 from tests.servers import RunningCommand, TestDatabase
 from tests.servers.places import free_port
@@ -159,3 +161,20 @@ def test_help_and_wrong_options_are_plain_text() -> None:
     wrong = subprocess.run([*command, "migrate", "--plann"], capture_output=True, text=True, timeout=30)
     assert wrong.returncode == 2
     assert "No such option" in wrong.stderr
+
+
+@pytest.mark.parametrize(("code", "seconds"), [("", 7), ("service=ServiceSettings(shutdown_timeout_s=90)", 90)])
+def test_requests_in_flight_have_as_long_as_the_application_says(
+    plimsoll: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, seconds: int
+) -> None:
+    """SHUTDOWN_TIMEOUT, or what the application's own code sets in its place: the server must not cut it short."""
+    given: list[int] = []
+    monkeypatch.setattr(uvicorn, "run", lambda _name, **options: given.append(options["timeout_graceful_shutdown"]))
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setenv("SHUTDOWN_TIMEOUT", "7")
+    monkeypatch.setenv("PORT", str(free_port()))
+    text = APPLICATION.replace("install(app, database)", f"install(app, database, {code})")
+    (tmp_path / "shop.py").write_text("from plimsoll.settings import ServiceSettings\n" + text)
+    ended = plimsoll("--app", "shop:app", "--app-dir", str(tmp_path), "serve")
+    assert ended.status == 0, ended.err
+    assert given == [seconds]

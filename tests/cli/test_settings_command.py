@@ -66,7 +66,7 @@ def test_json_has_the_same_for_programs(plimsoll: Command, monkeypatch: pytest.M
         "allowed": "a number from 1 to 86400",
         "help": "Age at which a connection is replaced; must be below the server's wait_timeout",
     }
-    assert {"SHOP_KEY", "ADMIN_EMAIL", "HOST", "PORT", "WEB_CONCURRENCY"} <= rows.keys()
+    assert {"SHOP_KEY", "ADMIN_EMAIL", "HOST", "PORT", "WEB_CONCURRENCY", "SHUTDOWN_TIMEOUT"} <= rows.keys()
     assert "hush" not in ended.printed
 
 
@@ -88,6 +88,7 @@ def test_without_an_application_the_library_s_own_are_shown(plimsoll: Command) -
     ended = plimsoll("settings")
     assert ended.status == 0
     assert "DB_POOL_SIZE = 20 connections   (default)" in ended.out
+    assert "REQUEST_TIMEOUT = 45 s   (default)" in ended.out
     assert "SHOP_GREETING" not in ended.out
 
 
