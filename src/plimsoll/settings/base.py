@@ -141,6 +141,17 @@ def read_settings(
     c: type[C],
     d: type[D],
     /,
+    *,
+    environ: Mapping[str, str] | None = ...,
+    env_file: EnvPath = ...,
+) -> tuple[A, B, C, D]: ...
+@overload
+def read_settings(
+    a: type[A],
+    b: type[B],
+    c: type[C],
+    d: type[D],
+    /,
     *more: type[Settings],
     environ: Mapping[str, str] | None = ...,
     env_file: EnvPath = ...,
