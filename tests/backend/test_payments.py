@@ -23,8 +23,9 @@ async def provider() -> AsyncIterator[Provider]:
 @pytest_asyncio.fixture
 async def shop(any_database: TestDatabase, provider: Provider) -> AsyncIterator[Service]:
     """The service on each database, with that provider, patient for half a second."""
-    settings: dict[str, Any] = {"payment_provider_url": provider.url, "payment_provider_key": "pk_test", "payment_timeout_s": 0.5}
-    async with service_on(any_database.url, **settings) as running:
+    async with service_on(
+        any_database.url, payment_provider_url=provider.url, payment_provider_key="pk_test", payment_timeout_s=0.5
+    ) as running:
         yield running
         assert running.checked_out() == 0
 
