@@ -19,6 +19,8 @@ class RequestWork:
     """Whether it took a connection."""
     started = False
     """Whether its response has started."""
+    gone = False
+    """Whether it is done."""
     ended = ""
     """Why it was ended by us: `deadline` or `shutdown`."""
 
@@ -52,7 +54,8 @@ class RequestWork:
         try:
             return await receive()
         finally:
-            if not (self.took or self.started):  # a listener for the client's leaving may end after all else
+            # Whoever watches for the client's leave, in a task of its own, may hear of it long after the request.
+            if not (self.took or self.started or self.gone):
                 self.fresh = True
                 self._line.unsettle()
 
@@ -91,6 +94,7 @@ class Running:
     def remove(self, work: RequestWork) -> None:
         """One less."""
         del self._works[work]
+        work.gone = True
 
     def wake(self) -> None:
         """Tick from now on, at least once."""
