@@ -14,7 +14,7 @@ from plimsoll.asgi.clients import AllowedTime, ClientOf, client_of
 from plimsoll.asgi.messages import CLOSE, ASGIApp, Message, Receive, Refusal, Scope, Send, closes
 from plimsoll.asgi.refusals import NO_MEMORY, OVERLOADED, STOPPING, TOO_LONG, Pacer, answer, leaves_body_unread
 from plimsoll.asgi.routes import Kind, Kinds, PriorityOf
-from plimsoll.asgi.work import RequestWork, Running
+from plimsoll.asgi.work import TICK_S, RequestWork, Running
 from plimsoll.events import Counters, LimitedLog
 from plimsoll.limiter import AdaptiveLimit, AdmissionLine, MemoryGuard, Priority, RefusedError, RetryAfter
 from plimsoll.limiter.line import PATIENCE
@@ -148,12 +148,34 @@ class Admission:
 
     # --- all of them ---
 
+    def begin(self) -> None:
+        """The process serves, from now on or again."""
+        self.stopping = False
+        self.running.ends_s = None
+
     def stop(self, within_s: float) -> None:
-        """Let nobody in any more; whoever is in has `within_s` seconds, then is cancelled and rolled back."""
-        if not self.stopping:
-            self.stopping = True
-            self.running.ends_s = self.clock() + within_s
+        """Let nobody in any more; whoever is in has `within_s` seconds, then is cancelled and rolled back.
+
+        The earliest end holds where it is called more than once.
+        """
+        self.stopping = True
+        ends_s = self.clock() + within_s
+        if self.running.ends_s is None or ends_s < self.running.ends_s:
+            self.running.ends_s = ends_s
             self.running.wake()
+
+    async def drained(self, within_s: float, grace_s: float) -> bool:
+        """Stop, and wait until nobody is in any more; `grace_s` seconds longer for those who roll back.
+
+        False where somebody still was, who holds on to their task in spite of being cancelled.
+        """
+        self.stop(within_s)
+        while self.running:
+            ends_s = self.running.ends_s
+            if ends_s is not None and self.clock() > ends_s + grace_s:
+                return False
+            await asyncio.sleep(TICK_S)
+        return True
 
     def _tick(self) -> None:
         self.line.let_in()
@@ -211,7 +233,10 @@ class AdmissionLayer:
             await self._app(scope, receive, sending)
         except asyncio.CancelledError:
             if not work.ended or work.task is None or work.task.uncancel() > 0:
-                raise  # somebody else cancelled it too
+                # Somebody else cancelled it, perhaps too: a server whose own patience is shorter than ours.
+                if admission.stopping and not work.started:
+                    await answer(scope, send, STOPPING, retry_after_s=None, close=True)
+                raise
             await self._answer_ended(work, scope, send)
         except MemoryError as error:
             admission.memory_error(admission.kinds.served(scope, kind).name, error)

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import sys
+from time import monotonic
 from typing import Any
 
 import typer
@@ -14,11 +15,19 @@ import uvicorn
 from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from plimsoll.asgi.signals import REPEATED_S
 from plimsoll.cli.target import Named, Target
 from plimsoll.errors import CommandError
 from plimsoll.settings import Problem, ServiceSettings, Settings, SettingsError, read_settings, setting
 
 UNPRIVILEGED_PORT = 1024
+
+ROLL_BACK_S = 5
+"""uvicorn cancels requests so much later than SHUTDOWN_TIMEOUT says, where any are left: the application's own end of
+them, which answers 503 and rolls back, comes first."""
+
+JOIN_S = 0.1
+"""How often the parent of the workers looks for a second signal, while it waits for each."""
 
 _OUR_ERROR = re.compile(r"^plimsoll\.[\w.]+Error: .*\[PLE\d+\]\s*\Z", re.MULTILINE | re.DOTALL)
 """How Starlette's text of a traceback ends where start-up raised an error of ours."""
@@ -50,10 +59,28 @@ def serve(context: typer.Context) -> None:
         uvicorn.run(target.name, **_options(target, settings))
 
 
+class Workers(Multiprocess):
+    """uvicorn's supervisor, which also passes a second signal on, while its workers finish."""
+
+    def join_all(self) -> None:
+        """Wait for the workers' end."""
+        self.signal_queue.clear()
+        told_s, passed_on = monotonic(), False
+        while any(process.process.is_alive() for process in self.processes):
+            for process in self.processes:
+                process.process.join(JOIN_S)
+            again = signal.SIGINT in self.signal_queue or signal.SIGTERM in self.signal_queue
+            # Not sooner: a worker would take it for the first one, which came twice.
+            if again and not passed_on and monotonic() - told_s > REPEATED_S:
+                passed_on = True
+                for process in self.processes:
+                    process.process.terminate()
+
+
 def _serve_with_workers(target: Target, settings: ServeSettings) -> None:
     """As `uvicorn.run` does it, whose exit status is 0 also where the workers could not start."""
     config = uvicorn.Config(target.name, workers=settings.workers, **_options(target, settings))
-    supervisor = Multiprocess(config, sockets=[config.bind_socket()])
+    supervisor = Workers(config, sockets=[config.bind_socket()])
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         sys.exit(STARTUP_FAILURE)
@@ -63,16 +90,16 @@ def _options(target: Target, settings: ServeSettings) -> dict[str, Any]:
     return {
         "host": settings.host,
         "port": settings.port,
-        "timeout_graceful_shutdown": _shutdown_timeout_s(target),
+        "timeout_graceful_shutdown": _shutdown_timeout_s(target) + ROLL_BACK_S,
         "log_config": _logging(target),
     }
 
 
 def _shutdown_timeout_s(target: Target) -> int:
-    """The application's, whose code may have set it."""
+    """As the application was installed with it, else from the environment."""
     _, groups = target.load()
-    service = next((group for group in groups if isinstance(group, ServiceSettings)), None)
-    return (service or ServiceSettings.from_env()).shutdown_timeout_s
+    found = [group for group in groups if isinstance(group, ServiceSettings)]
+    return (found[0] if found else ServiceSettings.from_env()).shutdown_timeout_s
 
 
 def read_with_application(target: Target) -> ServeSettings:

@@ -93,8 +93,12 @@ def _compose_lifespan(app: FastAPI, runtime: Runtime) -> None:
             await runtime.start()
             async with inner(started) as state:
                 serving = True
-                with _application_out_of_the_collectors_sight():
-                    yield state
+                try:
+                    with _application_out_of_the_collectors_sight():
+                        yield state
+                finally:
+                    # Within the application's own lifespan: what is in flight may need what that has opened.
+                    await runtime.protection.drain()
         except asyncio.CancelledError:
             # Ending the process cancels the lifespan too; the log has said why, so this adds no traceback to it.
             if not (serving and runtime.ending):

@@ -27,6 +27,10 @@ SHORT_FOR_S = 2 * RELIEVE_EVERY_S
 """The pool is told of pressed memory again before this is over, as long as it lasts."""
 
 
+LAST_WORDS_S = 1.0
+"""Between the last response and the end of a worker that must end itself: its server may be on the way to it too."""
+
+
 class PoolOfDatabase:
     """The figures of a database's present pool: `engine.dispose()` puts another in its place."""
 
@@ -100,6 +104,7 @@ class Protection:
         self.log = LimitedLog(logger)
         self.watch: ConnectionWatch | None = None
         self._signals: StopSignals | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._body_limits = body_limits
         of_pool = PoolOfDatabase(database)
         self.guard: MemoryGuard | None = None
@@ -138,22 +143,57 @@ class Protection:
         )
         self.watch = watch_connections(loop, rules, may_open=self._may_open, counters=self.counters, log=self.log)
 
-        self.admission.stopping = False
-        self._signals = StopSignals(self._stop)
+        self.admission.begin()
+        self._signals = StopSignals(self._heard, self._stop, self._stop_at_once)
         self._signals.listen()
+
+    async def drain(self) -> None:
+        """At the end of the lifespan: what the server has left in flight ends as a signal would have it end.
+
+        uvicorn, for one, ends the lifespan while what it has cancelled still rolls back.
+        """
+        if self._ending is not None:
+            self._ending.cancel()  # the server ends this process itself, after all
+        await self._drained()
+
+    async def _drained(self) -> None:
+        running, cleanup_s = len(self.admission.running), self.database.settings.cleanup_timeout_s
+        # Rolling back takes a clean-up's time, and ending the statement on the server may take another.
+        if not await self.admission.drained(self.settings.shutdown_timeout_s, 2 * cleanup_s):
+            left = len(self.admission.running)
+            logger.warning("stopping: %d of %d requests in flight went on though cancelled", left, running)
 
     def end(self) -> None:
         """At the end of the lifespan: all as it was."""
         if self._signals is not None:
             self._signals.undo()
+            if not self._signals.heard:
+                self.admission.begin()  # this process lives on, as in tests
         if self.watch is not None:
             self.watch.stop()
+
+    def _heard(self) -> None:
+        """Within the signal handler: not ready from this moment on, whatever the event loop does first."""
+        self.admission.stopping = True
+
+    def _stop_at_once(self) -> None:
+        """A second signal has come."""
+        logger.info("stopping at once: requests in flight, now rolled back: %d", len(self.admission.running))
+        self.admission.stop(0)
 
     def _stop(self) -> None:
         """A signal to stop has come; the server waits for the requests in flight."""
         running, limit_s = len(self.admission.running), self.settings.shutdown_timeout_s
         logger.info("stopping: no longer ready; requests in flight: %d, they may take %d s", running, limit_s)
         self.admission.stop(limit_s)
+        if self._signals is not None and self._signals.alone:
+            self._ending = asyncio.create_task(self._end_alone(), name="plimsoll end of this worker")
+
+    async def _end_alone(self) -> None:
+        """The server has no way to stop in this process, which SIGTERM would just have killed: end when all is done."""
+        await self._drained()
+        await asyncio.sleep(LAST_WORDS_S)
+        asyncio.get_running_loop().call_soon(_exit)
 
     def _may_open(self, cost_bytes: int) -> bool:
         return self.guard is None or self.guard.has_room(cost_bytes)
@@ -170,3 +210,8 @@ class Protection:
     def _end_process(self, why: str) -> None:
         logger.critical("%s", why)
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _exit() -> None:
+    """Raised from a callback this leaves the loop; the server then cancels what runs, lifespan included."""
+    raise SystemExit(0)
