@@ -85,7 +85,7 @@ async def overload(line: AdmissionLine, crowd: Crowd) -> None:
     crowd.arrives("inside")
     await turns()
     crowd.arrives("first")
-    await asyncio.sleep(0.06)
+    await asyncio.sleep(0.11)
     crowd.arrives("second")
     await asyncio.sleep(0.001)
     assert line.overloaded
@@ -181,7 +181,7 @@ def test_in_overload_the_newest_of_one_client_is_let_in_first_too() -> None:
         line = a_line()
         line.enter_now("proxy")
         crowd = Crowd(line)
-        for name, after_s in (("old", 0.06), ("newer", 0.001), ("newest", 0.001)):
+        for name, after_s in (("old", 0.11), ("newer", 0.001), ("newest", 0.001)):
             crowd.arrives(name, "proxy")
             await asyncio.sleep(after_s)
         assert crowd.refused == [("old", "overload")]
@@ -363,7 +363,7 @@ def test_whoever_has_many_inside_is_refused_before_whoever_has_none() -> None:
             crowd.arrives(str(number), "greedy")
         await turns()
         crowd.arrives("quiet 0")
-        await asyncio.sleep(0.06)
+        await asyncio.sleep(0.11)
         crowd.arrives("greedy", "greedy")
         await turns()
         assert line.overloaded

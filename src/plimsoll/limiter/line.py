@@ -177,8 +177,9 @@ class AdmissionLine:
         if self.overloaded:
             self.overloaded = now - self._cut_s < CALM_S
         elif self._count and (stood_s := now - self._stands_since_s) >= INTERVAL_S:
-            # One more would be let in when as many have been as are before it, at the pace of this time.
-            expected_s = (self._count + 1) * stood_s / max(1, self._let_in)
+            # One more would be let in when as many have been as are before it, at the pace of this time; where none
+            # has been yet, as while a cold pool connects, it is known only that it takes longer than this.
+            expected_s = (self._count + 1) * stood_s / self._let_in if self._let_in else stood_s
             if expected_s > self.target_s:
                 self.overloaded = True
                 self._cut_s = now
