@@ -92,6 +92,26 @@ async def overload(line: AdmissionLine, crowd: Crowd) -> None:
     assert (crowd.let_in, crowd.refused) == (["inside"], [])
 
 
+def test_a_line_shorter_than_what_is_let_in_at_once_is_not_overloaded() -> None:
+    """It takes about as long as the work itself, however long it stands; one more than that is too many."""
+
+    async def scenario() -> None:
+        line = a_line(limit=3)
+        crowd = Crowd(line)
+        for number in range(5):
+            crowd.arrives(f"{number}")
+        await asyncio.sleep(0.3)
+        crowd.arrives("5")
+        await turns()
+        assert (line.overloaded, crowd.refused) == (False, [])
+        crowd.arrives("6")
+        await turns()
+        assert line.overloaded
+        assert len(crowd.refused) == 2
+
+    run(scenario())
+
+
 def test_a_burst_is_worked_off_in_the_order_of_arrival() -> None:
     """Twenty at once at a limit of two: all are let in, none is refused, though the last waits twice the target."""
 
@@ -362,6 +382,7 @@ def test_whoever_has_many_inside_is_refused_before_whoever_has_none() -> None:
         for number in range(3):
             crowd.arrives(str(number), "greedy")
         await turns()
+        line.limit = 1
         crowd.arrives("quiet 0")
         await asyncio.sleep(0.11)
         crowd.arrives("greedy", "greedy")

@@ -4,11 +4,11 @@ Knows no framework, no database and no clock but the one it is given. It runs in
 is made between two awaits, so it needs no lock.
 
 While the line is short, clients take turns, each in its own order. A burst is worked off. The line is *overloaded*
-once it has stood for `INTERVAL_S` without having been empty, and whoever joins it now would wait for longer than
-`target_s` at the pace of that time (the standing queue of CoDel, RFC 8289, seen at its tail: whoever is refused
-learns it at once, not after the wait). From then on only a few wait, the newest is let in first, whoever is one too
-many is refused at once, and this ends when nobody was refused for `CALM_S`. A queue that cannot be worked off would
-serve nobody within the time that somebody still wants the answer.
+once as many wait as are let in at once, it has stood for `INTERVAL_S` without having been empty, and whoever joins it
+now would wait for longer than `target_s` at the pace of that time (the standing queue of CoDel, RFC 8289, seen at its
+tail: whoever is refused learns it at once, not after the wait). From then on only a few wait, the newest is let in
+first, whoever is one too many is refused at once, and this ends when nobody was refused for `CALM_S`. A queue that
+cannot be worked off would serve nobody within the time that somebody still wants the answer.
 """
 
 import asyncio
@@ -176,7 +176,10 @@ class AdmissionLine:
         """At each arrival: is the line overloaded, still or from now on?"""
         if self.overloaded:
             self.overloaded = now - self._cut_s < CALM_S
-        elif self._count and (stood_s := now - self._stands_since_s) >= INTERVAL_S:
+        elif self._count >= self.limit and (stood_s := now - self._stands_since_s) >= INTERVAL_S:
+            # A shorter line takes about as long as the work itself: nobody is refused for that, nor for the moment in
+            # which a pool that was idle connects.
+            #
             # One more would be let in when as many have been as are before it, at the pace of this time; where none
             # has been yet, as while a cold pool connects, it is known only that it takes longer than this.
             expected_s = (self._count + 1) * stood_s / self._let_in if self._let_in else stood_s
