@@ -15,7 +15,9 @@ def a_work() -> tuple[AdmissionLine, RequestWork]:
     """A line for one, and the request that was let in."""
     line = AdmissionLine(1, 0.1, 1.0, asyncio.get_running_loop().time)
     assert line.enter_now("client")
-    return line, RequestWork(line, Kind("GET /", Priority.NORMAL), "client", None, fresh=True)
+    work = RequestWork(line, Kind("GET /", Priority.NORMAL), None)
+    work.counted = work.fresh = True
+    return line, work
 
 
 class Client:

@@ -13,7 +13,7 @@ from plimsoll.asgi.bodies import NO_BODY, announced_bytes
 from plimsoll.asgi.clients import AllowedTime, ClientOf, client_of
 from plimsoll.asgi.messages import CLOSE, ASGIApp, Message, Receive, Refusal, Scope, Send, closes
 from plimsoll.asgi.refusals import NO_MEMORY, OVERLOADED, STOPPING, TOO_LONG, Pacer, answer, leaves_body_unread
-from plimsoll.asgi.routes import Kind, Kinds, PriorityOf
+from plimsoll.asgi.routes import Kinds, PriorityOf
 from plimsoll.asgi.work import TICK_S, RequestWork, Running
 from plimsoll.events import Counters, LimitedLog
 from plimsoll.limiter import AdaptiveLimit, AdmissionLine, MemoryGuard, Priority, RefusedError, RetryAfter
@@ -88,24 +88,24 @@ class Admission:
         self.log.log(logging.WARNING, "memory-short", f"requests are refused: {guard.shortage(len(self.running))}")
         return NO_MEMORY
 
-    async def wait(self, scope: Scope, kind: Kind, client: str, allowed_s: float | None) -> bool | None:
+    async def wait(self, scope: Scope, work: RequestWork, allowed_s: float | None) -> bool | None:
         """Wait in line for a place. True where one was given, False where the request needs none, None if refused."""
         asked = self.policy.priority_of(scope) if self.policy.priority_of else None
-        priority = kind.priority if asked is None else asked
+        priority = work.kind.priority if asked is None else asked
         if priority is Priority.ALWAYS:
             return False
         try:
-            await self.line.enter(client, priority, allowed_s)
+            await self.line.enter(work.client, priority, allowed_s)
         except RefusedError:
             if self.guard is not None:
                 self.guard.turned_away()
             return None
         return True
 
-    def let_go(self, work: RequestWork, scope: Scope, counted: bool) -> None:
+    def let_go(self, work: RequestWork, scope: Scope) -> None:
         """A request is done."""
         self.running.remove(work)
-        if counted:
+        if work.counted:
             self.line.leave(work.client, fresh=work.fresh)
             self.retry.served()
             if self.adaptive is not None and self.adaptive.look(pressed=self.line.pressed):
@@ -115,7 +115,7 @@ class Admission:
                 least_s = self.settings.admission_wait_s
                 self.line.target_s = min(max(least_s, self.adaptive.usual_s), least_s * PATIENCE)
         kind = work.kind
-        if work.took or kind.limited:
+        if work.let_in and (work.took or kind.limited):
             self.kinds.learn(scope, kind, took_connection=work.took)
 
     async def refuse(self, refusal: Refusal, scope: Scope, send: Send) -> None:
@@ -209,27 +209,29 @@ class AdmissionLayer:
             await admission.refuse(refusal, scope, send)
             return
         allowed_s = admission.allowed.of(scope)
-        counted, client = False, ""
-        if admission.adaptive is not None and kind.limited:
-            client = admission.policy.client_of(scope)
-            let_in = admission.line.enter_now(client) or await admission.wait(scope, kind, client, allowed_s)
-            if let_in is None:
-                await admission.refuse(OVERLOADED, scope, send)
-                return
-            counted = let_in
         deadline_s = None if allowed_s is None else now_s + allowed_s
-        work = RequestWork(admission.line, kind, client, deadline_s, counted)
+        work = RequestWork(admission.line, kind, deadline_s)
 
         async def sending(message: Message) -> None:
             if not work.started and message["type"] == "http.response.start":
                 self._starts(work, message, scope)
             await send(message)
 
+        # All that takes memory was made by now: a place in the line that was given is never lost for the lack of it.
         working, timing = WORK.set(work), DEADLINE.set(deadline_s)
-        admission.running.add(work)
-        if counted and announced_bytes(scope) != NO_BODY:
-            receive = partial(work.receive, receive)
         try:
+            admission.running.add(work)
+            if admission.adaptive is not None and kind.limited:
+                work.client = admission.policy.client_of(scope)
+                let_in = admission.line.enter_now(work.client) or await admission.wait(scope, work, allowed_s)
+                if let_in is None:
+                    admission.running.remove(work)
+                    await admission.refuse(OVERLOADED, scope, send)
+                    return
+                work.counted = work.fresh = let_in
+                if let_in and announced_bytes(scope) != NO_BODY:
+                    receive = partial(work.receive, receive)
+            work.let_in = True
             await self._app(scope, receive, sending)
         except asyncio.CancelledError:
             if not work.ended or work.task is None or work.task.uncancel() > 0:
@@ -244,7 +246,7 @@ class AdmissionLayer:
                 raise
             await answer(scope, send, NO_MEMORY, retry_after_s=admission.retry.refuse(), close=True)
         finally:
-            admission.let_go(work, scope, counted)
+            admission.let_go(work, scope)
             WORK.reset(working)
             DEADLINE.reset(timing)
 
@@ -253,6 +255,7 @@ class AdmissionLayer:
         work.started = True
         if work.fresh:
             work.settle()
+            self._admission.line.let_in()
         if work.deadline_s is not None:
             DEADLINE.set(None)
         admission = self._admission

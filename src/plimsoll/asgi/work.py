@@ -10,6 +10,10 @@ from plimsoll.limiter import AdmissionLine
 TICK_S = 0.1
 """How often deadlines are looked at: no timer of its own for each request, and nobody notices a tenth of a second."""
 
+LEEWAY_S = 0.25
+"""Past its deadline a request may go on for so long: a statement that was ended at the deadline, its error and the
+roll-back say more than a cancellation does."""
+
 
 class RequestWork:
     """One request in flight; `plimsoll.pool.Work`. Times are seconds of the monotonic clock."""
@@ -24,13 +28,19 @@ class RequestWork:
     ended = ""
     """Why it was ended by us: `deadline` or `shutdown`."""
 
-    def __init__(self, line: AdmissionLine, kind: Kind, client: str, deadline_s: float | None, fresh: bool) -> None:
+    client = ""
+    """Whose it is, where that was asked."""
+    let_in = False
+    """Whether it was let in."""
+    counted = False
+    """Whether it was given a place in the line."""
+    fresh = False
+    """Whether it still counts in the line, since it has not asked for a connection."""
+
+    def __init__(self, line: AdmissionLine, kind: Kind, deadline_s: float | None) -> None:
         self._line = line
         self.kind = kind
-        self.client = client
         self.deadline_s = deadline_s
-        self.fresh = fresh
-        """Whether it still counts in the line, since it has not asked for a connection."""
         self.task = asyncio.current_task()
 
     def asks_for_connection(self) -> None:
@@ -93,7 +103,7 @@ class Running:
 
     def remove(self, work: RequestWork) -> None:
         """One less."""
-        del self._works[work]
+        self._works.pop(work, None)
         work.gone = True
 
     def wake(self) -> None:
@@ -108,7 +118,7 @@ class Running:
         for work in list(self._works):
             if stopping:
                 work.end("shutdown")
-            elif work.deadline_s is not None and now >= work.deadline_s and not work.started:
+            elif work.deadline_s is not None and now >= work.deadline_s + LEEWAY_S and not work.started:
                 work.end("deadline")
         self._tick()
         if self._works:
