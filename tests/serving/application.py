@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
@@ -25,8 +26,15 @@ class Note(Base):
     name: Mapped[str] = mapped_column(String(80))
 
 
+@asynccontextmanager
+async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    """Says when it ends."""
+    yield
+    print("application ended", flush=True)
+
+
 database = Database(DatabaseSettings.from_env(env_file=None), metadata=Base.metadata)
-app = FastAPI()
+app = FastAPI(lifespan=lifespan)
 install(app, database)
 
 
@@ -42,7 +50,12 @@ async def work(session: SessionDep, name: str, seconds: float) -> str:
     session.add(Note(name=name))
     await session.flush()
     print(f"in transaction: {name}", flush=True)
-    await asyncio.sleep(seconds)
+    try:
+        await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        await asyncio.sleep(0.3)
+        print(f"tidied up: {name}", flush=True)
+        raise
     await session.commit()
     return name
 

@@ -65,7 +65,7 @@ HYPERCORN = Server(
 )
 HYPERCORN_2 = Server(
     "hypercorn --workers 2",
-    _module("hypercorn", "--workers", "2", "--graceful-timeout", "2", "-b", f"{HOST}:{{port}}", APP),
+    _module("hypercorn", "--workers", "2", "--graceful-timeout", "1", "-b", f"{HOST}:{{port}}", APP),
     workers=2,
     parent=True,
     hears=False,
