@@ -7,83 +7,24 @@ import signal
 from collections.abc import Mapping
 from time import monotonic
 
-from plimsoll.asgi.admission import RELIEVE_EVERY_S, Admission, AdmissionLayer, Policy
+from plimsoll.asgi.admission import Admission, AdmissionLayer, Policy
 from plimsoll.asgi.bodies import BodyLimits
 from plimsoll.asgi.connections import ConnectionRules, ConnectionWatch, watch_connections
 from plimsoll.asgi.messages import ASGIApp, Scope
+from plimsoll.asgi.pools import PoolOfEngine, Returns
 from plimsoll.asgi.routes import Kinds
 from plimsoll.asgi.signals import StopSignals
 from plimsoll.asgi.slow import SlowReaders
 from plimsoll.database import Database
 from plimsoll.events import LimitedLog
 from plimsoll.host import MemoryReader
-from plimsoll.limiter import AdaptiveLimit, MemoryGuard, Priority, Usage
-from plimsoll.pool import PlimsollPool
+from plimsoll.limiter import AdaptiveLimit, MemoryGuard, Priority
 from plimsoll.settings import ServiceSettings
 
 logger = logging.getLogger("plimsoll.requests")
 
-SHORT_FOR_S = 2 * RELIEVE_EVERY_S
-"""The pool is told of pressed memory again before this is over, as long as it lasts."""
-
-
 LAST_WORDS_S = 1.0
 """Between the last response and the end of a worker that must end itself: its server may be on the way to it too."""
-
-
-class PoolOfDatabase:
-    """The figures of a database's present pool: `engine.dispose()` puts another in its place."""
-
-    def __init__(self, database: Database) -> None:
-        self._engine = database.engine.sync_engine
-
-    @property
-    def pool(self) -> PlimsollPool:
-        """The present one."""
-        pool = self._engine.pool
-        assert isinstance(pool, PlimsollPool)
-        return pool
-
-    def used(self) -> int:
-        """Places in use, and those who stand in line for one."""
-        places = self.pool.places
-        return places.taken + places.waiting
-
-    def usage(self) -> Usage:
-        """The totals that the limit follows."""
-        pool = self.pool
-        acquire, use = pool.numbers.acquire, pool.numbers.use
-        most = pool.size_limit + pool.overflow_limit
-        return Usage(acquire.total_s, acquire.count, use.total_s, use.count, pool.size_limit, most)
-
-    def memory_is_short(self) -> None:
-        """Close what idles."""
-        self.pool.memory_is_short(SHORT_FOR_S)
-
-
-class Returns:
-    """Tells admission of connections that came back; a `PoolObserver`."""
-
-    def __init__(self, admission: Admission) -> None:
-        self._admission = admission
-
-    def opened(self, took_s: float) -> None:
-        """Nothing follows from it."""
-
-    def closed(self, reason: str) -> None:
-        """A place may be free."""
-        self._admission.connection_came_back()
-
-    def checked_out(self, waited_s: float) -> None:
-        """Nothing follows from it."""
-
-    def returned(self, used_s: float) -> None:
-        """A connection is free."""
-        self._admission.connection_came_back()
-
-    def failed(self, kind: str) -> None:
-        """Who was in the pool's line is not any more."""
-        self._admission.connection_came_back()
 
 
 class Protection:
@@ -106,7 +47,7 @@ class Protection:
         self._signals: StopSignals | None = None
         self._ending: asyncio.Task[None] | None = None
         self._body_limits = body_limits
-        of_pool = PoolOfDatabase(database)
+        of_pool = PoolOfEngine(database.engine)
         self.guard: MemoryGuard | None = None
         if settings.memory_guard:
             read = MemoryReader(clock=monotonic).read
