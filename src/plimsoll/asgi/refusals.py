@@ -37,8 +37,8 @@ ADJUST_EVERY_S = 0.05
 
 FIRST_PAUSE_S = 0.02
 LONGEST_PAUSE_S = 1.0
-PARKED = 2000
-"""Most refusals that wait; more are sent at once."""
+PARKED = 500
+"""Most refusals that wait, each with a connection and some 10 KB; more are sent at once."""
 
 
 class Pacer:
