@@ -26,17 +26,18 @@ TOO_LONG = Refusal(
 UNREAD_BYTES = 65_536
 """A body announced as larger is not read to its end after a refusal: the connection is closed instead."""
 
-BUSY_S = 0.001
-CALM_S = 0.0005
+BUSY_S = 0.0012
+CALM_S = 0.0008
 """Where a turn of the loop takes longer than the first on average, refusals are slowed down until below the second:
 a request that was let in waits for some ten turns, and holds a connection for most of them. (At ten times the capacity
-of a small service, which is no closed loop, the mean is half of the first.)"""
+of a small service, which is no closed loop, the mean is below that: see `bench/`.)"""
 
 LAG_WEIGHT = 0.05
 ADJUST_EVERY_S = 0.05
 
 FIRST_PAUSE_S = 0.02
-LONGEST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 0.25
+"""Longer holds nobody back who would not come back anyway: where the load is no closed loop it only piles up."""
 PARKED = 500
 """Most refusals that wait, each with a connection and some 10 KB; more are sent at once."""
 
