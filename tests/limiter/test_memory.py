@@ -102,6 +102,21 @@ def test_alone_a_request_may_have_of_the_reserve_what_it_needs() -> None:
     assert guard.shortage(0) is not None
 
 
+def test_near_the_limit_a_burst_is_judged_request_by_request() -> None:
+    """Fifty that take 10 MB at once, 40 MB below the limit: the first shows what they take, the rest stay out."""
+    machine = Machine(left=40 * MIB)
+    guard = guard_of(machine, least_growth_bytes=1024)
+    let_in = 0
+    for _ in range(50):
+        if guard.lets_in(machine.now_s, let_in):
+            let_in += 1
+            machine.take(10 * MIB)
+        machine.later(0.0001)
+    assert let_in <= 2
+    assert machine.left is not None
+    assert machine.left > 0
+
+
 def test_what_requests_take_is_measured_and_held_against_the_next() -> None:
     """Four took 5 MiB each: the reserve and 5 for each in flight and the newcomer must be left."""
     machine = Machine()

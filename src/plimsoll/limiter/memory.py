@@ -21,6 +21,10 @@ LEAST_GROWTH_BYTES = 32 << 10
 PRESSED = 2
 """Memory is pressed below so many times the need: then what is idle goes, so that work need not be refused."""
 
+NEAR = 8
+"""Below so many times the need every request has a sample of its own: where the limit kills, a burst that is judged by
+the sample before it is the last one."""
+
 SEEN_LIMIT = 100
 """Memory errors that are remembered, each a few words: more of them in a minute say nothing new."""
 
@@ -250,6 +254,8 @@ class MemoryGuard:
     def _take_sample(self, now: float) -> None:
         self._judge_sample(now)
         left = None if self._sample is None else self._sample.left_bytes
+        if left is not None and left < NEAR * self.need_bytes:
+            self._due_s = now
         if self._failed:
             self._room_for = 0.0
         elif left is None:
