@@ -259,7 +259,7 @@ def test_whatever_happens_in_whatever_order(driver: str, request: pytest.Fixture
     database: TestDatabase = request.getfixturevalue(f"{SERVERS[driver]}_database")
     database.sql("CREATE TABLE note (name VARCHAR(50))" + (" ENGINE=InnoDB" if database.kind == "mariadb" else ""))
     few = settings(
-        max_examples=6,
+        max_examples=4,
         stateful_step_count=30,
         deadline=None,
         database=None,

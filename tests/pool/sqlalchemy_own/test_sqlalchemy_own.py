@@ -47,7 +47,7 @@ def test_sqlalchemys_own_pool_tests_pass_except_those_that_do_not_apply(tests: P
 
 
 @pytest.mark.timeout(LIMIT_S + source.FETCH_LIMIT_S + 60)
-@pytest.mark.parametrize("driver", ["asyncpg", "psycopg", "aiomysql", "asyncmy"])
+@pytest.mark.parametrize("driver", ["asyncpg", "aiomysql"])
 def test_their_tests_of_cancellation_and_reconnection_pass_on_real_servers(
     driver: str, tests: Path, tmp_path: Path, database: TestDatabase
 ) -> None:
