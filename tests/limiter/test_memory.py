@@ -94,12 +94,25 @@ def test_alone_a_request_may_have_of_the_reserve_what_it_needs() -> None:
     machine = Machine(left=RESERVE // 2)
     guard = guard_of(machine, least_growth_bytes=MIB)
     assert guard.shortage(0) is None
-    assert guard.lets_in(machine.now_s, 0)
+    assert guard.shortage(0) is None
     assert guard.shortage(1) is not None
-    assert not guard.lets_in(machine.now_s, 1)
+    assert guard.shortage(1) is not None
     machine.left = MIB - 1
     machine.later()
     assert guard.shortage(0) is not None
+
+
+def test_between_two_samples_as_many_are_let_in_as_by_a_sample() -> None:
+    """Judged at a glance by the last sample, the last for whom there is room gets it, and the next does not."""
+    machine = Machine(left=2000 * MIB + MIB // 2)
+    guard = learned(machine, MIB)
+    assert guard.shortage(0) is None  # takes the sample
+    assert machine.left is not None
+    room = (machine.left - RESERVE) // guard.growth_bytes
+    samples = machine.samples
+    assert guard.shortage(room - 1) is None
+    assert machine.samples == samples, "far from the limit no request has a sample of its own"
+    assert guard.shortage(room) is not None
 
 
 def test_near_the_limit_a_burst_is_judged_request_by_request() -> None:
@@ -108,7 +121,7 @@ def test_near_the_limit_a_burst_is_judged_request_by_request() -> None:
     guard = guard_of(machine, least_growth_bytes=1024)
     let_in = 0
     for _ in range(50):
-        if guard.lets_in(machine.now_s, let_in):
+        if guard.shortage(let_in) is None:
             let_in += 1
             machine.take(10 * MIB)
         machine.later(0.0001)

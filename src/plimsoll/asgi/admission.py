@@ -78,14 +78,14 @@ class Admission:
 
     # --- one request ---
 
-    def refuses(self, now_s: float) -> Refusal | None:
+    def refuses(self) -> Refusal | None:
         """Why no request is let in at the moment, whichever it is."""
         if self.stopping:
             return STOPPING
-        guard = self.guard
-        if guard is None or guard.lets_in(now_s, len(self.running)):
+        shortage = None if self.guard is None else self.guard.shortage(len(self.running))
+        if shortage is None:
             return None
-        self.log.log(logging.WARNING, "memory-short", f"requests are refused: {guard.shortage(len(self.running))}")
+        self.log.log(logging.WARNING, "memory-short", f"requests are refused: {shortage}")
         return NO_MEMORY
 
     async def wait(self, scope: Scope, work: RequestWork, allowed_s: float | None) -> bool | None:
@@ -203,13 +203,12 @@ class AdmissionLayer:
         if kind.priority is Priority.ALWAYS:
             await self._app(scope, receive, send)
             return
-        now_s = admission.clock()
-        refusal = admission.refuses(now_s)
+        refusal = admission.refuses()
         if refusal is not None:
             await admission.refuse(refusal, scope, send)
             return
         allowed_s = admission.allowed.of(scope)
-        deadline_s = None if allowed_s is None else now_s + allowed_s
+        deadline_s = None if allowed_s is None else admission.clock() + allowed_s
         work = RequestWork(admission.line, kind, deadline_s)
 
         async def sending(message: Message) -> None:

@@ -134,19 +134,14 @@ class MemoryGuard:
         self._episodes: deque[float] = deque(maxlen=SEEN_LIMIT)
         self.memory_errors = 0
 
-    def lets_in(self, now_s: float, in_flight: int) -> bool:
-        """Whether one more request may start; as `shortage`, for whoever only wants to know whether, at a fraction of
-        the cost."""
-        if now_s < self._due_s and in_flight < self._room_for:
-            self._in_flight = in_flight
-            self._started += 1
-            return True
-        return self.shortage(in_flight) is None
-
     def shortage(self, in_flight: int) -> Shortage | None:
         """None where one more request may start beside the `in_flight`, else why not. Costs little, and the time
         of `read` where a sample is due. A request for which this was None counts as started."""
         self._in_flight = in_flight
+        if self._clock() < self._due_s and in_flight < self._room_for:  # at a fraction of the cost of what follows
+            self._short_since_s = None
+            self._started += 1
+            return None
         left = self._left()
         need = self.need_bytes
         # Alone, a request may have of the reserve what it needs: else a process that never has so much left would
@@ -261,7 +256,7 @@ class MemoryGuard:
         elif left is None:
             self._room_for = math.inf
         else:
-            self._room_for = (left - self.reserve_bytes) / max(self._growth, 1.0)
+            self._room_for = (left - self.reserve_bytes) // max(self._growth, 1.0)
 
     def _judge_sample(self, now: float) -> None:
         self._due_s = now + self._interval_s
