@@ -157,8 +157,8 @@ class BodyReader:
         """Send the refusal; then read on for a moment, and end the response, at which the server closes."""
         assert self.refusal is not None
         self.may_answer = False
-        for message in self.refusal.messages(close=close):
-            await self._send(message)
+        await self._send(self.refusal.start(close=close))
+        await self._send({"type": "http.response.body", "body": self.refusal.body, "more_body": True})
         if linger and not self._complete:
             await self._linger()
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -25,12 +25,14 @@ MEDIA_TYPE = b"application/problem+json"
 
 @dataclass(frozen=True)
 class Refusal:
-    """One kind of answer to a request that is not carried out."""
+    """One kind of answer to a request that is not carried out. `retry_after_s` is whole seconds, as the header has
+    them."""
 
     status: int
     code: str
     title: str
     detail: str
+    retry_after_s: int | None = None
 
     @cached_property
     def body(self) -> bytes:
@@ -42,16 +44,15 @@ class Refusal:
             "detail": self.detail,
             "code": self.code,
         }
-        return json.dumps(document).encode()
+        return json.dumps(document, separators=(",", ":")).encode()
 
-    def messages(self, *, close: bool = True) -> tuple[Message, Message]:
-        """The start and the whole body of the response, which ends the connection: what the client still sends would
-        be read as its next request."""
-        body = self.body
-        headers = [(b"content-type", MEDIA_TYPE), (b"content-length", str(len(body)).encode())]
+    def start(self, *, close: bool, retry_after_s: int | None = None) -> Message:
+        """The start of the response. With `close` it ends the connection: where the request's body is unread, what the
+        client still sends would be taken for its next request. `retry_after_s` counts before the kind's own."""
+        headers = [(b"content-type", MEDIA_TYPE), (b"content-length", b"%d" % len(self.body))]
+        retry_after_s = self.retry_after_s if retry_after_s is None else retry_after_s
+        if retry_after_s is not None:
+            headers.append((b"retry-after", b"%d" % retry_after_s))
         if close:
             headers.append(CLOSE)
-        return (
-            {"type": "http.response.start", "status": self.status, "headers": headers},
-            {"type": "http.response.body", "body": body, "more_body": True},
-        )
+        return {"type": "http.response.start", "status": self.status, "headers": headers}

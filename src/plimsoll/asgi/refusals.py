@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 
-from plimsoll.asgi.messages import CLOSE, MEDIA_TYPE, Refusal, Scope, Send, closes
+from plimsoll.asgi.messages import Refusal, Scope, Send, closes
 
 OVERLOADED = Refusal(
     503,
@@ -96,11 +96,5 @@ def leaves_body_unread(scope: Scope) -> bool:
 
 async def answer(scope: Scope, send: Send, refusal: Refusal, *, retry_after_s: int | None, close: bool) -> None:
     """Send a refusal."""
-    body = refusal.body
-    headers = [(b"content-type", MEDIA_TYPE), (b"content-length", b"%d" % len(body))]
-    if retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % retry_after_s))
-    if close and closes(scope):
-        headers.append(CLOSE)
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send(refusal.start(close=close and closes(scope), retry_after_s=retry_after_s))
+    await send({"type": "http.response.body", "body": refusal.body})

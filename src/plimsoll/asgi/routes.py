@@ -7,12 +7,9 @@ cannot add to it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from plimsoll.asgi.messages import Scope
 from plimsoll.limiter import Priority
-
-Scope = Any
-"""ASGI's dictionary of a connection."""
 
 REMEMBERED = 2048
 """Paths whose kind is remembered; when they are more, all are forgotten."""
@@ -65,10 +62,9 @@ class Kinds:
 
     def learn(self, scope: Scope, kind: Kind, *, took_connection: bool) -> None:
         """A request is done: which route was it, and did it need a connection?"""
-        known = self.served(scope, kind)
-        if known.template is None:
+        kind = self.served(scope, kind)
+        if kind.template is None:
             return
-        kind = known
         kind.seen += 1
         kind.uses_database = kind.uses_database or took_connection
         kind.limited = kind.uses_database or kind.seen < SURE

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from plimsoll.fastapi.problems import NOT_READY
+from plimsoll.fastapi.problems import NOT_READY, response_of
 from plimsoll.fastapi.runtime import SCOPE_KEY, RequestSessions, Runtime
 
 TRY_AGAIN_LATER = 1013
@@ -44,4 +44,4 @@ class SessionMiddleware:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": TRY_AGAIN_LATER})
             return
-        await NOT_READY.response()(scope, receive, send)
+        await response_of(NOT_READY)(scope, receive, send)

@@ -20,13 +20,18 @@ without it the loop would do nothing else."""
 
 MISSING_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
-FULL = Refusal(503, "too-many-connections", "Service Unavailable", "The service has all the connections it can carry.")
+FULL = Refusal(
+    503,
+    "too-many-connections",
+    "Service Unavailable",
+    "The service has all the connections it can carry.",
+    retry_after_s=1,
+)
 
 
 def _farewell() -> bytes:
-    start, body = FULL.messages()
-    lines = b"".join(name + b": " + value + b"\r\n" for name, value in start["headers"])
-    return b"HTTP/1.1 503 Service Unavailable\r\n" + lines + b"retry-after: 1\r\n\r\n" + bytes(body["body"])
+    lines = b"".join(name + b": " + value + b"\r\n" for name, value in FULL.start(close=True)["headers"])
+    return b"HTTP/1.1 503 Service Unavailable\r\n" + lines + b"\r\n" + FULL.body
 
 
 FAREWELL = _farewell()
