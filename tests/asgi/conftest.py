@@ -107,15 +107,18 @@ def ended(client: socket.socket) -> bool:
 
 
 @contextmanager
-def tls_clients(served: Served, count: int) -> Iterator[list[ssl.SSLSocket]]:
-    """As many connections as are let in of `count`; those that are not end in an error."""
+def tls_clients(served: Served, count: int, *, timeout_s: float = 10.0) -> Iterator[list[ssl.SSLSocket]]:
+    """As many connections as are let in of `count`; those that are refused end in an error, and the first that has to
+    wait for so long is the last."""
     context = served.context()
     with ExitStack() as stack:
         inside = []
         for _ in range(count):
-            client = stack.enter_context(socket.create_connection((HOST, served.port), timeout=10))
+            client = stack.enter_context(socket.create_connection((HOST, served.port), timeout=timeout_s))
             try:
                 inside.append(stack.enter_context(context.wrap_socket(client, server_hostname=HOST)))
+            except TimeoutError:
+                break
             except OSError:
                 continue
         yield inside
@@ -146,7 +149,8 @@ def serve(start_command: Callable[..., RunningCommand], tmp_path: Path) -> Itera
                     "--ssl-keyfile",
                     str(certificates.server_key),
                 ]
-            environ = clean_environ() | {"RULES": json.dumps(rules)}
+            # One arena: what others have reserved would be free for connections, and no limit would bind.
+            environ = clean_environ() | {"RULES": json.dumps(rules), "MALLOC_ARENA_MAX": "1"}
             running = start_command([*words, *options], env=environ, cwd=REPOSITORY)
             running.wait_output("Uvicorn running on")
             served = Served(running, certificates)

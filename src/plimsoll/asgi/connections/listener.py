@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import mmap
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,10 @@ ACCEPTS_A_TURN = 100
 PAUSE_S = 1.0
 """Pause after an accept for which a resource was missing: asyncio's ACCEPT_RETRY_DELAY. The socket stays readable, so
 without it the loop would do nothing else."""
+
+SPARE_BYTES = 8 << 20
+"""Address space without which nothing is accepted: some 80 KiB for each handshake that a turn's connections have before
+them, and so what the event loop itself needs, which a MemoryError would end together with the process."""
 
 MISSING_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -76,6 +81,7 @@ class Listener:
     def _accept_some(self) -> None:
         for _ in range(ACCEPTS_A_TURN):
             try:
+                _try_spare()
                 accepted, _ = self._socket.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
@@ -125,6 +131,11 @@ class Listener:
     def _go_on(self) -> None:
         self._resume = None
         self._loop.add_reader(self._socket.fileno(), self._accept_some)
+
+
+def _try_spare() -> None:
+    """Take and give back what must be to spare; raises OSError (ENOMEM) where it is not. No page of it is touched."""
+    mmap.mmap(-1, SPARE_BYTES).close()
 
 
 class WatchedServer(asyncio.AbstractServer):
