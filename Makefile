@@ -1,11 +1,13 @@
 # make run     the service, on http://127.0.0.1:8000 (HOST, PORT)
-# make test    all tests (ARGS="-k word" for some, SERVERS=0 without MariaDB and PostgreSQL)
+# make test    all tests (ARGS="-k word" for some, SERVERS=0 without MariaDB and PostgreSQL, WORKERS=0 one by one)
 # make lint    style, types, direction of imports
 # make bench   the measurements that the documentation quotes
 # make lock    requirements/*.lock anew, after a change of dependencies in pyproject.toml
 # make clean   remove the environment and all caches
 
 BIN := .venv/bin
+# Processes that share the tests, each with servers of its own. More than there are cores: many tests wait.
+WORKERS ?= 3
 
 .PHONY: run test lint bench lock clean
 
@@ -19,7 +21,7 @@ run: .venv/run.stamp
 
 test: .venv/dev.stamp
 	@tools/servers.sh
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -61,6 +61,18 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         count = sum(item.get_closest_marker(kind) is not None for item in session.items)
         if count and not SERVERS:
             _left_out[kind] = count
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # A worker of xdist tells the process that writes the summary.
+    output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["left_out"] = _left_out
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    _left_out.update(node.workeroutput.get("left_out", {}) if hasattr(node, "workeroutput") else {})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -53,6 +53,15 @@ def test_a_limit_that_is_new_is_found_after_a_while(tree: Tree) -> None:
     assert reader.read().left_bytes == MIB
 
 
+def test_a_process_that_is_moved_is_seen_at_once(tree: Tree) -> None:
+    """A manager puts a worker into its group a moment after the start."""
+    reader = MemoryReader(tree.root, clock=Clock())
+    assert reader.read().left_bytes == 2048 * MIB
+    tree.in_groups("0::/a")
+    tree.group("/a", limit=512 * MIB, used=500 * MIB)
+    assert reader.read().left_bytes == 12 * MIB
+
+
 def test_cache_is_taken_off_when_it_may_matter(tree: Tree) -> None:
     """Near the limit; far from it the dear memory.stat is not read, and the true distance is no less."""
     tree.in_groups("0::/a")

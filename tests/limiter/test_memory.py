@@ -294,21 +294,6 @@ def test_idle_connections_go_before_a_request_is_refused() -> None:
     assert guard.shortage(0) is None
 
 
-def test_how_long_requests_were_refused_is_known() -> None:
-    """From the first refusal until one is let in."""
-    machine = Machine(left=0)
-    guard = guard_of(machine)
-    assert guard.short_for_s == 0
-    guard.shortage(1)
-    machine.later(7)
-    guard.shortage(1)
-    assert guard.short_for_s == 7
-    machine.left = 100 * MIB
-    machine.later()
-    guard.shortage(1)
-    assert guard.short_for_s == 0
-
-
 def test_a_memory_error_is_counted_with_the_limit_that_struck() -> None:
     """The nearest of those that fail, not one that kills and happens to be nearer."""
     machine = Machine()
@@ -318,7 +303,6 @@ def test_a_memory_error_is_counted_with_the_limit_that_struck() -> None:
     seen = guard.memory_error("/items/{id}")
     assert (seen.route, seen.limit, seen.left_bytes, seen.at_s) == ("/items/{id}", machine.failing, 3 * MIB, 50.0)
     assert guard.memory_errors == 1
-    assert guard.errors_recently == [seen]
     machine.failing = None
     machine.later()
     assert guard.memory_error("/").limit is None
@@ -338,7 +322,6 @@ def test_repeated_memory_errors_end_the_worker() -> None:
     assert not guard.should_exit(0)
     machine.later(61)
     assert not guard.should_exit(3)
-    assert not guard.errors_recently
     assert guard.memory_errors == 4
 
 
@@ -353,13 +336,3 @@ def test_memory_errors_of_one_burst_are_one_occurrence() -> None:
             machine.later(0.02)
         machine.later(6)
     assert guard.should_exit(3)
-
-
-def test_thousands_of_memory_errors_take_little_memory() -> None:
-    """The last hundred are kept, all are counted."""
-    machine = Machine()
-    guard = guard_of(machine)
-    for _ in range(5000):
-        guard.memory_error("/")
-    assert len(guard.errors_recently) == 100
-    assert guard.memory_errors == 5000

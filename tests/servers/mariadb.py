@@ -52,6 +52,8 @@ class MariaDbServer(Server):
                 self.installer,
                 "--no-defaults",
                 f"--datadir={self.directory / 'data'}",
+                # Not /tmp: a server that starts removes the temporary tables it finds, another's too.
+                f"--tmpdir={self.directory}",
                 "--skip-test-db",
                 "--skip-name-resolve",
                 *self._small_files(),

@@ -28,9 +28,10 @@ def run_pytest(*arguments: str, **environ: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_servers_0_says_at_the_end_what_was_not_tested() -> None:
-    """SERVERS=0 skips the tests on both servers, and the closing lines count them."""
-    run = run_pytest(PROXY_TESTS, "-k", "real_server or delay", SERVERS="0")
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_servers_0_says_at_the_end_what_was_not_tested(workers: str) -> None:
+    """SERVERS=0 skips the tests on both servers, and the closing lines count them, each once."""
+    run = run_pytest(PROXY_TESTS, "-n", workers, "-k", "real_server or delay", SERVERS="0")
     assert run.returncode == 0, run.stdout
     assert "SERVERS=0: NOT TESTED" in run.stdout
     assert "1 tests against a real mariadb were LEFT OUT" in run.stdout

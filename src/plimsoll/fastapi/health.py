@@ -6,12 +6,12 @@ when the database is down or the pool is exhausted. It names no host and no user
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
-from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
 from plimsoll.fastapi.probe import DatabaseProbe
 from plimsoll.fastapi.runtime import Runtime
@@ -51,7 +51,7 @@ class Ready(BaseModel):
     warnings: list[str]
 
 
-def health_routes(runtime: Runtime) -> list[Route]:
+def health_routes(runtime: Runtime) -> list[APIRoute]:
     """The routes, free of the application's own dependencies, so that a probe needs no login."""
     probe = DatabaseProbe(runtime.database)
 
@@ -64,39 +64,34 @@ def health_routes(runtime: Runtime) -> list[Route]:
         answer = await readiness(runtime, probe)
         return JSONResponse(answer.model_dump(), 200 if answer.status == "ready" else 503)
 
-    async def live_head(_request: Request) -> Response:
-        return Response()
-
-    async def ready_head(_request: Request) -> Response:
-        return Response(status_code=(await ready()).status_code)
-
     not_ready: dict[int | str, dict[str, Any]] = {503: {"model": Ready, "description": "Not ready"}}
     return [
         _route(LIVE_PATH, live, "Is the process alive?", response_model=Live),
         _route(READY_PATH, ready, "Should this process get requests?", response_model=Ready, responses=not_ready),
-        # Many monitors ask by HEAD, which FastAPI does not add to a GET.
-        _HeadRoute(LIVE_PATH, live_head, methods=["HEAD"], include_in_schema=False),
-        _HeadRoute(READY_PATH, ready_head, methods=["HEAD"], include_in_schema=False),
     ]
 
 
-class _Exact(Route):
-    """Stands before all other routes, so every request asks whether it is this one: answered at a glance."""
+class _HealthRoute(APIRoute):
+    """Stands before all other routes, so every request asks whether it is this one: answered at a glance.
+
+    Many monitors ask by HEAD, which FastAPI does not add to a GET; servers leave the body out.
+    """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        return super().matches(scope) if scope["path"].endswith(self.path) else (Match.NONE, {})
+        if not scope["path"].endswith(self.path):
+            return Match.NONE, {}
+        match, child = super().matches(scope)
+        return (Match.FULL if match is Match.PARTIAL and scope["method"] == "HEAD" else match), child
 
-
-class _HeadRoute(_Exact):
-    """For a HEAD request."""
-
-
-class _GetRoute(_Exact, APIRoute):
-    """For a GET request, described in the OpenAPI document."""
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "HEAD":
+            await self.app(scope, receive, send)
+        else:
+            await super().handle(scope, receive, send)
 
 
 def _route(path: str, endpoint: Callable[..., Any], summary: str, **options: Any) -> APIRoute:
-    return _GetRoute(path, endpoint, methods=["GET"], tags=["health"], summary=summary, **options)
+    return _HealthRoute(path, endpoint, methods=["GET"], tags=["health"], summary=summary, **options)
 
 
 async def readiness(runtime: Runtime, probe: DatabaseProbe) -> Ready:

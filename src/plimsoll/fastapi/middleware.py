@@ -30,7 +30,7 @@ class SessionMiddleware:
             return
 
         async def send_after_sessions(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if sessions.are_open and message["type"] == "http.response.start":
                 await sessions.response_starts()
             await send(message)
 

@@ -162,6 +162,11 @@ class RequestSessions:
         self._open.append(scope)
         return scope
 
+    @property
+    def are_open(self) -> bool:
+        """Whether there is one."""
+        return bool(self._open)
+
     async def response_starts(self) -> None:
         """Give every connection back: whoever reads the response slowly, or never, holds none."""
         while self._open:

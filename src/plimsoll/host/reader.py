@@ -11,7 +11,8 @@ from plimsoll.host.machine import Facts, read_facts
 from plimsoll.host.survey import Gauge, gauges
 
 LOOK_AROUND_S = 10.0
-"""After so long it is looked anew which limits there are: a group can get one, or the process can be moved."""
+"""After so long it is looked anew which limits there are, a millisecond's work: a group can get one. That the process
+was moved to another group is seen at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ class MemorySample:
 class MemoryReader:
     """`read()` takes samples, some tens of microseconds each. Not for use from several threads at once.
 
-    What limits there are is looked up every `LOOK_AROUND_S` seconds, with the resource limits' values; usage, and the
-    limits of groups, are read each time.
+    What limits there are is looked up every `LOOK_AROUND_S` seconds, with the resource limits' values, and when the
+    process is in another group than before; usage, and the limits of groups, are read each time.
     """
 
     def __init__(self, root: str = "/", *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -44,6 +45,7 @@ class MemoryReader:
         self._clock = clock
         self._gauges: list[Gauge] = []
         self._look_at_s = clock()
+        self._groups: str | None = None
 
     @property
     def unreadable(self) -> tuple[str, ...]:
@@ -56,9 +58,10 @@ class MemoryReader:
         facts = read_facts(self._files)
         if facts is None:
             return MemorySample(now, 0, 0, 0, None, None, None)
-        if now >= self._look_at_s:
+        groups = self._files.text(self._files.proc("cgroup"))
+        if now >= self._look_at_s or groups != self._groups:
             self._look_around(facts)
-            self._look_at_s = now + LOOK_AROUND_S
+            self._look_at_s, self._groups = now + LOOK_AROUND_S, groups
         limits = [limit for gauge in self._gauges if (limit := gauge(self._files, facts)) is not None]
         nearest = binding(limits)
         return MemorySample(

@@ -26,7 +26,7 @@ NEAR = 8
 the sample before it is the last one."""
 
 SEEN_LIMIT = 100
-"""Memory errors that are remembered, each a few words: more of them in a minute say nothing new."""
+"""Occurrences that are remembered, of which a minute can have no more than twelve: see `EPISODE_S`."""
 
 WINDOW_S = 60.0
 
@@ -129,8 +129,6 @@ class MemoryGuard:
         """How many may be in flight by the last sample, until the next is due."""
         self._started = 0
         self._in_flight = 0
-        self._short_since_s: float | None = None
-        self._seen: deque[MemoryErrorSeen] = deque(maxlen=SEEN_LIMIT)
         self._episodes: deque[float] = deque(maxlen=SEEN_LIMIT)
         self.memory_errors = 0
 
@@ -139,7 +137,6 @@ class MemoryGuard:
         of `read` where a sample is due. A request for which this was None counts as started."""
         self._in_flight = in_flight
         if self._clock() < self._due_s and in_flight < self._room_for:  # at a fraction of the cost of what follows
-            self._short_since_s = None
             self._started += 1
             return None
         left = self._left()
@@ -147,11 +144,8 @@ class MemoryGuard:
         # Alone, a request may have of the reserve what it needs: else a process that never has so much left would
         # refuse everything for ever.
         if left is None or left >= need or (in_flight == 0 and left >= self._growth):
-            self._short_since_s = None
             self._started += 1
             return None
-        if self._short_since_s is None:
-            self._short_since_s = self._clock()
         limit = self.last_binding
         return Shortage(
             left_bytes=left,
@@ -188,20 +182,9 @@ class MemoryGuard:
         return left is not None and left < PRESSED * self.need_bytes
 
     @property
-    def short_for_s(self) -> float:
-        """For how long requests have been refused without one let in; 0 while none is refused. A worker that stays
-        short with nothing in flight does not recover by waiting."""
-        return 0.0 if self._short_since_s is None else self._clock() - self._short_since_s
-
-    @property
     def last_binding(self) -> LimitLike | None:
         """The limit that was nearest at the last sample."""
         return None if self._sample is None else self._sample.binding
-
-    @property
-    def last_sample(self) -> SampleLike | None:
-        """The last sample that was taken."""
-        return self._sample
 
     def memory_error(self, route: str) -> MemoryErrorSeen:
         """Count a MemoryError that came out of `route` (its template, never a client's text), with what struck."""
@@ -211,20 +194,9 @@ class MemoryGuard:
         self._take_sample(now)
         limit = None if self._sample is None else self._sample.failing
         seen = MemoryErrorSeen(now, route, limit, None if limit is None else limit.left)
-        self._seen.append(seen)
         if not self._episodes or now - self._episodes[-1] >= EPISODE_S:
             self._episodes.append(now)
         return seen
-
-    def errors_within(self, window_s: float) -> list[MemoryErrorSeen]:
-        """The memory errors of the last `window_s` seconds, the oldest first (at most `SEEN_LIMIT`)."""
-        begins_s = self._clock() - window_s
-        return [seen for seen in self._seen if seen.at_s > begins_s]
-
-    @property
-    def errors_recently(self) -> list[MemoryErrorSeen]:
-        """The memory errors of the last minute."""
-        return self.errors_within(WINDOW_S)
 
     def should_exit(self, limit: int, window_s: float = WINDOW_S) -> bool:
         """Whether memory errors came again and again, `limit` times within `window_s` seconds, so that the worker had
