@@ -175,3 +175,29 @@ def test_the_cgroups_of_this_process_are_where_they_were_looked_for() -> None:
     for controller in ("memory", "pids"):
         for group in groups(Files(), controller):
             assert not Path("/sys/fs/cgroup").exists() or Path(group.directory, "cgroup.procs").exists(), group
+
+
+FREED = """
+import json
+from plimsoll.host import MemoryReader
+from plimsoll.host.heap import free_heap_bytes
+reader = MemoryReader()
+blocks = [bytearray(20_000) for _ in range(2000)]
+last = bytearray(20_000)  # above them, so that malloc cannot give back what lies below
+held = reader.read()
+del blocks
+freed = reader.read()
+print(json.dumps({
+    "left": [held.left_bytes, freed.left_bytes], "space": [held.address_space_bytes, freed.address_space_bytes],
+    "used": [held.used_bytes, freed.used_bytes], "free": free_heap_bytes(),
+}))
+"""
+
+
+def test_what_malloc_has_free_counts_as_left() -> None:
+    """40 MB in small blocks were freed, and the address space stays taken: there is room for as much again."""
+    found = run(FREED, limited(resource.RLIMIT_AS, 400 * MIB))
+    assert found["space"][0] - found["space"][1] < 2 * MIB
+    assert found["left"][1] - found["left"][0] > 35 * MIB
+    assert found["used"][0] - found["used"][1] > 35 * MIB
+    assert found["free"] > 35 * MIB

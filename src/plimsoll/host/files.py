@@ -21,6 +21,11 @@ class Files:
     process: str = "self"
     unreadable: dict[str, None] = field(default_factory=dict)
 
+    @property
+    def are_own(self) -> bool:
+        """Whether they are those of the process that reads them, and not of another or of a test's tree."""
+        return self.process == "self" and self.root == "/"
+
     def path(self, path: str) -> str:
         """Where `path` lies on this machine."""
         return path if self.root == "/" else self.root.rstrip("/") + path

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from plimsoll.host.files import PAGE_BYTES, Files
+from plimsoll.host.heap import free_heap_bytes
 from plimsoll.host.limit import Limit
 
 STRICT_OVERCOMMIT = 2
@@ -16,12 +17,14 @@ MEMINFO = "/proc/meminfo"
 class Facts:
     """What several limits are measured by, read once: bytes of this process, and `/proc/meminfo` in bytes.
 
-    `data` counts writable private memory, with the stack, which RLIMIT_DATA leaves out (132 KiB as a rule).
+    `data` counts writable private memory, with the stack, which RLIMIT_DATA leaves out (132 KiB as a rule). `free_heap`
+    is the part of both that malloc has and nobody uses; 0 for another process, which cannot be asked.
     """
 
     address_space: int
     rss: int
     data: int
+    free_heap: int
     meminfo: dict[str, int]
 
     @property
@@ -41,7 +44,8 @@ def read_facts(files: Files) -> Facts | None:
     except (ValueError, IndexError):
         files.odd(files.proc("statm"))
         return None
-    return Facts(address_space, rss, data, _meminfo(files))
+    free_heap = free_heap_bytes() if files.are_own else 0
+    return Facts(address_space, rss, data, free_heap, _meminfo(files))
 
 
 def _meminfo(files: Files) -> dict[str, int]:

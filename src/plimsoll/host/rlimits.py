@@ -36,12 +36,13 @@ class MemoryLimit:
     value: int
 
     def __call__(self, _: Files, facts: Facts) -> Limit:
-        """The limit with what is used of it now."""
+        """The limit with what is used of it now, malloc's free memory not counted: after a rush a process keeps its
+        address space, and can do the same work in it again."""
         whole = self.source == ADDRESS_SPACE[0]
         return Limit(
             f"{'address space' if whole else 'data'} of the process",
             limit=self.value,
-            used=facts.address_space if whole else facts.data,
+            used=max(0, (facts.address_space if whole else facts.data) - facts.free_heap),
             unit="bytes",
             source=self.source,
             kills=False,

@@ -6,6 +6,7 @@ import logging
 import mmap
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from plimsoll.asgi.connections.opened import ClientSocket
@@ -19,9 +20,10 @@ PAUSE_S = 1.0
 """Pause after an accept for which a resource was missing: asyncio's ACCEPT_RETRY_DELAY. The socket stays readable, so
 without it the loop would do nothing else."""
 
-SPARE_BYTES = 8 << 20
-"""Address space without which nothing is accepted: some 80 KiB for each handshake that a turn's connections have before
-them, and so what the event loop itself needs, which a MemoryError would end together with the process."""
+SPARE_BYTES = 4 << 20
+"""Address space, of which no page is touched, that is kept while there is enough, and given up when memory is lacking
+for a connection: for what the handshakes that have begun still need, and the event loop itself, which a MemoryError
+would end together with the process."""
 
 MISSING_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -61,17 +63,20 @@ class Listener:
         self._connect = connect
         self._log = log
         self._resume: asyncio.TimerHandle | None = None
+        self._spare: mmap.mmap | None = None
         self.says_farewell = False
         """Whether a client that is refused is told so: only where plain HTTP is known to be spoken."""
 
     def start(self, backlog: int) -> None:
         """Listen and accept."""
+        self._take_spare()
         self._socket.setblocking(False)
         self._socket.listen(backlog)
         self._loop.add_reader(self._socket.fileno(), self._accept_some)
 
     def close(self) -> None:
         """Accept no more. Connections go on."""
+        self._give_spare()
         if self._resume is not None:
             self._resume.cancel()
         if self._socket.fileno() >= 0:
@@ -81,7 +86,6 @@ class Listener:
     def _accept_some(self) -> None:
         for _ in range(ACCEPTS_A_TURN):
             try:
-                _try_spare()
                 accepted, _ = self._socket.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
@@ -122,7 +126,18 @@ class Listener:
                 pass
         accepted.close()
 
+    def _take_spare(self) -> None:
+        if self._spare is None:
+            with suppress(OSError, MemoryError):
+                self._spare = mmap.mmap(-1, SPARE_BYTES)
+
+    def _give_spare(self) -> None:
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
+
     def _pause(self, missing: str) -> None:
+        self._give_spare()
         self._loop.remove_reader(self._socket.fileno())
         self._resume = self._loop.call_later(PAUSE_S, self._go_on)
         words = f"No connection can be accepted ({missing}). Clients wait; the next attempt is in {PAUSE_S:g} s."
@@ -130,12 +145,8 @@ class Listener:
 
     def _go_on(self) -> None:
         self._resume = None
+        self._take_spare()
         self._loop.add_reader(self._socket.fileno(), self._accept_some)
-
-
-def _try_spare() -> None:
-    """Take and give back what must be to spare; raises OSError (ENOMEM) where it is not. No page of it is touched."""
-    mmap.mmap(-1, SPARE_BYTES).close()
 
 
 class WatchedServer(asyncio.AbstractServer):
