@@ -37,6 +37,18 @@ class Served:
         client.connect((HOST, self.port))
         return self._stack.enter_context(client)
 
+    def wait_listening(self, timeout_s: float = 20.0) -> None:
+        """Return when connections are accepted: with several workers that is a moment after the last line they print."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                socket.create_connection((HOST, self.port), timeout=timeout_s).close()
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline, self.command.output()
+                time.sleep(0.05)
+            else:
+                return
+
     def context(self) -> ssl.SSLContext:
         """Of a client that trusts the server."""
         assert self._certificates is not None

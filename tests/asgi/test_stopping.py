@@ -51,7 +51,7 @@ def test_a_request_in_work_is_finished_before_the_server_ends(serve: Serve, loop
 def test_several_workers_share_a_listening_socket(serve: Serve, loop: str) -> None:
     """With --workers 2 both serve, each counts its own connections, and both end in order."""
     served = serve("app", "--loop", loop, "--workers", "2")
-    served.command.wait_output("Application startup complete")
+    served.wait_listening()
     pids: set[int] = set()
     deadline = time.monotonic() + 20
     while len(pids) < 2 and time.monotonic() < deadline:
