@@ -38,7 +38,7 @@ class Served:
         return self._stack.enter_context(client)
 
     def wait_listening(self, timeout_s: float = 20.0) -> None:
-        """Return when connections are accepted: with several workers that is a moment after the last line they print."""
+        """Return when connections are accepted: with several workers a moment after the last line they print."""
         deadline = time.monotonic() + timeout_s
         while True:
             try:
