@@ -67,9 +67,9 @@ class Service:
             loop = asyncio.get_running_loop()
             self.watch = watch_connections(loop, rules, may_open=may_open, counters=self.counters)
 
-    def _may_open(self, cost_bytes: int) -> bool:
+    def _may_open(self, cost_bytes: int, recent_bytes: int) -> bool:
         used = self.watch.open_count * 300 * 1024 if self.watch else 0
-        return bool(used + cost_bytes <= RULES["memory_bytes"])
+        return bool(used + recent_bytes + cost_bytes <= RULES["memory_bytes"])
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         query = dict(parse_qsl(scope["query_string"].decode()))

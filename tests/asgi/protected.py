@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 from sqlalchemy import String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -31,7 +31,12 @@ class Note(Base):
 
 database = Database(DatabaseSettings.from_env(env_file=None), metadata=Base.metadata)
 app = FastAPI()
-install(app, database, priorities={"/control/*": Priority.ALWAYS, "/important/*": Priority.HIGH})
+install(
+    app,
+    database,
+    priorities={"/control/*": Priority.ALWAYS, "/important/*": Priority.HIGH},
+    body_limits={"/size": 2000, "/size/large/*": 20_000},
+)
 gate = asyncio.Semaphore(0)
 seen: list[str] = []
 """What handlers did, in order."""
@@ -75,6 +80,13 @@ app.get("/important/hold")(_hold)
 async def query(session: SessionDep, seconds: float) -> None:
     """On MariaDB."""
     await session.execute(text(f"SELECT SLEEP({seconds})"))
+
+
+@app.post("/size")
+@app.post("/size/{rest:path}")
+async def size(request: Request) -> int:
+    """Of the body."""
+    return len(await request.body())
 
 
 @app.get("/pause")

@@ -295,3 +295,16 @@ async def test_after_memory_errors_the_process_ends_in_good_order(
     assert "Application shutdown complete" in output
     assert output.count("Traceback") == 1, "the memory error's own"
     assert await names(sqlite_database) == []
+
+
+async def test_the_limit_of_bodies_is_that_of_the_longest_path_that_fits(
+    protected: Start, sqlite_database: SqliteDatabase
+) -> None:
+    """Exact, a beginning, and MAX_BODY_BYTES for all others; a path is no beginning unless it ends in a star."""
+    service = await protected(sqlite_database, MAX_BODY_BYTES="5000")
+
+    async def taken(path: str, size: int) -> int:
+        return (await service.client.post(path, content=b"x" * size)).status_code
+
+    for path, limit in (("/size", 2000), ("/size/large", 20_000), ("/size/large/one", 20_000), ("/size/other", 5000)):
+        assert (path, await taken(path, limit), await taken(path, limit + 1)) == (path, 200, 413)

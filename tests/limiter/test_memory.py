@@ -209,6 +209,38 @@ def test_what_is_taken_while_nothing_starts_is_not_a_request_s() -> None:
     assert guard.growth_bytes == 0
 
 
+def test_what_connections_take_is_not_held_against_requests() -> None:
+    """Four hundred that are opened between two samples, beside one request."""
+    machine = Machine()
+    guard = guard_of(machine)
+    assert guard.shortage(0) is None
+    machine.later()
+    assert guard.shortage(0) is None
+    for _ in range(400):
+        assert guard.has_room(MIB // 4, 0, in_flight=1)
+    machine.take(101 * MIB)
+    machine.later()
+    assert guard.shortage(0) is None
+    assert guard.growth_bytes == MIB
+
+
+def test_whether_a_connection_has_room_is_judged_by_the_requests_of_now() -> None:
+    """Forty dear requests were in flight and are gone: a client that comes afterwards is not kept out for their sake."""
+    machine = Machine()
+    guard = learned(machine, 4 * MIB, started=40)
+    assert guard.shortage(40) is None
+    machine.left = RESERVE + 20 * MIB
+    machine.later()
+    assert guard.shortage(40) is not None
+    assert not guard.has_room(MIB // 4, 0, in_flight=40)
+    assert guard.has_room(MIB // 4, 0, in_flight=3)
+    assert not guard.has_room(MIB // 4, 17 * MIB, in_flight=3)
+    machine.left = 6 * MIB
+    machine.later()
+    assert not guard.has_room(MIB // 4, 0, in_flight=1)
+    assert guard.has_room(MIB // 4, 0, in_flight=0), "alone it may have of the reserve"
+
+
 def test_numbers_of_two_limits_are_not_compared() -> None:
     """When another limit comes nearest, its use counts something else."""
     machine = Machine()

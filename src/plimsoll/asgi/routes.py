@@ -7,9 +7,12 @@ cannot add to it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from plimsoll.asgi.messages import Scope
 from plimsoll.limiter import Priority
+
+Value = TypeVar("Value")
 
 REMEMBERED = 2048
 """Paths whose kind is remembered; when they are more, all are forgotten."""
@@ -121,8 +124,14 @@ class Kinds:
         return kind
 
     def _priority(self, path: str) -> Priority:
-        fitting = [pattern for pattern in self.priorities if _begins(pattern, path)]
-        return self.priorities[max(fitting, key=len)] if fitting else Priority.NORMAL
+        priority = by_path(self.priorities, path)
+        return Priority.NORMAL if priority is None else priority
+
+
+def by_path(patterns: Mapping[str, Value], path: str) -> Value | None:
+    """What the longest pattern that fits has: an exact path, or a beginning (`/admin/*`, which `/admin` fits too)."""
+    fitting = [pattern for pattern in patterns if _begins(pattern, path)]
+    return patterns[max(fitting, key=len)] if fitting else None
 
 
 def _fits(pattern: tuple[str | None, ...], segments: list[str]) -> bool:

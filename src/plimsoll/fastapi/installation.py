@@ -43,7 +43,7 @@ def install(
         service: limits of the web side; read from the environment and `.env` where none are given.
         priorities: by path, exact or with a `*` at the end; `Priority.ALWAYS` is never limited, as the health routes.
         policy: whose request goes first, and whose it is, by anything in the ASGI scope.
-        body_limits: bytes by path, with a `*` at the end; elsewhere `MAX_BODY_BYTES`.
+        body_limits: bytes by path, exact or with a `*` at the end; elsewhere `MAX_BODY_BYTES`.
         extra_settings: shown by `plimsoll settings` beside the database's.
 
     Raises:

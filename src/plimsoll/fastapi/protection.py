@@ -12,7 +12,7 @@ from plimsoll.asgi.bodies import BodyLimits
 from plimsoll.asgi.connections import ConnectionRules, ConnectionWatch, watch_connections
 from plimsoll.asgi.messages import ASGIApp, Scope
 from plimsoll.asgi.pools import PoolOfEngine, Returns
-from plimsoll.asgi.routes import Kinds
+from plimsoll.asgi.routes import Kinds, by_path
 from plimsoll.asgi.signals import StopSignals
 from plimsoll.asgi.slow import SlowReaders
 from plimsoll.database import Database
@@ -135,17 +135,18 @@ class Protection:
         await asyncio.sleep(LAST_WORDS_S)
         asyncio.get_running_loop().call_soon(_exit)
 
-    def _may_open(self, cost_bytes: int) -> bool:
-        return self.guard is None or self.guard.has_room(cost_bytes)
+    def _may_open(self, cost_bytes: int, recent_bytes: int) -> bool:
+        return self.guard is None or self.guard.has_room(
+            cost_bytes, recent_bytes, in_flight=len(self.admission.running)
+        )
 
     def _close_idle_clients(self) -> None:
         if self.watch is not None:
             self.watch.close_idle()
 
     def _limit_for(self, scope: Scope) -> int:
-        path = scope["path"]
-        fitting = [pattern for pattern in self._body_limits if path.startswith(pattern.rstrip("*"))]
-        return self._body_limits[max(fitting, key=len)] if fitting else self.settings.max_body_bytes
+        limit = by_path(self._body_limits, scope["path"])
+        return self.settings.max_body_bytes if limit is None else limit
 
     def _end_process(self, why: str) -> None:
         logger.critical("%s", why)

@@ -128,6 +128,8 @@ class MemoryGuard:
         self._room_for = 0.0
         """How many may be in flight by the last sample, until the next is due."""
         self._started = 0
+        self._granted = 0
+        """Bytes that `has_room` has granted since the last sample."""
         self._in_flight = 0
         self._episodes: deque[float] = deque(maxlen=SEEN_LIMIT)
         self.memory_errors = 0
@@ -156,10 +158,19 @@ class MemoryGuard:
             limit_source=limit.source if limit else "an allocation failed",
         )
 
-    def has_room(self, cost_bytes: int) -> bool:
-        """Whether so much may be taken by something that is no request, such as a connection of a client."""
+    def has_room(self, cost_bytes: int, recent_bytes: int, *, in_flight: int) -> bool:
+        """Whether so much may be taken by something that is no request, such as a connection of a client, beside the
+        `in_flight` requests and `recent_bytes` of others that may not have been taken yet. It is not held against
+        requests when it is."""
+        self._in_flight = in_flight
         left = self._left()
-        return left is None or left - cost_bytes >= self.need_bytes
+        if left is None:
+            return True
+        left -= cost_bytes + recent_bytes
+        if left < self.need_bytes and (in_flight > 0 or left < self._growth):
+            return False
+        self._granted += cost_bytes
+        return True
 
     def turned_away(self) -> None:
         """One for whom there was memory was not let in after all, so it does not count as started."""
@@ -248,11 +259,12 @@ class MemoryGuard:
 
     def _measure(self, before: SampleLike, sample: SampleLike) -> None:
         started, self._started = self._started, 0
+        granted, self._granted = self._granted, 0
         self._growth *= 0.5 ** ((sample.at_s - before.at_s) / HALF_LIFE_S)
         same = before.binding and sample.binding and before.binding.source == sample.binding.source
         # Where another limit has come nearest the two numbers count different things.
         if same and started:
-            rise = sample.used_bytes - before.used_bytes
+            rise = sample.used_bytes - before.used_bytes - granted
             self._growth = max(self._growth, rise / max(started, self._in_flight))
         self._growth = max(self._growth, float(self._least_growth))
 

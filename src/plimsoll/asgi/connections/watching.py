@@ -19,8 +19,8 @@ from plimsoll.events import Counters, LimitedLog
 logger = logging.getLogger("plimsoll.connections")
 
 RECENT_S = 0.1
-"""A connection accepted less than this ago may not be in the sample of memory that `may_open` looks at, so it is asked
-for the memory of all of these together: two intervals of the memory guard's sampling."""
+"""A connection accepted less than this ago may not be in the sample of memory that `may_open` looks at, so it is told
+of the memory of all of these: two intervals of the memory guard's sampling."""
 
 MAX_HEADER_BYTES = 65_536
 """Of a request's header: h11's own limit. httptools has none: a header could take all memory before its time is up."""
@@ -41,13 +41,14 @@ def watch_connections(
     loop: asyncio.AbstractEventLoop,
     rules: ConnectionRules,
     *,
-    may_open: Callable[[int], bool] | None = None,
+    may_open: Callable[[int, int], bool] | None = None,
     counters: Counters | None = None,
     log: LimitedLog | None = None,
 ) -> "ConnectionWatch":
     """Watch the connections to all listening sockets that `loop` makes from now on: call it in lifespan start-up.
 
-    `may_open(bytes)` says whether memory has room for that much; the socket is closed at once where it says no.
+    `may_open(cost, recent)` says whether memory has room for a connection of so many bytes, beside those of others let
+    in too lately to be seen; the socket is closed at once where it says no.
     """
     watch = ConnectionWatch(loop, rules, may_open, counters or Counters(), log or LimitedLog(logger))
     watch.start()
@@ -61,7 +62,7 @@ class ConnectionWatch:
         self,
         loop: asyncio.AbstractEventLoop,
         rules: ConnectionRules,
-        may_open: Callable[[int], bool] | None,
+        may_open: Callable[[int, int], bool] | None,
         counters: Counters,
         log: LimitedLog,
     ) -> None:
@@ -169,7 +170,7 @@ class ConnectionWatch:
         if now_s >= self._recent_until_s:
             self._recent_until_s = now_s + RECENT_S
             self._recent_bytes = 0
-        if not self._may_open(self._recent_bytes + cost_bytes):
+        if not self._may_open(cost_bytes, self._recent_bytes):
             return False
         self._recent_bytes += cost_bytes
         return True
