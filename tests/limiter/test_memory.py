@@ -225,7 +225,7 @@ def test_what_connections_take_is_not_held_against_requests() -> None:
 
 
 def test_whether_a_connection_has_room_is_judged_by_the_requests_of_now() -> None:
-    """Forty dear requests were in flight and are gone: a client that comes afterwards is not kept out for their sake."""
+    """Forty dear requests were in flight and are gone: whoever comes afterwards is not kept out for their sake."""
     machine = Machine()
     guard = learned(machine, 4 * MIB, started=40)
     assert guard.shortage(40) is None
