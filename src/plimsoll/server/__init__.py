@@ -1,6 +1,6 @@
 """Facts and locks of the database server: the only place that knows SQL and error codes of a dialect."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from sqlalchemy.exc import DBAPIError
@@ -8,19 +8,37 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from plimsoll.errors import ConnectionEndedError, DatabaseDownError, LockTimeoutError, StatementTimeoutError
+from plimsoll.server import mysql_facts
 from plimsoll.server.base import Server
+from plimsoll.server.facts import ServerFacts
 from plimsoll.server.faults import Fault
 from plimsoll.server.mysql import MySQL
 from plimsoll.server.postgresql import PostgreSQL
 from plimsoll.server.sqlite import SQLite
 
-__all__ = ["Fault", "Server", "acquire", "exclusive", "fault_of", "holding", "prepare_for_ddl", "server_of"]
+__all__ = [
+    "Fault",
+    "Server",
+    "ServerFacts",
+    "acquire",
+    "exclusive",
+    "fault_of",
+    "holding",
+    "prepare_for_ddl",
+    "read_facts",
+    "server_of",
+]
 
 _SERVERS: dict[str, Server] = {
     "mysql": MySQL(),
     "mariadb": MySQL(),
     "postgresql": PostgreSQL(),
     "sqlite": SQLite(),
+}
+
+_FACTS: dict[str, Callable[[AsyncConnection], Awaitable[ServerFacts]]] = {
+    "mysql": mysql_facts.read,
+    "mariadb": mysql_facts.read,
 }
 
 
@@ -130,6 +148,15 @@ async def prepare_for_ddl(connection: AsyncConnection, lock_wait_s: float) -> No
     for statement in server_of(connection.dialect.name).ddl_settings(lock_wait_s):
         await connection.exec_driver_sql(statement)
     await connection.commit()
+
+
+async def read_facts(connection: AsyncConnection) -> ServerFacts:
+    """What the server of `connection` says of itself; the connection must have nothing under way, and is rolled back.
+
+    A question that fails is noted in `ServerFacts.unread`, and does not keep the others from being asked. Each takes
+    no longer than the statement timeout of the connection's pool. `KeyError` for any other database.
+    """
+    return await _FACTS[connection.dialect.name](connection)
 
 
 async def _give_up(connection: AsyncConnection, server: Server, name: str) -> None:

@@ -31,8 +31,9 @@ class Account:
     """The account that we come with.
 
     `grants` are the server's own words, without password hashes. `powers` are the privileges beyond one database's
-    data and schema (SUPER, FILE, PROCESS, GRANT OPTION, superuser, CREATEROLE, ...), upper case. `max_connections` is
-    the most that this account may have at a time: its own limit, or the server's for every account; None for none.
+    data and schema (SUPER, FILE, PROCESS, GRANT OPTION, superuser, CREATEROLE, ...), upper case. `roles` are the names
+    of those it has been given. `max_connections` is the most that this account may have at a time: its own limit, or
+    the server's for every account; None for none.
     """
 
     user: str
@@ -41,6 +42,7 @@ class Account:
     powers: frozenset[str] = frozenset()
     max_connections: int | None = None
     max_connections_source: str = ""
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class ServerFacts:
     """One server at one moment. `variables` and `status` have lower-case names and the server's own words as values.
 
     `max_connections` is what the server admits in all, `reserved_connections` the part of it that accounts like ours
-    cannot have. `clients` are those that this account may see; `sees_all_clients` says whether that is everyone.
+    cannot have. `clients` are those that this account may see, without the connection that asked;
+    `sees_all_clients` says whether that is everyone. `connections_now` counts the one that asked.
     `memory_bytes` is the server machine's RAM where it can be known: only on the same host, or where the server tells.
     """
 
@@ -58,6 +61,8 @@ class ServerFacts:
     version_text: str
     variables: Mapping[str, str] = field(default_factory=dict)
     status: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    """PostgreSQL: what the number of a variable counts (`8kB`, `ms`), by the variable's name."""
     account: Account | None = None
     max_connections: int | None = None
     reserved_connections: int = 0
