@@ -8,7 +8,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from plimsoll.errors import ConnectionEndedError, DatabaseDownError, LockTimeoutError, StatementTimeoutError
-from plimsoll.server import mysql_facts, postgresql_facts
+from plimsoll.server import mysql_facts, postgresql_facts, sqlite_facts
 from plimsoll.server.base import Server
 from plimsoll.server.facts import ServerFacts
 from plimsoll.server.faults import Fault
@@ -40,6 +40,7 @@ _FACTS: dict[str, Callable[[AsyncConnection], Awaitable[ServerFacts]]] = {
     "mysql": mysql_facts.read,
     "mariadb": mysql_facts.read,
     "postgresql": postgresql_facts.read,
+    "sqlite": sqlite_facts.read,
 }
 
 
