@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 
 from plimsoll.server import ServerFacts, read_facts
 from tests.server.asking import connected, facts_of, url_as
+from tests.server.pooler import Pooler, mysql_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -230,6 +231,34 @@ async def test_roles_are_named_and_what_they_give_is_among_the_powers(
         assert facts.sees_all_clients
     finally:
         mariadb_database.sql(f"DROP ROLE {role}")
+
+
+async def test_a_proxy_that_gives_its_own_number_shows(reader: str, mariadb_database: TestDatabase) -> None:
+    """The number of the handshake is not the one that the server has for us; where the server is, is not known."""
+    assert mariadb_database.port is not None
+    async with Pooler(mariadb_database.port, mysql_number) as pooler:
+        facts = await facts_of(make_url(reader).set(port=pooler.port).render_as_string(hide_password=False))
+    assert (facts.in_between, facts.is_local) == ("a proxy", False)
+
+
+async def test_absurd_values_are_told_as_the_server_has_them(reader: str, mariadb: MariaDbServer) -> None:
+    """Judging them is a check's work."""
+    mariadb.set_global("max_connections", 99999)
+    mariadb.set_global("wait_timeout", 1)
+    mariadb.set_global("long_query_time", 31536000)
+    facts = await facts_of(reader)
+    assert facts.max_connections == 99999
+    assert facts.number("wait_timeout") == facts.number("session.wait_timeout") == 1
+    assert facts.number("long_query_time") == 31536000
+
+
+async def test_a_closed_connection_gives_facts_that_know_nothing(reader: str) -> None:
+    """And say so; nothing is raised."""
+    async with connected(reader) as connection:
+        await connection.close()
+        facts = await read_facts(connection)
+    assert (facts.version, facts.max_connections) == ((), None)
+    assert "closed" in facts.unread["version"]
 
 
 async def test_nothing_stays_open(powerful: str) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 
 from plimsoll.server import read_facts
 from tests.server.asking import connected, facts_of, url_as
-from tests.server.pooler import Pooler
+from tests.server.pooler import Pooler, postgres_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -175,7 +175,7 @@ async def test_our_own_tls_is_told(postgres_tls: PostgresServer, postgres_driver
 async def test_a_pooler_in_between_shows_by_the_number_it_gives(reader: str, postgres_database: TestDatabase) -> None:
     """PgBouncer gives each client a number of its own instead of the server process's."""
     assert postgres_database.port is not None
-    async with Pooler(postgres_database.port) as pooler:
+    async with Pooler(postgres_database.port, postgres_number) as pooler:
         url = make_url(reader).set(port=pooler.port).render_as_string(hide_password=False)
         facts = await facts_of(url)
     assert facts.in_between == "PgBouncer"

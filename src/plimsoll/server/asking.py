@@ -1,5 +1,6 @@
 """Asks a server one question after another; what is not answered is noted, and the rest is still asked."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -107,7 +108,8 @@ class Questions:
             await self._connection.rollback()
         except Exception as failure:  # noqa: BLE001 - the words are noted with whatever is asked next
             lost, error = True, error or failure
-            await self._connection.invalidate()
+            with contextlib.suppress(Exception):
+                await self._connection.invalidate()
         if lost:
             self._lost = f"the connection was lost: {words_of(error) if error else 'it is closed'}"
 
@@ -144,6 +146,10 @@ def version_of(text: str) -> tuple[int, ...]:
 
 
 _SECRETS = ("passw", "passphrase", "_pwd", "secret", "token", "credential", "sst_auth", "conninfo", "_command")
+_THEMSELVES = ("password", "secret", "token")
+"""What a variable's name ends with where even a number is the secret."""
+
+_WORDS = ("", "on", "off", "yes", "no", "low", "medium", "strong", "(disabled)", "md5", "scram-sha-256")
 _HIDDEN = "(set; not kept, it may hold a secret)"
 
 
@@ -151,9 +157,8 @@ def without_secrets(variables: Mapping[str, str]) -> dict[str, str]:
     """Variables whose names say that they may hold a secret are kept only as far as they are switches or numbers."""
 
     def kept(name: str, value: str) -> str:
-        is_plain = value.lower() in ("", "on", "off", "yes", "no", "low", "medium", "strong", "(disabled)")
-        if is_plain or not any(part in name for part in _SECRETS):
+        if value.lower() in _WORDS or not any(part in name for part in _SECRETS):
             return value
-        return value if whole_of(value) is not None and "token" not in name else _HIDDEN
+        return value if whole_of(value) is not None and not name.endswith(_THEMSELVES) else _HIDDEN
 
     return {name: kept(name, value) for name, value in variables.items()}

@@ -13,8 +13,8 @@ ClientState = Literal["active", "idle", "idle in transaction", "other"]
 @dataclass(frozen=True, slots=True)
 class ServerClient:
     """One connection in the server's process list. `seconds` since its state began; `transaction_s` since its
-    transaction began, None where it has none or the server does not tell. Statements' texts are not kept: they hold
-    data."""
+    transaction began, None where it has none or the server does not tell (with "transactions" in `unread` an idle one
+    may be in a transaction). Statements' texts are not kept: they hold data."""
 
     id: int
     user: str
@@ -47,7 +47,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """One server at one moment. `variables` and `status` have lower-case names and the server's own words as values.
+    """One server at one moment. `variables` and `status` have lower-case names and the server's own words as values;
+    of MySQL and MariaDB also those of our own session, as `session.<name>`; of SQLite the pragmas, and its `file`.
 
     `max_connections` is what the server admits in all, `reserved_connections` the part of it that accounts like ours
     cannot have. `clients` are those that this account may see, without the connection that asked;

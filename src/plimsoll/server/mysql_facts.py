@@ -81,7 +81,7 @@ async def _read(connection: AsyncConnection, ask: Questions) -> ServerFacts:
         clients=await _clients(ask, variables, own_id, sees_everyone=sees_everyone),
         sees_all_clients=sees_everyone and "clients" not in ask.unread,
         is_local=in_between is None and is_this_host(connection.engine.url, variables.get("hostname")),
-        tls=await _tls(ask),
+        tls=await _tls(ask, in_between),
         in_between=in_between,
         database=text_of(await ask.value("database", "SELECT DATABASE()")) or None,
         charset=charset,
@@ -198,7 +198,10 @@ async def _programs(ask: Questions, variables: dict[str, str], *, everyones: boo
     return dict(ask.each("applications", rows, lambda row: (int(row[0]), text_of(row[1]))))
 
 
-async def _tls(ask: Questions) -> str | None:
+async def _tls(ask: Questions, in_between: str | None) -> str | None:
+    if in_between is not None:
+        ask.note("tls", f"the server tells of its connection with {in_between}, not of ours")
+        return None
     found = await ask.pairs("tls", "SHOW SESSION STATUS LIKE 'Ssl_version'")
     return found.get("ssl_version") or None
 

@@ -55,5 +55,4 @@ def is_this_host(url: URL, hostname: str | None) -> bool:
     A tunnel and a container's published port lead from the loop to another machine, whose name differs.
     """
     ours = socket.gethostname()
-    same_name = hostname is None or hostname == ours
-    return same_name and (is_loopback(url) or (hostname is not None and url.host == ours))
+    return hostname == ours and (is_loopback(url) or url.host == ours)
