@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from plimsoll.checks.verdict import Known
 from plimsoll.host import Arenas, Survey
 from plimsoll.server.facts import ServerFacts
-from plimsoll.settings import DatabaseSettings, ServiceSettings
+from plimsoll.settings import DatabaseSettings, Problem, ServiceSettings, Settings
 from plimsoll.settings.topology import TopologySettings
 
 NOT_ASKED = "it was not asked for"
@@ -15,46 +16,74 @@ NOT_ASKED = "it was not asked for"
 
 @dataclass(frozen=True, slots=True)
 class EnvFileFacts:
-    """The `.env` file. `mode` are the permission bits; `tracked` whether version control has it, None where there is
-    none or git cannot be asked; `ignored` whether it is told not to take it."""
+    """The `.env` file. `mode` are the permission bits, `owner` and `user` (who runs this) user ids; `tracked` whether
+    version control has it, `ignored` whether it is told not to take it. Both are None where that is not known:
+    `no_repository` says that there is none, `git_error` why git could not be asked."""
 
     path: Path
     mode: int
     owner: int
     tracked: bool | None = None
     ignored: bool | None = None
+    user: int = 0
+    no_repository: bool = False
+    git_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AppFacts:
-    """The application, imported. `engines` counts the engines it has made, each with the most connections of its pool
-    (None for no limit); `routes` are GET routes without parameters."""
+    """The application, imported. `engines` counts the engines it has made for its database's server, each with the most
+    connections of its pool (None for no limit), `other_engines` those for other servers; `routes` are GET routes
+    without parameters."""
 
     name: str
     engines: tuple[int | None, ...]
     has_migrations: bool
     routes: tuple[str, ...] = ()
     server_options: Mapping[str, str] = field(default_factory=dict)
+    other_engines: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaFacts:
-    """The schema against migrations and models. `missing` and `differences` are in words, a line each;
-    `required` says of each `table.column` that was asked for whether it exists."""
+    """The schema against migrations and models. `pending` counts the revisions that were not run, None where the
+    application has no migrations; `state` says in words where the database stands, `unknown` are revisions that the
+    code does not have. `differences` are in words, a line each; `required` says of each `table.column` that was asked
+    for whether it exists."""
 
     current: tuple[str, ...]
     head: tuple[str, ...]
     pending: int | None
     differences: tuple[str, ...] = ()
     required: Mapping[str, bool] = field(default_factory=dict)
+    state: str = ""
+    unknown: tuple[str, ...] = ()
+    unadopted: bool = False
+    """Whether the models' tables are there although no revision was ever run."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdminFacts:
-    """Admin accounts as the application keeps them."""
+    """Admin accounts as the application keeps them. `problems` are in words; so is `password_problem`, what is wrong
+    with ADMIN_PASSWORD, empty where nothing is or none is set (`has_password`)."""
 
     admins: int
     problems: tuple[str, ...] = ()
+    has_password: bool = False
+    password_problem: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFacts:
+    """What came of connecting to the database with the account of the settings. `refused`: it answered and does not
+    let us in; `down`: no answer; `missing`: a SQLite file that does not exist, which connecting would make."""
+
+    outcome: Literal["connected", "refused", "down", "missing"]
+    where: str
+    """Its URL without the password."""
+    words: str = ""
+    within_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +132,15 @@ class Facts:
     schema: Known[SchemaFacts] = field(default_factory=lambda: Known(why=NOT_ASKED))
     admin: Known[AdminFacts] = field(default_factory=lambda: Known(why=NOT_ASKED))
     running: Known[RunningFacts] = field(default_factory=lambda: Known(why=NOT_ASKED))
+    contact: Known[ContactFacts] = field(default_factory=lambda: Known(why=NOT_ASKED))
+    problems: tuple[Problem, ...] = ()
+    """Settings that are wrong; `settings` and what needs them are then not known."""
+    groups: tuple[Settings, ...] = ()
+    """All groups of settings that were read, the application's own with them."""
+    import_error: str = ""
+    """What the import of the application failed with and where; empty where it did not."""
+    expired: tuple[str, ...] = ()
+    """Suppressions that no longer count, in words."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """Installed packages that matter, by name."""
     environ: Mapping[str, str] = field(default_factory=dict)
