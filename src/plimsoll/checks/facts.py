@@ -8,6 +8,7 @@ from typing import Literal
 from plimsoll.checks.verdict import Known
 from plimsoll.host import Arenas, Survey
 from plimsoll.server.facts import ServerFacts
+from plimsoll.server.privileges import Privileges
 from plimsoll.settings import DatabaseSettings, Problem, ServiceSettings, Settings
 from plimsoll.settings.topology import TopologySettings
 
@@ -133,6 +134,7 @@ class Facts:
     admin: Known[AdminFacts] = field(default_factory=lambda: Known(why=NOT_ASKED))
     running: Known[RunningFacts] = field(default_factory=lambda: Known(why=NOT_ASKED))
     contact: Known[ContactFacts] = field(default_factory=lambda: Known(why=NOT_ASKED))
+    privileges: Known[Privileges] = field(default_factory=lambda: Known(why=NOT_ASKED))
     problems: tuple[Problem, ...] = ()
     """Settings that are wrong; `settings` and what needs them are then not known."""
     groups: tuple[Settings, ...] = ()

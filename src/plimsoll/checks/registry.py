@@ -6,12 +6,18 @@ from itertools import pairwise
 from types import MappingProxyType
 
 from plimsoll.checks.check import Check, Stage
-from plimsoll.checks.subjects import settings, suppression
+from plimsoll.checks.subjects import access, accounts, app, files, schema, settings, suppression, tls
 from plimsoll.errors import CommandError
 
 _SUBJECTS: tuple[tuple[Check, ...], ...] = (
     settings.CHECKS,
+    files.CHECKS,
+    access.CHECKS,
+    tls.CHECKS,
     suppression.CHECKS,
+    app.CHECKS,
+    schema.CHECKS,
+    accounts.CHECKS,
 )
 
 

@@ -21,6 +21,7 @@ HOW = (
     '  [tool.plimsoll]\n  app = "app.main:app"\n  app-dir = "backend"   # where the module is found, if not here'
 )
 KEYS = ("app", "app-dir")
+CHECKS = "checks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,10 @@ def _table(pyproject: Path) -> dict[str, str] | None:
     tool = content.get("tool")
     found = tool.get("plimsoll") if isinstance(tool, dict) else None
     if found is None:
+        return None
+    # What was accepted of the checklist stands there too (`plimsoll.checks.suppressions`).
+    found = {key: value for key, value in found.items() if key != CHECKS} if isinstance(found, dict) else found
+    if not found:
         return None
     wrong = [key for key, value in found.items() if key not in KEYS or not isinstance(value, str)]
     if wrong or "app" not in found:

@@ -22,13 +22,15 @@ NO_ADMIN = "There is no admin account."
 MAKE_ONE = "Run `plimsoll admin create`, or set ADMIN_PASSWORD to a good password and start the service."
 
 
-async def inspect_admins(account: "AdminAccount", engine: AsyncEngine, *, production: bool) -> AdminCheck:
+async def inspect_admins(
+    account: "AdminAccount", engine: AsyncEngine, *, production: bool, tried: int = MAX_TRIED_ADMINS
+) -> AdminCheck:
     """See `AdminAccount.check`. The connection is back in the pool before the first password is tried."""
     try:
-        count, hashes = await _read(account, engine)
+        count, hashes = await _read(account, engine, tried)
     except Exception as exc:  # noqa: BLE001 - the command reports whatever it is
         cause = explain(exc, engine.dialect.name)
-        return AdminCheck(0, (Finding(f"The admin accounts cannot be read: {cause.message}.", cause.fix),))
+        return AdminCheck(0, (Finding(f"The admin accounts cannot be read: {cause.message}.", cause.fix),), unread=True)
     problem = account.password_problem() if account.configured_password else None
     if not count:
         refused = f" ADMIN_PASSWORD would be refused in production: {problem}" if problem else ""
@@ -47,14 +49,12 @@ async def inspect_admins(account: "AdminAccount", engine: AsyncEngine, *, produc
     return AdminCheck(count, tuple(findings), tuple(notes))
 
 
-async def _read(account: "AdminAccount", engine: AsyncEngine) -> tuple[int, list[tuple[str, str]]]:
+async def _read(account: "AdminAccount", engine: AsyncEngine, tried: int) -> tuple[int, list[tuple[str, str]]]:
     """How many admins there are, and e-mail and hash of the first few."""
     email, password_hash = account.attribute(account.email), account.attribute(account.password_hash)
     async with engine.connect() as connection:
         count = await connection.scalar(account.select_admins(func.count()))
-        rows = await connection.execute(
-            account.select_admins(email, password_hash).order_by(email).limit(MAX_TRIED_ADMINS)
-        )
+        rows = await connection.execute(account.select_admins(email, password_hash).order_by(email).limit(tried))
         return count or 0, [(row[0], row[1]) for row in rows]
 
 

@@ -44,11 +44,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class AdminCheck:
-    """What `AdminAccount.check` found: `findings` make it not `ok`, `notes` are for the reader only."""
+    """What `AdminAccount.check` found: `findings` make it not `ok`, `notes` are for the reader only. `unread`: the
+    accounts could not be read, which the finding explains."""
 
     admins: int
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    unread: bool = False
 
     @property
     def ok(self) -> bool:

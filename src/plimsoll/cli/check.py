@@ -1,0 +1,128 @@
+"""`plimsoll check`: is it safe to deploy; did the deployment work?"""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plimsoll.checks.check import Stage
+from plimsoll.checks.pages import page
+from plimsoll.checks.registry import BY_ID, CHECKS, check_of, select
+from plimsoll.checks.render_json import render_json
+from plimsoll.checks.render_junit import render_junit
+from plimsoll.checks.render_markdown import render_markdown
+from plimsoll.checks.render_text import render_text
+from plimsoll.checks.runner import Report, run_checks
+from plimsoll.checks.suppressions import read_suppressions
+from plimsoll.checks.verdict import Level
+from plimsoll.cli.gathering import gather
+from plimsoll.cli.target import Named
+from plimsoll.errors import CommandError
+
+TIMEOUT_S = 5.0
+"""So long a source may take unless --timeout says otherwise: whoever waits in front of a terminal should not wait for
+DB_CONNECT_TIMEOUT, whose 10 s are meant for a service that starts."""
+
+
+class StageName(StrEnum):
+    """When the question is asked."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Format(StrEnum):
+    """How the report is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    JUNIT = "junit"
+    MARKDOWN = "markdown"
+
+
+class FailLevel(StrEnum):
+    """From which level on a finding makes the exit status 1."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+def check(
+    context: typer.Context,
+    stage: Annotated[StageName, typer.Option(help="Before a deployment, or after it.")] = StageName.BEFORE,
+    output_format: Annotated[Format, typer.Option("--format", help="How the report is written.")] = Format.TEXT,
+    fail_level: Annotated[
+        FailLevel, typer.Option(help="Findings of this level or above make the exit status 1.")
+    ] = FailLevel.ERROR,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="ID|TAG", help="Ask only these; several times, or with commas.")
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option(metavar="ID|TAG", help="Do not ask these; several times, or with commas.")
+    ] = None,
+    require: Annotated[
+        list[str] | None, typer.Option(metavar="TABLE.COLUMN", help="A column that must exist; several times.")
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, max=600, help="Seconds that any one source of facts may take.")
+    ] = TIMEOUT_S,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the report into this file, and its last line here.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show what passed and what does not apply, too.")] = False,
+    explain: Annotated[
+        str | None, typer.Option(metavar="ID", help="Show the page of one check, and ask nothing.")
+    ] = None,
+    show_list: Annotated[bool, typer.Option("--list", help="List all checks, and ask nothing.")] = False,
+) -> None:
+    """Look at the deployment: settings, files, application, database, host. Changes nothing.
+
+    Exit status: 0 safe, 1 something at or above --fail-level was found, 2 something that matters could not be checked.
+    """
+    if explain is not None:
+        typer.echo(page(check_of(explain)), nl=False)
+        return
+    if show_list:
+        typer.echo("\n".join(_listed()))
+        return
+    named: Named = context.obj
+    asked: Stage = "before" if stage is StageName.BEFORE else "after"
+    checks = select(asked, _split(only), _split(skip))
+    output = output.absolute() if output else None  # the import changes the directory
+    target = named.find()
+    suppressions = read_suppressions(target.home if target else Path.cwd(), BY_ID)
+    facts = gather(named, required=tuple(require or ()), limit_s=timeout)
+    report = Report(asked, run_checks(checks, facts, suppressions), Level[fail_level.name])
+    _write(_rendered(report, output_format, verbose=verbose), report, output)
+    raise typer.Exit(report.status)
+
+
+def _split(words: list[str] | None) -> list[str]:
+    return [part for word in words or () for part in word.split(",") if part.strip()]
+
+
+def _listed() -> Iterator[str]:
+    for each in CHECKS:
+        yield f"{each.id}  {each.level.name.lower():<8}  {each.title}  ({', '.join(sorted(each.tags))})"
+
+
+def _rendered(report: Report, output_format: Format, *, verbose: bool) -> str:
+    if output_format is Format.TEXT:
+        return render_text(report, verbose=verbose)
+    render = {Format.JSON: render_json, Format.JUNIT: render_junit, Format.MARKDOWN: render_markdown}[output_format]
+    return render(report)
+
+
+def _write(text: str, report: Report, output: Path | None) -> None:
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"The report cannot be written into {output}: {error.strerror or error}.") from error
+    typer.echo(report.last_line)

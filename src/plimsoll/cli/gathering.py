@@ -1,0 +1,216 @@
+"""Gathers the facts for the checklist: imports the application, then asks files, host and database side by side."""
+
+import asyncio
+import os
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from plimsoll.checks.facts import AppFacts, Facts
+from plimsoll.checks.gather_database import GOOD_BYE_S, Asked, read_database, within
+from plimsoll.checks.gather_files import env_file_facts
+from plimsoll.checks.verdict import Known
+from plimsoll.cli.importing import Imported, import_application, most_connections, same_server
+from plimsoll.cli.target import HOW, Named, Target
+from plimsoll.database import Database
+from plimsoll.errors import CommandError
+from plimsoll.host import arenas, survey
+from plimsoll.settings import DatabaseSettings, Problem, ServiceSettings, Settings, SettingsError
+from plimsoll.settings.envfile import read_env_file
+from plimsoll.settings.redaction import hide_within
+from plimsoll.settings.topology import TopologySettings
+
+ENV_FILE = ".env"
+"""In the application's home, where the import has taken us."""
+
+WRONG_SETTINGS = "settings are wrong (PL001)"
+
+PACKAGES = (
+    *("aiomysql", "aiosqlite", "alembic", "asyncmy", "asyncpg", "fastapi", "granian", "gunicorn", "hypercorn"),
+    *("plimsoll", "psycopg", "pymysql", "sqlalchemy", "starlette", "uvicorn", "uvloop", "a2wsgi"),
+)
+"""Installed packages whose versions checks look at."""
+
+_SHOWN_NAMES = re.compile(
+    r"(MALLOC_|PYTHON|UVICORN_|GUNICORN_|WEB_CONCURRENCY$|GLIBC_TUNABLES$|PASSENGER_|LD_PRELOAD$|TZ$)"
+)
+_SECRET_NAMES = re.compile(r"PASS|_PWD|SECRET|TOKEN|CREDENTIAL|KEY|_URL$|_DSN$", re.IGNORECASE)
+
+SHORTEST_SECRET = 4
+"""Characters. Shorter ones would cut half of every text away, and are found by trying anyway."""
+
+More = Mapping[str, Callable[[Facts], Awaitable[Any]]]
+"""Further facts by their names in `Facts`: asked beside the database, given what is known before that."""
+
+T = TypeVar("T")
+Group = TypeVar("Group", bound=Settings)
+
+
+def gather(named: Named, *, required: Sequence[str] = (), limit_s: float = 5.0, more: More | None = None) -> Facts:
+    """Everything that checks look at; no source takes longer than `limit_s` seconds, save the import.
+
+    Nothing is written to the database, the application's lifespan is not run, and its standard output is ours.
+
+    Raises:
+        CommandError: the options or pyproject.toml name no application that could be.
+    """
+    for column in required:
+        if not all(part.strip() for part in column.split(".")) or "." not in column:
+            raise CommandError(f"--require {column} does not name a column: write TABLE.COLUMN, as in items.name.")
+    target = named.find()
+    imported = import_application(target) if target is not None else Imported()
+    secrets = secrets_in(os.environ, ENV_FILE)
+    facts = _of_application(target, imported, secrets)
+    return _run(_ask(facts, imported.database, required, limit_s, secrets, more or {}))
+
+
+def _of_application(target: Target | None, imported: Imported, secrets: Sequence[str]) -> Facts:
+    """Settings, the application and the host: all that needs no waiting."""
+    refused, database, more = imported.settings_error, imported.database, imported.settings
+    problems: list[Problem] = list(refused.problems) if refused else []
+    if database is not None:
+        settings: Known[DatabaseSettings] = Known(database.settings)
+        more = [*more, *([database.admin.settings] if database.admin is not None else [])]
+    elif refused is None:
+        settings = _group(DatabaseSettings, (), problems)
+    else:
+        # What the library's own class makes of them is not what the service would run with.
+        settings = Known(why=WRONG_SETTINGS)
+    service = _group(ServiceSettings, more, problems)
+    topology = _group(TopologySettings, more, problems)
+    groups = [*(each.value for each in (settings, service, topology) if each.known), *more]
+    return Facts(
+        settings=settings,
+        service=service,
+        topology=topology,
+        app=_app(target, imported),
+        import_error=hide_within(imported.error, list(secrets)),
+        problems=tuple(dict.fromkeys(problems)),
+        groups=tuple(group for index, group in enumerate(groups) if group not in groups[:index]),
+        host=Known(survey()),
+        arenas=Known(arenas()),
+        versions=_versions(),
+        environ=_environ(),
+    )
+
+
+def _group(kind: type[Group], given: Sequence[Settings], problems: list[Problem]) -> Known[Group]:
+    """The application's own group of this kind, else one from the environment; what is wrong goes to `problems`."""
+    for group in given:
+        if isinstance(group, kind):
+            return Known(group)
+    try:
+        return Known(kind.from_env(env_file=ENV_FILE))
+    except SettingsError as error:
+        problems += error.problems
+        return Known(why=WRONG_SETTINGS)
+
+
+def _app(target: Target | None, imported: Imported) -> Known[AppFacts]:
+    if target is None:
+        return Known(why="no application was named", fix=HOW)
+    if imported.settings_error is not None:
+        return Known(why=WRONG_SETTINGS)
+    if imported.database is None:
+        return Known(why="the application could not be imported (PL100)")
+    url = imported.database.settings.url
+    ours = [engine for engine in imported.engines if same_server(engine.url, url)]
+    return Known(
+        AppFacts(
+            name=target.name,
+            engines=tuple(most_connections(engine) for engine in ours),
+            other_engines=len(imported.engines) - len(ours),
+            has_migrations=imported.database.migrations is not None,
+            routes=tuple(_routes(imported.app)),
+        )
+    )
+
+
+def _routes(app: Any) -> list[str]:
+    """GET routes that are documented and have no parameter in their path."""
+    found = []
+    for route in getattr(app, "routes", ()):
+        path, methods = getattr(route, "path", ""), getattr(route, "methods", None) or ()
+        if "GET" in methods and "{" not in path and getattr(route, "include_in_schema", False):
+            found.append(path)
+    return found
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _environ() -> dict[str, str]:
+    return {
+        name: value for name, value in os.environ.items() if _SHOWN_NAMES.match(name) and not _SECRET_NAMES.search(name)
+    }
+
+
+def secrets_in(environ: Mapping[str, str], env_file: str) -> tuple[str, ...]:
+    """Values of the environment and of .env that are passwords by their names, and passwords within URLs."""
+    values = {**environ, **{name: value for name, (value, _) in read_env_file(env_file, ()).values.items()}}
+    found = set()
+    for name, value in values.items():
+        if not _SECRET_NAMES.search(name):
+            continue
+        found.add(value)
+        try:
+            found.add(make_url(value).password or "")
+        except (ArgumentError, ValueError):
+            continue
+    return tuple(secret for secret in found if len(secret) >= SHORTEST_SECRET)
+
+
+async def _ask(
+    facts: Facts,
+    database: Database | None,
+    required: Sequence[str],
+    limit_s: float,
+    secrets: Sequence[str],
+    more: More,
+) -> Facts:
+    sources: dict[str, Awaitable[Any]] = {name: ask(facts) for name, ask in more.items()}
+    sources["env_file"] = asyncio.to_thread(env_file_facts, Path(ENV_FILE))
+    if facts.settings.known:
+        migrations, admin = (database.migrations, database.admin) if database is not None else (None, None)
+        asked = Asked(facts.settings.value, migrations, admin, required, limit_s, secrets)
+        answers, *others = await asyncio.gather(read_database(asked), *sources.values())
+    else:
+        why = facts.settings.why
+        names = ("contact", "connect_s", "round_trip_s", "server", "privileges", "schema", "admin")
+        answers = {name: Known(why=why) for name in names}
+        others = await asyncio.gather(*sources.values())
+    if not facts.app.known and answers["admin"].irrelevant:
+        answers["admin"] = Known(why=facts.app.why, fix=facts.app.fix)
+    if database is not None:
+        await within(database.close(), GOOD_BYE_S)
+    return replace(facts, **answers, **dict(zip(sources, others, strict=True)))
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """As `asyncio.run`, which at its end would wait without limit for what was left behind."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=GOOD_BYE_S))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        asyncio.set_event_loop(None)
+        loop.close()

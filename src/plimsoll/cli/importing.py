@@ -1,0 +1,138 @@
+"""Imports an application for a look at it: within a time, what it prints kept apart, its engines counted."""
+
+import gc
+import signal
+import sys
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL, Dialect
+from sqlalchemy.pool import NullPool, Pool, QueuePool
+
+from plimsoll.cli.target import Target
+from plimsoll.database import Database
+from plimsoll.errors import PlimsollError
+from plimsoll.pool import PlimsollPool
+from plimsoll.settings import Settings, SettingsError
+
+IMPORT_S = 30.0
+"""Seconds for the import: a large application on a slow disk takes some, one that takes more hangs."""
+
+
+@dataclass(slots=True)
+class Imported:
+    """What came of it: the database, or `error` in words, or `settings_error`. `engines` are those that exist after."""
+
+    database: Database | None = None
+    settings: Sequence[Settings] = ()
+    error: str = ""
+    settings_error: SettingsError | None = None
+    engines: list[Engine] = field(default_factory=list)
+    app: Any = None
+
+
+class _TooLongError(BaseException):
+    """The time for the import is over. No `Exception`, which the application could catch."""
+
+
+def import_application(target: Target, limit_s: float = IMPORT_S) -> Imported:
+    """Import it as a command does, without running its lifespan; raises nothing that it raises."""
+    found = Imported()
+    # Our standard output may be JSON; what the application says while it is imported is no part of it.
+    with redirect_stdout(sys.stderr), _counting() as engines:
+        try:
+            with _time_limit(limit_s):
+                found.database, found.settings = target.load()
+                found.app = _attribute(target)
+        except SettingsError as error:
+            found.settings_error = error
+        except PlimsollError as error:
+            found.error = _without_code(error)
+        except SystemExit as error:
+            found.error = f"The application '{target.name}' ended the process while it was imported ({error.code})."
+        except _TooLongError:
+            found.error = f"The import of the application '{target.name}' did not end within {limit_s:g} s."
+        gc.collect()
+        found.engines = [engine for made in engines if (engine := made()) is not None]
+    if found.database is not None and found.database.engine.sync_engine not in found.engines:
+        # Made before this began, as where the module was imported already.
+        found.engines.append(found.database.engine.sync_engine)
+    return found
+
+
+def _attribute(target: Target) -> Any:
+    module, _, attribute = target.name.partition(":")
+    found: Any = sys.modules.get(module)
+    for name in attribute.split("."):
+        found = getattr(found, name, None)
+    return found
+
+
+def _without_code(error: PlimsollError) -> str:
+    return str(error).removesuffix(f" [{error.code}]")
+
+
+def most_connections(engine: Engine) -> int | None:
+    """The most connections of an engine's pool; None for no limit."""
+    pool: Pool = engine.pool
+    if isinstance(pool, NullPool):
+        return None
+    if isinstance(pool, QueuePool):
+        overflow = pool._max_overflow
+        return None if overflow < 0 or pool.size() == 0 else pool.size() + overflow
+    if isinstance(pool, PlimsollPool):
+        return pool.size_limit + pool.overflow_limit
+    return 1
+
+
+def same_server(first: URL, second: URL) -> bool:
+    """Whether two URLs name one server (for SQLite: one file), whatever driver, account and database."""
+    if first.get_backend_name() != second.get_backend_name():
+        return False
+    if first.get_backend_name() == "sqlite":
+        return first.database == second.database
+    return (first.host, first.port) == (second.host, second.port)
+
+
+@contextmanager
+def _counting() -> Iterator[list["weakref.ref[Engine]"]]:
+    """The engines that are made while the block runs, whoever makes them: `create_engine` tells each one's dialect."""
+    made: list[weakref.ref[Engine]] = []
+    original = Dialect.__dict__["engine_created"]
+
+    def counted(_dialect: type[Dialect], engine: Engine) -> None:
+        # Told twice where the dialect is found by an entry point.
+        if not any(earlier() is engine for earlier in made):
+            made.append(weakref.ref(engine))
+
+    Dialect.engine_created = classmethod(counted)  # type: ignore[method-assign, assignment]
+    try:
+        yield made
+    finally:
+        Dialect.engine_created = original  # type: ignore[method-assign]
+
+
+@contextmanager
+def _time_limit(limit_s: float) -> Iterator[None]:
+    """Raise in the block when the time is over; without a limit outside of the main thread and where there is no
+    such signal."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def over(_number: int, _frame: FrameType | None) -> None:
+        raise _TooLongError
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, limit_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

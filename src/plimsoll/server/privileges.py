@@ -1,0 +1,56 @@
+"""What the account of the service lacks: for its own work with data, and for changing the schema."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from plimsoll.server import mysql_privileges, postgresql_privileges
+
+
+@dataclass(frozen=True, slots=True)
+class Privileges:
+    """Privileges in the server's words that the account does not have on its database. `data` are for reading and
+    writing, `schema` for migrations; `foreign_tables` belong to another account, so that we cannot alter them."""
+
+    data: tuple[str, ...] = ()
+    schema: tuple[str, ...] = ()
+    foreign_tables: tuple[str, ...] = ()
+    unclear: str = ""
+    """Why what seems to be missing may be there all the same; empty where it is certain."""
+
+
+async def read_privileges(connection: AsyncConnection) -> Privileges:
+    """What is missing; reads only. SQLite knows no accounts, and nothing is missing there."""
+    if connection.dialect.name in ("mysql", "mariadb"):
+        return Privileges(*await mysql_privileges.missing(connection))
+    if connection.dialect.name == "postgresql":
+        return Privileges(*await postgresql_privileges.missing(connection))
+    return Privileges()
+
+
+def revoke_powers(dialect: str, user: str, host: str, powers: frozenset[str]) -> str:
+    """The statements that take powers away, for an administrator to run."""
+    if dialect == "postgresql":
+        return postgresql_privileges.revoke(user, powers)
+    return mysql_privileges.revoke(user, host, powers)
+
+
+def grant_powers(dialect: str, user: str, host: str, powers: frozenset[str]) -> str:
+    """The statements that give them back."""
+    if dialect == "postgresql":
+        return postgresql_privileges.give(user, powers)
+    return mysql_privileges.give(user, host, powers)
+
+
+def needed(dialect: str) -> tuple[str, ...]:
+    """What a service that also migrates needs on its database, and no more."""
+    if dialect == "postgresql":
+        return (*postgresql_privileges.DATA, "CREATE", "USAGE")
+    return (*mysql_privileges.DATA, *mysql_privileges.SCHEMA)
+
+
+def grant_on_database(dialect: str, database: str, user: str, host: str, privileges: tuple[str, ...]) -> str:
+    """The statements that give what is missing, for an administrator to run."""
+    if dialect == "postgresql":
+        return postgresql_privileges.grant(database, user, privileges)
+    return mysql_privileges.grant(database, user, host, privileges)
