@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import URL
 
 from plimsoll.server import ServerFacts
 from tests.server.asking import Answers, OddServer
@@ -70,6 +72,36 @@ async def test_the_flavour_is_what_the_server_calls_itself(version: str, comment
     assert facts.flavour == flavour
     if flavour == "mariadb":
         assert facts.version == (10, 6, 12)
+
+
+async def test_the_accounts_limit_is_in_its_grants_too() -> None:
+    """Where the session's variables cannot be read; 0 for every account is no limit."""
+    limited = ("GRANT USAGE ON *.* TO `app`@`%` WITH MAX_USER_CONNECTIONS 7",)
+    facts = await mysql(SHOW__GRANTS=[limited], SHOW__SESSION__VARIABLES=RuntimeError("not now"))
+    assert facts.unread["session variables"] == "not now"
+    assert facts.account is not None
+    assert facts.account.max_connections == 7
+    unlimited = (await mysql(SHOW__SESSION__VARIABLES=[("max_user_connections", "0")])).account
+    assert unlimited is not None
+    assert (unlimited.max_connections, unlimited.max_connections_source) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("host", "hostname", "is_local"),
+    [
+        ("localhost", socket.gethostname(), True),
+        ("127.0.0.1", socket.gethostname(), True),
+        (socket.gethostname(), socket.gethostname(), True),
+        ("localhost", "another-machine", False),
+        ("localhost", "", False),
+        ("db.example.org", socket.gethostname(), False),
+    ],
+)
+async def test_a_server_is_local_where_its_machine_has_our_name(host: str, hostname: str, is_local: bool) -> None:
+    """An address of the loop may be a tunnel's end or a container's port."""
+    answers = MYSQL | {"SHOW GLOBAL VARIABLES": [("hostname", hostname)]}
+    server = OddServer("mysql", answers, url=URL.create("mysql+aiomysql", host=host).render_as_string())
+    assert (await server.facts()).is_local is is_local
 
 
 async def test_a_proxy_is_named_by_what_it_answers() -> None:

@@ -31,9 +31,10 @@ class Account:
     """The account that we come with.
 
     `grants` are the server's own words, without password hashes. `powers` are the privileges beyond one database's
-    data and schema (SUPER, FILE, PROCESS, GRANT OPTION, superuser, CREATEROLE, ...), upper case. `roles` are the names
-    of those it has been given. `max_connections` is the most that this account may have at a time: its own limit, or
-    the server's for every account; None for none.
+    data and schema (SUPER, FILE, PROCESS, GRANT OPTION, SUPERUSER, CREATEROLE, ...), upper case; where they are not
+    simply its own they say how far they go: `UPDATE ON mysql`, `SUPERUSER BY SET ROLE boss`. `roles` are the names of
+    those it has been given. `max_connections` is the most that this account may have at a time: its own limit, or the
+    server's for every account; None for none.
     """
 
     user: str
