@@ -11,6 +11,10 @@ from plimsoll.pool import PlimsollPool, PoolOptions
 from plimsoll.pool.connecting import connect_of
 from plimsoll.server import server_of
 from plimsoll.settings import DatabaseSettings
+from plimsoll.settings.database import AUTO
+
+AUTO_START = 2
+"""Connections of a pool with `DB_POOL_SIZE=auto` until start-up has found its size, and where it could not."""
 
 MYSQL_CANNOT_CONNECT = 2003
 """The MySQL client library's number for it; SQLAlchemy and we classify errors by number."""
@@ -52,8 +56,8 @@ def _pool_arguments(settings: DatabaseSettings, *, pooled: bool) -> dict[str, An
         return {"poolclass": NullPool}
     return {
         "poolclass": PlimsollPool,
-        "pool_size": settings.pool_size,
-        "max_overflow": settings.max_overflow,
+        "pool_size": AUTO_START if settings.pool_size == AUTO else settings.pool_size,
+        "max_overflow": 0 if settings.pool_size == AUTO else settings.max_overflow,
         "pool_timeout": settings.pool_timeout_s,
         "pool_recycle": settings.pool_recycle_s,
         "pool_options": PoolOptions(

@@ -18,7 +18,7 @@ from uvicorn.supervisors import Multiprocess
 from plimsoll.asgi.signals import REPEATED_S
 from plimsoll.cli.target import Named, Target
 from plimsoll.errors import CommandError
-from plimsoll.settings import Problem, ServiceSettings, Settings, SettingsError, read_settings, setting
+from plimsoll.settings import Problem, ServiceSettings, SettingsError, TopologySettings, read_settings, setting
 
 UNPRIVILEGED_PORT = 1024
 
@@ -33,12 +33,11 @@ _OUR_ERROR = re.compile(r"^plimsoll\.[\w.]+Error: .*\[PLE\d+\]\s*\Z", re.MULTILI
 """How Starlette's text of a traceback ends where start-up raised an error of ours."""
 
 
-class ServeSettings(Settings):
+class ServeSettings(TopologySettings):
     """Where the service listens, and with how many processes."""
 
     host: str = setting("HOST", default="127.0.0.1", help="Address to listen on; 0.0.0.0 for every interface.")
     port: int = setting("PORT", default=8000, ge=1, le=65535, help="Port to listen on.")
-    workers: int = setting("WEB_CONCURRENCY", default=1, ge=1, le=256, unit="processes", help="Worker processes.")
 
 
 def serve(context: typer.Context) -> None:

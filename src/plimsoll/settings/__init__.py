@@ -8,6 +8,7 @@ from plimsoll.settings.production import Production
 from plimsoll.settings.records import Problem, SettingRow, SettingsError, Source
 from plimsoll.settings.service import ServiceSettings
 from plimsoll.settings.tls import TlsSettings
+from plimsoll.settings.topology import TopologySettings
 
 __all__ = [
     "DatabaseSettings",
@@ -19,6 +20,7 @@ __all__ = [
     "SettingsError",
     "Source",
     "TlsSettings",
+    "TopologySettings",
     "read_settings",
     "setting",
 ]

@@ -21,6 +21,9 @@ from plimsoll.settings.urls import MAX_PORT, SslMode
 MAX_CONNECTIONS = 1000
 """More from one process is a mistake: MySQL's own default for the whole server is 151."""
 
+AUTO: Literal["auto"] = "auto"
+"""The word by which `DB_POOL_SIZE` leaves the sizes to start-up."""
+
 _PEM = "the path of a readable file in PEM form"
 
 DAY_S = 86_400
@@ -88,13 +91,13 @@ class DatabaseSettings(Settings):
         "MYSQL_DATABASE", default=None, check=_check_not_empty, help="The database on it"
     )
 
-    pool_size: int = setting(
+    pool_size: int | Literal["auto"] = setting(
         "DB_POOL_SIZE",
         default=20,
         ge=1,
         le=MAX_CONNECTIONS,
         unit="connections",
-        help="Connections that a process keeps",
+        help="Connections that a process keeps; auto finds them and DB_MAX_OVERFLOW at start ('plimsoll capacity')",
     )
     max_overflow: int = setting(
         "DB_MAX_OVERFLOW",
@@ -266,6 +269,8 @@ class DatabaseSettings(Settings):
         )
         production = detect_production(*rules)
         connection = derive_connection(draft, production)
+        if values.get("pool_size") == AUTO and draft.is_given("max_overflow"):
+            draft.notes.append("DB_MAX_OVERFLOW is ignored, since DB_POOL_SIZE=auto finds both.")
         if not production.active:
             draft.notes += near_misses(*rules)
         if connection is None:

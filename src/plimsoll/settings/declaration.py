@@ -61,9 +61,10 @@ class Spec:
             return None
         value = read_value(self.kind, given)
         declared = self.declared
-        if declared.ge is not None and value < declared.ge:
+        is_word = isinstance(value, str)
+        if declared.ge is not None and not is_word and value < declared.ge:
             raise RefusedError(f"is below {plain(declared.ge)}")
-        if declared.le is not None and value > declared.le:
+        if declared.le is not None and not is_word and value > declared.le:
             raise RefusedError(f"is above {plain(declared.le)}")
         wrong = declared.check(value) if declared.check else None
         if wrong:

@@ -169,10 +169,19 @@ def without_none(annotation: Any) -> tuple[Any, bool]:
     return (members[0] if len(members) == 1 else Union[tuple(members)]), optional  # noqa: UP007
 
 
+def _or_words(kind: Kind, words: tuple[str, ...]) -> Kind:
+    """Values of a kind, or one of some words beside them."""
+    allowed = f"{', '.join(words)}, or {kind.allowed}"
+    return Kind(lambda text: text if text in words else kind.parse(text), kind.adopt, allowed)
+
+
 def kind_of(annotation: Any) -> Kind:
     """How to read values of this type; types that are not ours are left to pydantic."""
     if get_origin(annotation) is Literal:
         return _choice(get_args(annotation))
+    match get_args(annotation):
+        case (other, words) if get_origin(annotation) in (Union, UnionType) and get_origin(words) is Literal:
+            return _or_words(kind_of(other), get_args(words))
     return _KINDS.get(annotation) or _other(annotation)
 
 

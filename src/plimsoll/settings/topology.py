@@ -4,6 +4,7 @@ from plimsoll.settings.base import Settings
 from plimsoll.settings.declaration import setting
 
 MOST = 10_000
+MOST_WORKERS = 256
 
 
 class TopologySettings(Settings):
@@ -12,7 +13,7 @@ class TopologySettings(Settings):
     lookalike_prefixes = ("DEPLOY_", "WEB_CONC")
 
     workers: int = setting(
-        "WEB_CONCURRENCY", default=1, ge=1, le=256, unit="processes", help="Worker processes on a host"
+        "WEB_CONCURRENCY", default=1, ge=1, le=MOST_WORKERS, unit="processes", help="Worker processes on a host"
     )
     hosts: int = setting("DEPLOY_HOSTS", default=1, ge=1, le=MOST, unit="hosts", help="Hosts that run the service")
     engines: int = setting(
@@ -39,3 +40,33 @@ class TopologySettings(Settings):
         unit="connections",
         help="Connections that other clients of the same database server take: other services, cron jobs, backups",
     )
+
+    @property
+    def processes(self) -> int:
+        """Worker processes of the whole deployment."""
+        return self.hosts * self.workers
+
+    @property
+    def processes_deploying(self) -> int:
+        """The same while a deployment replaces them, old and new together."""
+        return self.processes + _share(self.processes, self.overlap_percent)
+
+    @property
+    def workers_deploying(self) -> int:
+        """Worker processes on the host that a deployment is at, old and new together."""
+        return self.workers + _share(self.workers, self.overlap_percent)
+
+    @property
+    def pools(self) -> int:
+        """Pools of the whole deployment: each engine of each process has one."""
+        return self.processes * self.engines
+
+    @property
+    def pools_deploying(self) -> int:
+        """The same while a deployment replaces the processes."""
+        return self.processes_deploying * self.engines
+
+
+def _share(count: int, percent: int) -> int:
+    """So many percent of a number, rounded up."""
+    return -(-count * percent // 100)

@@ -1,0 +1,160 @@
+"""What it comes to in one line, what would change it, and what had to be assumed."""
+
+from plimsoll.capacity.advice import Advice
+from plimsoll.capacity.allowances import Allowance, allowances, crowds
+from plimsoll.capacity.fitting import binding, fits, most_workers, share
+from plimsoll.capacity.outlook import Outlook
+from plimsoll.capacity.question import Question
+from plimsoll.capacity.server_memory import MEMORY_SHARE, ServerMemory, server_memory
+from plimsoll.capacity.wording import amount
+
+MOST_HOSTS_TRIED = 200
+"""Numbers of hosts that are tried for one that fits."""
+
+
+def verdict(question: Question, now: Outlook, advice: Advice | None) -> tuple[bool, str]:
+    """Whether the deployment fits as it is set, and a line that says so."""
+    limit = binding(question)
+    if advice is None or not fits(question):
+        return False, _too_many(question, limit)
+    wanted, deploying = now.demand.steady, now.demand.deploying
+    if limit is None:
+        return True, f"{wanted} wanted, and no limit is known: it cannot be said whether they fit."
+    above = [found for found in allowances(question) if wanted > found.steady or deploying > found.deploying]
+    if above:
+        return False, _above(limit if limit in above else above[0], wanted, deploying)
+    if now.waits is not None and now.waits.utilisation >= 1:
+        return False, (
+            f"{_fits(now, limit)} But not the load: {now.waits.utilisation * now.waits.connections:.1f} of a pool's "
+            f"{now.waits.connections} connections would be in use at a time."
+        )
+    if advice.workers < question.topology.workers and question.cores is not None:
+        return True, f"{_fits(now, limit)} Yet {question.topology.workers} workers share {question.cores} cores."
+    return True, _fits(now, limit)
+
+
+def _above(limit: Allowance, wanted: int, deploying: int) -> str:
+    if wanted > limit.steady:
+        return f"{wanted} wanted, {limit.steady} allowed: {limit.name} binds."
+    return (
+        f"{wanted} wanted, {limit.steady} allowed; while a deployment replaces the workers {deploying} wanted, "
+        f"{limit.deploying} allowed: {limit.name} binds."
+    )
+
+
+def _fits(now: Outlook, limit: Allowance) -> str:
+    demand = now.demand
+    beside = f" ({demand.deploying} while deploying)" if demand.deploying > demand.steady else ""
+    return f"{demand.steady} wanted{beside}, {limit.deploying} allowed: it fits; {limit.name} would bind first."
+
+
+def _too_many(question: Question, limit: Allowance | None) -> str:
+    topology = question.topology
+    together = "old and new together" if topology.pools_deploying > topology.pools else "in all"
+    for crowd in crowds(question):
+        if crowd.workers < topology.workers_deploying:
+            what = f"{topology.workers_deploying} workers on a host ({together}), {crowd.workers} allowed: {crowd.name}"
+            return f"Does not fit: {what} binds. {_fewer(question)}"
+    assert limit is not None  # what does not fit is kept out by something
+    what = f"{topology.pools_deploying} pools ({together}) want a connection each, {limit.deploying} allowed"
+    return f"Does not fit: {what}: {limit.name} binds. {_fewer(question)}"
+
+
+def _fewer(question: Question) -> str:
+    """The largest deployment that fits, in workers or else in hosts."""
+    topology = question.topology
+    workers = most_workers(question, topology.workers)
+    if workers is not None:
+        each = f"{workers} on each of {topology.hosts} hosts" if topology.hosts > 1 else f"{workers} on this one"
+        return f"Fewer workers or hosts: at most {each}."
+    for hosts in range(min(topology.hosts - 1, MOST_HOSTS_TRIED), 0, -1):
+        workers = most_workers(question.with_topology(hosts=hosts), topology.workers)
+        if workers is not None:
+            return f"Fewer workers or hosts: {_count(hosts, 'host')} with {_count(workers, 'worker')} each would fit."
+    alone = most_workers(question.with_topology(hosts=1, overlap_percent=0, engines=1), 1)
+    if alone is not None:
+        return "Not even one worker fits, unless old ones end before new ones start (DEPLOY_OVERLAP=0) with one engine."
+    return "Not even one worker on one host fits: the limit must be raised."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def levers(question: Question, advice: Advice | None) -> tuple[str, ...]:
+    """What would change the answer, and how much: each a sentence."""
+    limit = binding(question)
+    if limit is None or advice is None:
+        return ()
+    found = advice.question
+    now, topology = share(found), found.topology
+    lines = []
+    if topology.overlap_percent and (then := share(found.with_topology(overlap_percent=0))) > now:
+        lines.append(f"DEPLOY_OVERLAP=0, where old workers end before new ones start: each pool may have {then}.")
+    if topology.workers > 1 and (then := share(found.with_topology(workers=topology.workers // 2))) > now:
+        lines.append(f"WEB_CONCURRENCY={topology.workers // 2}: each pool may have {then} instead of {now}.")
+    wanted = question.topology.pools_deploying * question.plan.most
+    if not question.plan.is_auto and wanted > limit.deploying:
+        lines.append(_raise(question, limit, wanted))
+    return tuple(lines)
+
+
+def _raise(question: Question, limit: Allowance, wanted: int) -> str:
+    """What it would take to have as many as are wanted now."""
+    if limit.source == "account":
+        return f"{wanted} for the account: only who runs the server can grant that ({limit.name})."
+    if limit.source != "server":
+        return f"{limit.name} would have to allow {wanted}: {limit.reckoning}."
+    total = wanted + question.others + question.server.reserved_connections
+    memory = server_memory(question.server)
+    if not isinstance(memory, ServerMemory):
+        return f"max_connections={total} would admit all. Look at the server's memory first: {memory}"
+    needed, allowed = memory.needed(total), memory.total_bytes * MEMORY_SHARE
+    judged = "fits" if needed <= allowed else "does not fit: do not"
+    return (
+        f"max_connections={total} would admit all, and take {amount(needed)} of the server's memory at worst, where "
+        f"{amount(allowed)} may be promised: that {judged}."
+    )
+
+
+def assumptions(question: Question) -> tuple[str, ...]:
+    """What was not known, and what was taken in its place: each a sentence."""
+    server, topology, costs = question.server, question.topology, question.costs
+    lines = []
+    if server.dialect != "sqlite":
+        lines += _of_server(question)
+    if question.host is None:
+        lines.append("The limits of the host are not known: memory, files and processes of the service set no limit.")
+    else:
+        lines.append("Every host is as this one is, and the service has the limits that this command has.")
+    if topology.engines > 1 and question.load is not None:
+        lines.append(f"Each request uses the first of the {topology.engines} engines.")
+    lines.append(
+        f"A connection takes {amount(costs.rss_bytes)} in the process, and {amount(costs.address_space_bytes)} of its "
+        f"address space ({costs.source}); a worker {amount(costs.worker_rss_bytes)} at its start."
+    )
+    if question.load is not None:
+        lines.append("Requests come at random and hold a connection for times that vary: bursts wait longer than this.")
+    return tuple(lines)
+
+
+def _of_server(question: Question) -> list[str]:
+    server, lines = question.server, []
+    if server.max_connections is None:
+        lines.append("The server's max_connections is not known: it sets no limit here.")
+    if server.account is None:
+        lines.append("Whether the account has a limit of its own is not known: it sets none here.")
+    lines.append(f"{question.others} connections of others: {_others(question)}.")
+    memory = server_memory(server)
+    if not isinstance(memory, ServerMemory):
+        lines.append(f"{memory} It sets no limit here.")
+    if server.in_between:
+        lines.append(f"{server.in_between} is between: its own limits are not in this reckoning.")
+    return lines
+
+
+def _others(question: Question) -> str:
+    declared = question.topology.other_connections
+    if question.others > declared:
+        return "so many are open now, more than DEPLOY_OTHER_CONNECTIONS declares"
+    return "as DEPLOY_OTHER_CONNECTIONS declares; they come with accounts of their own"
