@@ -14,7 +14,8 @@ from plimsoll.errors import MigrationError
 from plimsoll.migrations import Migrations
 from plimsoll.seeding import AdminAccount
 from plimsoll.session import Purpose, SessionScope, SessionSource
-from plimsoll.settings import DatabaseSettings
+from plimsoll.settings import DatabaseSettings, ServiceSettings, TopologySettings, read_settings
+from plimsoll.settings.database import AUTO
 from plimsoll.startup import Gate
 
 
@@ -27,9 +28,12 @@ class Database:
         migrations: the directory of the Alembic migrations. Needs `metadata`.
         admin: how the application keeps its admin account; seeded at start where there is none.
         on_ready: called with this object at the end of start-up, for example to seed sample data.
+        topology: hosts, workers and engines that share the server, for `DB_POOL_SIZE=auto`; read from the environment
+            and `.env` if not given.
 
     Raises:
         MigrationError: `migrations` is not such a directory, or was given without `metadata`.
+        SettingsError: `DB_POOL_SIZE` is `auto`, and settings of the topology or the service are wrong.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class Database:
         migrations: str | Path | None = None,
         admin: AdminAccount | None = None,
         on_ready: Sequence[Callable[["Database"], Awaitable[None]]] = (),
+        topology: TopologySettings | None = None,
     ) -> None:
         self.settings = settings
         self.engine: AsyncEngine = build_engine(settings)
@@ -47,6 +52,10 @@ class Database:
         self.counters = self.sessions.counters
         self.admin = admin
         self.migrations = _migrations(settings, metadata, migrations)
+        service = ServiceSettings()
+        if settings.pool_size == AUTO:
+            declared, service = read_settings(TopologySettings, ServiceSettings)
+            topology = topology or declared
         self.gate = Gate(
             self.engine,
             settings,
@@ -54,6 +63,8 @@ class Database:
             migrations=self.migrations,
             admin=admin,
             on_ready=[partial(hook, self) for hook in on_ready],
+            topology=topology or TopologySettings(),
+            service=service,
         )
 
     @classmethod
@@ -64,6 +75,7 @@ class Database:
         migrations: str | Path | None = None,
         admin: AdminAccount | None = None,
         on_ready: Sequence[Callable[["Database"], Awaitable[None]]] = (),
+        topology: TopologySettings | None = None,
     ) -> Self:
         """A database as the process environment and `.env` describe it.
 
@@ -76,6 +88,7 @@ class Database:
             migrations=migrations,
             admin=admin,
             on_ready=on_ready,
+            topology=topology,
         )
 
     def session(self) -> SessionScope:

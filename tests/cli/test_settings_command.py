@@ -34,7 +34,8 @@ def test_each_setting_has_a_line_with_its_value_and_source(
     assert ended.status == 0, ended.err
     lines = ended.out.splitlines()
     assert lines[lines.index("  DB_POOL_SIZE = 7 connections   (.env:2)") + 1] == (
-        "      Connections that a process keeps. Allowed: a whole number from 1 to 1000."
+        "      Connections that a process keeps; auto finds them and DB_MAX_OVERFLOW at start ('plimsoll capacity'). "
+        "Allowed: auto, or a whole number from 1 to 1000."
     )
     assert "  DB_POOL_TIMEOUT = 30 s   (default)" in lines
     assert "  PORT = 8100   (.env:3)" in lines

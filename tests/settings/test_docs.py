@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from plimsoll.settings import DatabaseSettings, ServiceSettings, Settings, SettingsError
+from plimsoll.settings import DatabaseSettings, ServiceSettings, Settings, SettingsError, TopologySettings
 from plimsoll.settings.drivers import DRIVERS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
 EACH_GROUP = pytest.mark.parametrize(
     ("heading", "group"),
-    [("The settings of the database", DatabaseSettings), ("The settings of the service", ServiceSettings)],
+    [
+        ("The settings of the database", DatabaseSettings),
+        ("The settings of the deployment", TopologySettings),
+        ("The settings of the service", ServiceSettings),
+    ],
 )
 
 

@@ -57,7 +57,7 @@ def test_the_message_has_name_value_source_reason_and_what_is_allowed(
         "      allowed: a URL of the form driver://user:password@host:port/database\n"
         "  DB_POOL_SIZE = 'abc'   (from: .env:2)\n"
         "      wrong:   is not a whole number in plain digits\n"
-        "      allowed: a whole number from 1 to 1000 (connections)\n"
+        "      allowed: auto, or a whole number from 1 to 1000 (connections)\n"
         "  DB_MAX_OVERFLOW = '20 '   (from: environment)\n"
         "      wrong:   has a space or line break around the number\n"
         "      allowed: a whole number from 0 to 1000 (connections)\n"

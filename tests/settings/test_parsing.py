@@ -34,7 +34,7 @@ def test_a_text_accepted_as_a_whole_number_is_its_one_canonical_form_within_the_
         assert not re.fullmatch(r"[1-9][0-9]{0,2}|1000", text)
     else:
         assert str(result.pool_size) == text
-        assert 1 <= result.pool_size <= 1000
+        assert result.pool_size == "auto" or 1 <= result.pool_size <= 1000
 
 
 @given(NUMBER_LIKE)
@@ -80,7 +80,9 @@ def test_every_whole_number_within_the_bounds_is_accepted(number: int) -> None:
         ("20.0", "is not a whole number in plain digits"),
         ("0x14", "is not a whole number in plain digits"),
         ("２０", "is not a whole number in plain digits"),
-        ("auto", "is not a whole number in plain digits"),
+        ("Auto", "is not a whole number in plain digits"),
+        ("auto ", "is not a whole number in plain digits"),
+        ("automatic", "is not a whole number in plain digits"),
         ("\udcff", "has bytes in it that are not UTF-8 text"),
     ],
 )
@@ -90,7 +92,15 @@ def test_a_wrong_pool_size_is_refused_with_value_source_reason_and_bounds(text: 
     assert problem.value == repr(text)
     assert problem.source == "environment"
     assert problem.what == what
-    assert problem.allowed == "a whole number from 1 to 1000 (connections)"
+    assert problem.allowed == "auto, or a whole number from 1 to 1000 (connections)"
+
+
+def test_auto_is_the_one_word_that_a_pool_size_may_be() -> None:
+    """Kept as the word; the overflow has none, and code passes it as text like the environment."""
+    found = DatabaseSettings.from_env({"DB_POOL_SIZE": "auto"}, env_file=None)
+    assert (found.pool_size, str(found.source_of("pool_size"))) == ("auto", "environment")
+    assert found.model_copy(update={"max_overflow": 3}).pool_size == "auto"
+    assert refused_read(DB_MAX_OVERFLOW="auto")["DB_MAX_OVERFLOW"].what == "is not a whole number in plain digits"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from plimsoll.capacity.allowances import Allowance, Crowd, allowances, crowds
 from plimsoll.capacity.fitting import binding
 from plimsoll.capacity.outlook import Outlook, outlook, useful_at_once
 from plimsoll.capacity.question import Question
+from plimsoll.capacity.reasons import size_words
 from plimsoll.capacity.verdict import assumptions, levers, verdict
 
 
@@ -27,6 +28,7 @@ class Budget:
     advised: Outlook | None
     advice: Advice | None
     automatic: tuple[int, int] | None
+    automatic_reason: str
     allowances: tuple[Allowance, ...]
     crowds: tuple[Crowd, ...]
     binding: Allowance | None
@@ -49,6 +51,7 @@ def budget(question: Question) -> Budget:
         advised=outlook(advice.question, advice.each) if advice is not None else None,
         advice=advice,
         automatic=sizes,
+        automatic_reason=size_words(question, sizes[0]).reason if sizes is not None else "",
         allowances=allowances(question),
         crowds=crowds(question),
         binding=binding(question),

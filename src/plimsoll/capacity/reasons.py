@@ -22,7 +22,8 @@ class Recommendation:
     change: str
 
 
-def size_words(question: Question, size: int, needed: int | None) -> Recommendation:
+def size_words(question: Question, size: int, needed: int | None = None) -> Recommendation:
+    """The size of a pool; `needed` is what the load asks for, if one is known."""
     plan, topology = question.plan, question.topology
     return Recommendation(
         "DB_POOL_SIZE",
@@ -41,6 +42,9 @@ def _size_reason(question: Question, size: int, needed: int | None) -> str:
         return f"the load needs {needed} a pool, so that 99 of 100 wait at most {duration(question.plan.wait_s)}."
     limit = binding(question)
     if limit is None or size < limit.each or (size == question.plan.pool_size and question.load is None):
+        if question.plan.is_auto:
+            may = f"; {limit.name} would allow {limit.each}" if limit is not None else ""
+            return f"no more is taken without a known load{may}."
         return f"as it is: it fits, and {NO_LOAD}."
     wants = f"the load needs {needed} a pool, and " if needed else ""
     return f"{wants}{_shared_out(question, limit)}, so each may have {limit.each} in all."
@@ -50,11 +54,12 @@ def _shared_out(question: Question, limit: Allowance) -> str:
     pools = question.topology.pools_deploying
     who = f"{pools} pools, old and new workers together" if pools > question.topology.pools else f"{pools} pools"
     spared = limit.source in ("server", "account") and limit.deploying > pools
-    kept = f" and {SPARE} is kept free" if spared else ""
+    kept = f", and {SPARE} is kept free" if spared else ""
     return f"{limit.deploying} ({limit.name}) are for {who if pools > 1 else 'one pool'}{kept}"
 
 
 def overflow_words(question: Question, size: int, overflow: int) -> Recommendation:
+    """The overflow of a pool."""
     plan, limit = question.plan, binding(question)
     if question.server.dialect == "sqlite":
         reason = "SQLite: nothing is gained by more."
@@ -74,6 +79,7 @@ def overflow_words(question: Question, size: int, overflow: int) -> Recommendati
 
 
 def timeout_words(question: Question, timeout_s: float) -> Recommendation:
+    """The longest wait for a connection."""
     plan = question.plan
     if timeout_s == plan.timeout_s:
         reason = "as it is."
@@ -99,6 +105,7 @@ def timeout_words(question: Question, timeout_s: float) -> Recommendation:
 
 
 def recycle_words(question: Question, recycle_s: float) -> Recommendation:
+    """The age at which a connection is replaced."""
     limit_s = idle_limit_s(question.server)
     name = "wait_timeout" if question.server.dialect == "mysql" else "idle_session_timeout"
     if limit_s is None:
@@ -117,6 +124,7 @@ def recycle_words(question: Question, recycle_s: float) -> Recommendation:
 
 
 def worker_words(question: Question, workers: int, declared: int) -> Recommendation:
+    """The workers on a host."""
     if workers == declared:
         reason = "as it is: its connections, memory and processes fit."
     elif question.cores is not None and workers == question.cores:

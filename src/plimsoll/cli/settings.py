@@ -13,7 +13,15 @@ import typer
 
 from plimsoll.cli.serve import read_with_application
 from plimsoll.cli.target import Named
-from plimsoll.settings import DatabaseSettings, ServiceSettings, SettingRow, Settings, read_settings
+from plimsoll.settings import (
+    DatabaseSettings,
+    ServiceSettings,
+    SettingRow,
+    Settings,
+    TopologySettings,
+    read_settings,
+)
+from plimsoll.settings.database import AUTO
 
 INDENT = " " * 6
 NARROWEST = 40
@@ -45,8 +53,8 @@ def _groups(named: Named) -> tuple[DatabaseSettings, list[Settings]]:
     """The database's settings and all others, each group once."""
     target = named.find()
     if target is None:
-        database_settings, service = read_settings(DatabaseSettings, ServiceSettings)
-        return database_settings, [service]
+        database_settings, service, topology = read_settings(DatabaseSettings, ServiceSettings, TopologySettings)
+        return database_settings, [service, topology]
     serving = read_with_application(target)
     database, more = target.load()
     groups = [*([database.admin.settings] if database.admin else []), *more, serving]
@@ -69,7 +77,7 @@ def _as_text(database: DatabaseSettings, more: list[Settings]) -> Iterator[str]:
 
 def _lines(row: SettingRow, width: int | None) -> Iterator[str]:
     value = (row.value if row.value.isprintable() else repr(row.value)) or "(empty)"
-    with_unit = f"{value} {row.unit}" if row.unit else value
+    with_unit = f"{value} {row.unit}" if row.unit and row.value != AUTO else value
     yield f"  {typer.style(row.name, bold=True)} = {with_unit}   ({row.source})"
     details = f"{row.help.rstrip('.')}. Allowed: {row.allowed}." if row.allowed else f"{row.help.rstrip('.')}."
     if width is None:

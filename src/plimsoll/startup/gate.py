@@ -12,15 +12,19 @@ from sqlalchemy import MetaData, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from plimsoll.engine import is_in_memory
 from plimsoll.errors import NotReadyError, PlimsollError
 from plimsoll.migrations import Migrations, MigrationState
 from plimsoll.migrations.comparison import differences
 from plimsoll.migrations.state import FIRST_REVISION
+from plimsoll.pool import PlimsollPool
 from plimsoll.seeding import AdminAccount, SeedReport
 from plimsoll.server import exclusive, server_of
-from plimsoll.settings import DatabaseSettings
+from plimsoll.settings import DatabaseSettings, ServiceSettings, TopologySettings
+from plimsoll.settings.database import AUTO
 from plimsoll.startup.patience import Failure, Patience
 from plimsoll.startup.report import GateReport, State
+from plimsoll.startup.sizing import find_sizing
 
 logger = logging.getLogger("plimsoll.startup")
 
@@ -55,6 +59,8 @@ class Gate:
     migrations: Migrations | None = None
     admin: AdminAccount | None = None
     on_ready: Sequence[Callable[[], Awaitable[None]]] = ()
+    topology: TopologySettings = field(default_factory=TopologySettings)
+    service: ServiceSettings = field(default_factory=ServiceSettings)
     say: Callable[[str], None] = field(default=lambda line: print(line, flush=True))  # noqa: T201
     report: GateReport = field(default_factory=GateReport)
     _said: set[str] = field(default_factory=set, init=False)
@@ -145,7 +151,9 @@ class Gate:
         for note in self.settings.notes:
             logger.warning("%s", note)
         production = self.settings.production
-        line = f"{'production' if production.active else 'development'}: {production.reason}"
+        self._tell(f"{'production' if production.active else 'development'}: {production.reason}")
+
+    def _tell(self, line: str) -> None:
         if logger.isEnabledFor(logging.INFO):
             logger.info("%s", line)
         else:
@@ -158,6 +166,7 @@ class Gate:
         try:
             async with asyncio.timeout(limit_s := patience.attempt_limit_s):
                 state = await self._verify()
+                await self._size_the_pool()
         except TimeoutError:
             return TimeoutError(f"no answer within {limit_s:.1f} s")
         except SQLAlchemyError as error:
@@ -188,6 +197,20 @@ class Gate:
                 f"requests will meet closed connections. Set DB_POOL_RECYCLE below {limit_s:g}, "
                 f"for example {max(1, int(limit_s * 0.9))}."
             )
+
+    async def _size_the_pool(self) -> None:
+        """`DB_POOL_SIZE=auto`: what the server's facts allow, before there is any traffic."""
+        if self.settings.pool_size != AUTO or self.report.sizing is not None or is_in_memory(self.settings):
+            return
+        sizing = await find_sizing(self.engine, self.settings, self.service, self.topology)
+        pool = self.engine.sync_engine.pool
+        assert isinstance(pool, PlimsollPool)
+        pool.resize(sizing.pool_size, sizing.max_overflow)
+        self.report = replace(self.report, sizing=sizing)
+        if sizing.is_known:
+            self._tell(sizing.words)
+        else:
+            self._warn(sizing.words)
 
     async def _prepare(self, state: MigrationState | None) -> None:
         if self.report.state is not State.BLOCKED:

@@ -5,6 +5,7 @@ from enum import Enum
 
 from plimsoll.migrations import MigrationState
 from plimsoll.seeding import SeedReport
+from plimsoll.startup.sizing import Sizing
 
 
 class State(Enum):
@@ -27,3 +28,5 @@ class GateReport:
     warnings: tuple[str, ...] = ()
     migrations: MigrationState | None = None
     admin: SeedReport | None = None
+    sizing: Sizing | None = None
+    """The sizes that `DB_POOL_SIZE=auto` came to; None where the settings have a number."""
