@@ -80,7 +80,7 @@ def _server_limits(question: Question) -> Iterator[Allowance]:
     account = server.account
     if account is not None and account.max_connections is not None and account.max_connections >= 0:
         name = account.max_connections_source or "the account's own limit"
-        reckoning = f"{account.max_connections} for the account {account.user}"
+        reckoning = f"{account.max_connections} for the account {account.user}".strip()
         yield _of_server(name, "account", question, account.max_connections, reckoning)
     memory = server_memory(server)
     if isinstance(memory, ServerMemory):

@@ -66,7 +66,7 @@ def server_memory(facts: ServerFacts) -> ServerMemory | str:
     if facts.dialect == "sqlite":
         return "SQLite is a part of the process."
     if not facts.memory_bytes or facts.memory_bytes < 0:
-        return "The memory of the server's machine is not known: it does not tell, and it is another machine."
+        return "The memory of the server's machine is not known."
     needed = _mysql(facts) if facts.dialect == "mysql" else _postgresql(facts)
     if needed is None:
         return "The sizes of the server's buffers could not be read."

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from plimsoll.cli.admin import admin
+from plimsoll.cli.capacity import show_capacity
 from plimsoll.cli.check import check
 from plimsoll.cli.limits import show_limits
 from plimsoll.cli.migrate import migrate
@@ -34,6 +35,7 @@ cli = typer.Typer(
 )
 cli.command("migrate")(migrate)
 cli.command("settings")(show_settings)
+cli.command("capacity")(show_capacity)
 cli.command("limits")(show_limits)
 cli.command("check")(check)
 cli.command("serve")(serve)

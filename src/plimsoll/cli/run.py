@@ -24,14 +24,21 @@ def database_of(context: typer.Context) -> Database:
     return named.demand().load()[0]
 
 
-def run(database: Database, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
-    """The result of `work` on an unpooled engine, whose connections end with their use.
+def run(
+    database: Database,
+    work: Callable[[AsyncEngine], Awaitable[Result]],
+    *,
+    new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> Result:
+    """The result of `work` on an unpooled engine, whose connections end with their use; in asyncio's own event loop, or
+    in one that `new_loop` makes.
 
     Raises:
         DatabaseUnavailableError: the database cannot be reached, or answers with an error.
         DatabaseRefusedError: it does not let this account in, or not do what was asked.
     """
-    return asyncio.run(_run(database, work))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(_run(database, work))
 
 
 async def _run(database: Database, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:

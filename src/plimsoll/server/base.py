@@ -48,5 +48,8 @@ class Server(Protocol):
     async def dangling_rows(self, connection: AsyncConnection) -> Counter[str]:
         """Rows that refer to what is not there, by the words `table -> table`; none where keys are never off."""
 
+    async def own_bytes(self, connection: AsyncConnection) -> int | None:
+        """Bytes of memory that the server has for `connection`; None where it does not tell."""
+
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
         """Seconds after which the server closes an idle connection; None where it never does."""

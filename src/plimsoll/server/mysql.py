@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plimsoll.server.faults import Fault
@@ -99,6 +100,16 @@ class MySQL:
 
     async def dangling_rows(self, connection: AsyncConnection) -> Counter[str]:
         return Counter()
+
+    async def own_bytes(self, connection: AsyncConnection) -> int | None:
+        try:
+            found = await connection.scalar(
+                text("SELECT memory_used FROM information_schema.processlist WHERE id = CONNECTION_ID()")
+            )
+        except DBAPIError:  # a column of MariaDB
+            await connection.rollback()
+            return None
+        return int(found) if found else None
 
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
         return float(await connection.scalar(text("SELECT @@SESSION.wait_timeout")))

@@ -129,6 +129,9 @@ class PostgreSQL:
     async def dangling_rows(self, connection: AsyncConnection) -> Counter[str]:
         return Counter()
 
+    async def own_bytes(self, connection: AsyncConnection) -> int | None:
+        return None
+
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
         # Known since PostgreSQL 14; before it there is no row.
         limit = await connection.scalar(text("SELECT setting FROM pg_settings WHERE name = 'idle_session_timeout'"))

@@ -90,6 +90,9 @@ class SQLite:
         rows: Any = found.all()  # its table, its number, the table it refers to, and by which key
         return Counter(f"{row[0]} -> {row[2]}" for row in rows)
 
+    async def own_bytes(self, connection: AsyncConnection) -> int | None:
+        return None
+
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
         return None
 
