@@ -206,8 +206,8 @@ def test_the_drawing_of_the_note(plimsoll: Command) -> None:
         "             | is the load line: 10 (MAX_USER_CONNECTIONS of the account)",
         "as set       =====|xxxxxxxxxxxxxxxx                       40",
         "  deploying  =====|xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx  80",
-        "as advised   ==   |                                         4",
-        "  deploying  ==== |                                         8",
+        "as advised   ==   |                                        4",
+        "  deploying  ==== |                                        8",
         "             = below it, x above it",
     ]
 

@@ -17,12 +17,21 @@ _RSS_KIB: dict[tuple[str, bool, Loop], float] = {
     ("aiomysql", False, "uvloop"): 6.3,
     ("aiomysql", True, "asyncio"): 297,
     ("aiomysql", True, "uvloop"): 45,
+    ("asyncpg", False, "asyncio"): 4.3,
+    ("asyncpg", False, "uvloop"): 4.3,
+    ("asyncpg", True, "asyncio"): 284,
+    ("asyncpg", True, "uvloop"): 51,
+    ("psycopg", False, "asyncio"): 43,
+    ("psycopg", False, "uvloop"): 43,
+    ("psycopg", True, "asyncio"): 130,
+    ("psycopg", True, "uvloop"): 130,
 }
-"""RSS of an idle connection by driver, TLS (one shared context) and event loop: measured with MariaDB 10.11, asyncmy
-0.2.18 and Python 3.11 when this project began. `plimsoll capacity --measure` measures them again."""
+"""RSS of an idle connection by driver, TLS (one shared context) and event loop: measured with MariaDB 10.11 and
+PostgreSQL 15, asyncmy 0.2.18, asyncpg 0.31, psycopg 3.3 and Python 3.11. `plimsoll capacity --measure` does so anew."""
 
 TLS_ADDRESS_SPACE_KIB = 300
-"""Address space of a TLS connection, the same under asyncio and uvloop; its buffer of 256 KiB is part of it."""
+"""Address space of a TLS connection of a driver that uses Python's TLS, the same under asyncio and uvloop; its buffer
+of 256 KiB is part of it. psycopg's is libpq's own."""
 
 ASYNCMY_BUFFER_KIB = 256
 """asyncmy reserves so much for each connection."""
@@ -72,7 +81,7 @@ def costs_of(driver: str, *, tls: bool, loop: Loop) -> Costs:
     """The default costs for a driver (SQLAlchemy's name), with or without TLS, under an event loop."""
     known = _RSS_KIB.get((driver, tls, loop))
     rss_kib = known if known is not None else UNMEASURED_KIB + tls * TLS_ADDRESS_SPACE_KIB
-    least_kib = tls * TLS_ADDRESS_SPACE_KIB + (driver == "asyncmy") * ASYNCMY_BUFFER_KIB
+    least_kib = (tls and driver != "psycopg") * TLS_ADDRESS_SPACE_KIB + (driver == "asyncmy") * ASYNCMY_BUFFER_KIB
     is_mysql = driver in ("aiomysql", "asyncmy")
     return Costs(
         rss_bytes=int(rss_kib * KIB),

@@ -15,7 +15,8 @@ MEMORY_SHARE = 0.85
 """Of a server's memory so much may be promised at worst; the rest is the system's and the file cache's (mysqltuner)."""
 
 POSTGRESQL_BACKEND_BYTES = 4 * MIB
-"""Private memory of a PostgreSQL process that has used some tables, without work_mem: 2 to 5 MiB as a rule."""
+"""Memory of a PostgreSQL process of its own, without work_mem: with PostgreSQL 15, 3.3 MiB of anonymous memory after
+the connect and 4.0 after some joins (`/proc/<pid>/smaps_rollup`)."""
 
 MYSQL_BUFFERS = (
     "innodb_buffer_pool_size",

@@ -105,24 +105,26 @@ def _free(facts: ServerFacts) -> int | None:
 async def measure(engine: AsyncEngine, count: int) -> Measured:
     """Open `count` connections of an unpooled engine, one by one, ask each a few questions, and close them all.
 
+    The first one shows nothing: what it takes is also what only a first one needs. It asks the server for the others.
+
     Raises:
         SQLAlchemyError: one could not be opened or did not answer. Those that were open are closed then too.
     """
-    async with engine.connect() as first:  # what only the first one needs is not the cost of a connection
-        await _round_trip_s(first)
     connect_s: list[float] = []
     round_trips_s: list[float] = []
-    server_bytes: list[int] = []
+    opened: list[AsyncConnection] = []
     async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(engine.connect())
+        await _round_trip_s(first)
         samples = [_sample()]
-        for _ in range(count):
+        for _ in range(count - 1):
             began_s = perf_counter()
             connection = await stack.enter_async_context(engine.connect())
             connect_s.append(perf_counter() - began_s)
             round_trips_s += [await _round_trip_s(connection) for _ in range(ROUND_TRIPS)]
-            own = await server_of(engine.dialect.name).own_bytes(connection)
-            server_bytes += [own] if own is not None else []
+            opened.append(connection)
             samples.append(_sample())
+        server_bytes = await server_of(engine.dialect.name).idle_bytes(first, opened)
     return Measured(
         connections=count,
         rss_bytes=_slope([sample.rss_bytes for sample in samples]),

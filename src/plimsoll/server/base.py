@@ -1,6 +1,7 @@
 """What Plimsoll needs to know of a database server: one small class a dialect implements this."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -48,8 +49,11 @@ class Server(Protocol):
     async def dangling_rows(self, connection: AsyncConnection) -> Counter[str]:
         """Rows that refer to what is not there, by the words `table -> table`; none where keys are never off."""
 
-    async def own_bytes(self, connection: AsyncConnection) -> int | None:
-        """Bytes of memory that the server has for `connection`; None where it does not tell."""
+    async def idle_bytes(self, observer: AsyncConnection, connections: Sequence[AsyncConnection]) -> list[int]:
+        """Bytes of memory that the server has for each of `connections`, which idle; empty where it does not tell.
+
+        The `observer` asks: a connection that asks for itself is not idle.
+        """
 
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
         """Seconds after which the server closes an idle connection; None where it never does."""

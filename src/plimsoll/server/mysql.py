@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections import Counter
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
@@ -101,15 +102,15 @@ class MySQL:
     async def dangling_rows(self, connection: AsyncConnection) -> Counter[str]:
         return Counter()
 
-    async def own_bytes(self, connection: AsyncConnection) -> int | None:
+    async def idle_bytes(self, observer: AsyncConnection, connections: Sequence[AsyncConnection]) -> list[int]:
+        numbers = [await connection.scalar(text("SELECT CONNECTION_ID()")) for connection in connections]
         try:
-            found = await connection.scalar(
-                text("SELECT memory_used FROM information_schema.processlist WHERE id = CONNECTION_ID()")
-            )
+            # Without the PROCESS privilege the server shows an account its own connections, which these are.
+            rows = await observer.execute(text("SELECT id, memory_used FROM information_schema.processlist"))
         except DBAPIError:  # a column of MariaDB
-            await connection.rollback()
-            return None
-        return int(found) if found else None
+            await observer.rollback()
+            return []
+        return [int(used) for number, used in rows.all() if number in numbers and used]
 
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
         return float(await connection.scalar(text("SELECT @@SESSION.wait_timeout")))

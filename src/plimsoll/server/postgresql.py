@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import math
 from collections import Counter
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
@@ -129,8 +130,8 @@ class PostgreSQL:
     async def dangling_rows(self, connection: AsyncConnection) -> Counter[str]:
         return Counter()
 
-    async def own_bytes(self, connection: AsyncConnection) -> int | None:
-        return None
+    async def idle_bytes(self, observer: AsyncConnection, connections: Sequence[AsyncConnection]) -> list[int]:
+        return []
 
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
         # Known since PostgreSQL 14; before it there is no row.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from sqlite3 import OperationalError
 from time import monotonic
 from typing import Any
@@ -90,8 +91,8 @@ class SQLite:
         rows: Any = found.all()  # its table, its number, the table it refers to, and by which key
         return Counter(f"{row[0]} -> {row[2]}" for row in rows)
 
-    async def own_bytes(self, connection: AsyncConnection) -> int | None:
-        return None
+    async def idle_bytes(self, observer: AsyncConnection, connections: Sequence[AsyncConnection]) -> list[int]:
+        return []
 
     async def idle_limit_s(self, connection: AsyncConnection) -> float | None:
         return None
