@@ -43,7 +43,7 @@ def check_of(id: str) -> Check:  # noqa: A002 - it is what checks call it
     """
     found = BY_ID.get(id.strip().upper())
     if found is None:
-        raise CommandError(f"There is no check '{id}'{_meant(id, BY_ID)}. 'plimsoll check --list' lists them.")
+        raise CommandError(f"There is no check '{id}'{_meant(id, BY_ID)} 'plimsoll check --list' lists them.")
     return found
 
 
@@ -66,7 +66,7 @@ def _named(word: str, stage: Stage | None) -> tuple[Check, ...]:
     found = (BY_ID[word.upper()],) if word.upper() in BY_ID else tuple(c for c in CHECKS if word.lower() in c.tags)
     if not found:
         raise CommandError(
-            f"'{word}' is neither the id nor a tag of a check{_meant(word, (*BY_ID, *TAGS))}. "
+            f"'{word}' is neither the id nor a tag of a check{_meant(word, (*BY_ID, *TAGS))} "
             "'plimsoll check --list' lists them."
         )
     if stage is not None and not any(stage in check.stages for check in found):
@@ -78,4 +78,4 @@ def _named(word: str, stage: Stage | None) -> tuple[Check, ...]:
 def _meant(word: str, names: Iterable[str]) -> str:
     folded = {name.casefold(): name for name in names}
     close = difflib.get_close_matches(word.strip().casefold(), folded, n=1, cutoff=0.5)
-    return f"; did you mean {folded[close[0]]}?" if close else ""
+    return f"; did you mean {folded[close[0]]}?" if close else "."

@@ -4,6 +4,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 DATA = ("SELECT", "INSERT", "UPDATE", "DELETE")
+BY_ROLE = " BY SET ROLE "
 ATTRIBUTES = frozenset({"SUPERUSER", "CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS"})
 
 _SCHEMA = text("SELECT current_schema(), has_schema_privilege(current_schema(), 'CREATE')")
@@ -33,17 +34,23 @@ async def missing(connection: AsyncConnection) -> tuple[tuple[str, ...], tuple[s
 
 
 def revoke(user: str, powers: frozenset[str]) -> str:
-    """Attributes of a role are taken away with their opposites, memberships in the server's roles by their names."""
+    """Attributes of a role are taken away with their opposites, memberships in roles by their names."""
     attributes = [f"NO{power}" for power in sorted(powers & ATTRIBUTES)]
     lines = [f"ALTER ROLE {_quoted(user)} {' '.join(attributes)};"] if attributes else []
-    return "\n".join(lines + [f"REVOKE {role.lower()} FROM {_quoted(user)};" for role in sorted(powers - ATTRIBUTES)])
+    return "\n".join(lines + [f"REVOKE {role} FROM {_quoted(user)};" for role in _roles(powers)])
 
 
 def give(user: str, powers: frozenset[str]) -> str:
     """The same given back."""
     attributes = sorted(powers & ATTRIBUTES)
     lines = [f"ALTER ROLE {_quoted(user)} {' '.join(attributes)};"] if attributes else []
-    return "\n".join(lines + [f"GRANT {role.lower()} TO {_quoted(user)};" for role in sorted(powers - ATTRIBUTES)])
+    return "\n".join(lines + [f"GRANT {role} TO {_quoted(user)};" for role in _roles(powers)])
+
+
+def _roles(powers: frozenset[str]) -> list[str]:
+    """The roles that powers come by: built-in ones themselves, others as `SUPERUSER BY SET ROLE admin`."""
+    named = {power.partition(BY_ROLE)[2] or power.lower() for power in powers - ATTRIBUTES}
+    return [_quoted(role) for role in sorted(named)]
 
 
 def grant(_database: str, user: str, privileges: tuple[str, ...]) -> str:

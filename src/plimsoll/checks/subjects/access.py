@@ -23,6 +23,11 @@ DANGEROUS = frozenset(
         "CREATEROLE",
         "FILE",
         "GRANT OPTION",
+        "PG_EXECUTE_SERVER_PROGRAM",
+        "PG_READ_ALL_DATA",
+        "PG_READ_SERVER_FILES",
+        "PG_WRITE_ALL_DATA",
+        "PG_WRITE_SERVER_FILES",
         "PROXY",
         "SHUTDOWN",
         "SUPER",
@@ -81,7 +86,7 @@ def _not_too_many(facts: Facts) -> Verdict:
         if "grants" in server.unread:
             return CouldNot(f"the privileges of {who} could not be read: {server.unread['grants']}")
         return Passed(f"{who} has no privilege beyond its database")
-    dangerous = account.powers & DANGEROUS
+    dangerous = any(_is_dangerous(power) for power in account.powers)
     return Found(
         f"{who} has {', '.join(sorted(account.powers))}",
         "Let the service use an account that has its own database and nothing else.",
@@ -89,6 +94,11 @@ def _not_too_many(facts: Facts) -> Verdict:
         level=Level.ERROR if dangerous else None,
         numbers={"powers": len(account.powers)},
     )
+
+
+def _is_dangerous(power: str) -> bool:
+    """Also where it must be taken first (`SUPERUSER BY SET ROLE admin`), or is one on the server's own tables."""
+    return power.partition(" BY ")[0] in DANGEROUS or " ON " in power
 
 
 def _lessen(server: ServerFacts, account: Account) -> list[Change]:
@@ -181,8 +191,9 @@ for this account, a host that the account may not come from, TLS that the server
         "Whoever gets hold of the service, or of its password, reaches further than its own data.",
         """\
 Privileges that reach beyond the service's own database: those given on all databases, on the server's own tables, the
-right to give privileges on, and in PostgreSQL the attributes and built-in roles of the kind. ALL, SUPER, SUPERUSER,
-FILE, SHUTDOWN, PROXY, BYPASSRLS and those that make accounts or give privileges on are an error, the others a
+right to give privileges on, and in PostgreSQL the attributes and built-in roles of the kind, also those that a role
+may be taken for by `SET ROLE`. ALL, SUPER, SUPERUSER, FILE, SHUTDOWN, PROXY, BYPASSRLS, those that make accounts or
+give privileges on, and those that read or write everybody's data or the server's files are an error, the others a
 warning.
 
 PROCESS in MariaDB and MySQL, or membership in pg_monitor in PostgreSQL, lets `plimsoll check` see every client of the

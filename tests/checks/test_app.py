@@ -1,0 +1,168 @@
+"""Checks of settings and of the application: what does not import, and how many engines it makes."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from plimsoll.cli.importing import import_application
+from plimsoll.cli.target import Target
+from tests.checks.conftest import Deployment
+
+APPLICATION = """\
+from plimsoll import Database
+
+database = Database.from_env()
+"""
+SHOP = ("--app", "shop:database")
+
+
+@pytest.fixture
+def write(on_sqlite: Deployment) -> Callable[[str], None]:
+    """Write the application `shop:database`, with further lines."""
+
+    def write(more: str = "", before: str = "") -> None:
+        (on_sqlite.home / "shop.py").write_text(before + APPLICATION + more)
+
+    return write
+
+
+def test_every_wrong_setting_is_named_and_what_needs_them_is_open(on_sqlite: Deployment) -> None:
+    """One finding in the words of the settings, with where each came from; nothing else passes for checked."""
+    (on_sqlite.home / ".env").write_text("DB_POOL_SIZE=many\n")
+    (on_sqlite.home / ".env").chmod(0o600)
+    on_sqlite.set(DEPLOY_HOSTS="0", REQUEST_TIMEOUT="soon")
+    checked = on_sqlite.check()
+    assert (checked.status, checked.found) == (1, {"PL001"})
+    for words in ("DB_POOL_SIZE = 'many'   (from: .env:1)", "REQUEST_TIMEOUT = 'soon'", "DEPLOY_HOSTS = '0'"):
+        assert words in checked["PL001"]["evidence"]
+    assert {"PL003", "PL010", "PL100", "PL101", "PL110", "PL120"} <= checked.unknown
+
+
+def test_a_setting_that_is_nearly_one_is_found(on_sqlite: Deployment) -> None:
+    """Also one of the declared topology."""
+    on_sqlite.set(DB_POOL_SZIE="3", DEPLOY_HOST="2")
+    checked = on_sqlite.check()
+    assert checked.found == {"PL002"}
+    assert "did you mean DB_POOL_SIZE?" in checked["PL002"]["evidence"]
+    assert "did you mean DEPLOY_HOSTS?" in checked["PL002"]["evidence"]
+
+
+def test_production_is_told_by_its_rule(on_sqlite: Deployment) -> None:
+    """Or it is a warning that there is none, and an error where one was meant."""
+    assert on_sqlite.check()["PL003"]["evidence"] == "production: ENVIRONMENT=production"
+    on_sqlite.set(ENVIRONMENT="", PRODUCTION="yes")
+    assert on_sqlite.check()["PL003"]["evidence"] == "production: PRODUCTION=yes"
+    on_sqlite.set(PRODUCTION="")
+    checked = on_sqlite.check()
+    assert (checked["PL003"]["level"], checked.found) == ("warning", {"PL003"})
+    on_sqlite.set(ENVIRONMENT="Production ")
+    checked = on_sqlite.check()
+    assert (checked["PL003"]["level"], checked.found) == ("error", {"PL003"})
+    assert checked.fix("PL003") == ["ENVIRONMENT=production"]
+
+
+def test_a_release_that_does_not_parse_is_caught(on_sqlite: Deployment, write: Callable[..., None]) -> None:
+    """The line is named; what can be checked without the application still is."""
+    write("def broken(:\n")
+    checked = on_sqlite.check(app=SHOP)
+    assert (checked.status, checked.found) == (1, {"PL100"})
+    assert "shop.py, line 4" in checked["PL100"]["evidence"]
+    assert checked["PL010"]["verdict"] == "passed"
+    assert {"PL101", "PL110", "PL120"} <= checked.unknown
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("import no_such_package\n", "shop.py, line 4"),
+        ("raise SystemExit(3)\n", "ended the process while it was imported (3)"),
+        ("raise ValueError('key is 0123456789abcdef' + '0123456789abcdef' * 3)\n", "ValueError: key is ***"),
+    ],
+)
+def test_any_failure_of_the_import_is_one_finding(
+    on_sqlite: Deployment, write: Callable[..., None], line: str, words: str
+) -> None:
+    """In its own words, without secrets."""
+    write(line)
+    checked = on_sqlite.check(app=SHOP)
+    assert checked.found == {"PL100"}
+    assert words in checked["PL100"]["evidence"]
+
+
+def test_an_import_that_hangs_is_given_up(
+    on_sqlite: Deployment, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The application cannot catch what ends it."""
+    write("import time\ntry:\n    time.sleep(60)\nexcept Exception:\n    pass\n")
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    target = Target("shop:database", on_sqlite.home, on_sqlite.home)
+    assert import_application(target, limit_s=0.3).error == (
+        "The import of the application 'shop:database' did not end within 0.3 s."
+    )
+
+
+def test_what_the_application_prints_is_no_part_of_the_report(
+    on_sqlite: Deployment, write: Callable[..., None]
+) -> None:
+    """JSON stays JSON."""
+    write("print('hello from the import')\n")
+    checked = on_sqlite.check(app=SHOP)
+    assert checked["PL100"]["verdict"] == "passed"
+    assert "hello from the import" in checked.err
+
+
+def test_a_second_engine_is_counted(on_sqlite: Deployment, write: Callable[..., None]) -> None:
+    """Whoever makes it, for the same database; declaring both is the way to keep them."""
+    second = f"from sqlalchemy.ext.asyncio import create_async_engine\nsecond = create_async_engine({on_sqlite.database.url!r}, pool_size=3, max_overflow=1)\n"
+    write(second)
+    checked = on_sqlite.check(app=SHOP)
+    assert checked.found == {"PL101"}
+    assert checked["PL101"]["evidence"] == "2 made while importing (at most 40, at most 4); DEPLOY_ENGINES is 1"
+    (line,) = checked.fix("PL101")
+    on_sqlite.set(**dict([line.split("=")]))
+    assert on_sqlite.check(app=SHOP)["PL101"]["verdict"] == "passed"
+
+
+def test_an_engine_without_a_limit_is_found(on_sqlite: Deployment, write: Callable[..., None]) -> None:
+    """Also where as many are declared."""
+    write(
+        f"import sqlalchemy as sa\nsecond = sa.create_engine({on_sqlite.database.url_for('')!r}, poolclass=sa.NullPool)\n"
+    )
+    on_sqlite.set(DEPLOY_ENGINES="2")
+    checked = on_sqlite.check(app=SHOP)
+    assert checked.found == {"PL101"}
+    assert "no limit" in checked["PL101"]["evidence"]
+
+
+def test_engines_of_other_databases_and_those_that_are_gone_do_not_count(
+    on_sqlite: Deployment, write: Callable[..., None]
+) -> None:
+    """One for another file is named beside; one that was dropped is not there. Fewer than declared is no error."""
+    write("import sqlalchemy as sa\nother = sa.create_engine('sqlite:///other.db')\nsa.create_engine('sqlite://')\n")
+    on_sqlite.set(DEPLOY_ENGINES="2")
+    checked = on_sqlite.check(app=SHOP)
+    assert checked["PL101"]["level"] == "info"
+    assert checked["PL101"]["evidence"] == (
+        "1 made while importing (at most 40); 1 more for other servers; DEPLOY_ENGINES is 2"
+    )
+
+
+def test_an_application_without_migrations_and_administrators_is_not_asked_about_them(
+    on_sqlite: Deployment, write: Callable[..., None]
+) -> None:
+    """Not applicable, with the reason."""
+    write()
+    checked = on_sqlite.check(app=SHOP)
+    assert checked.status == 0
+    assert {checked[id_]["verdict"] for id_ in ("PL110", "PL111", "PL120", "PL121", "PL122")} == {"not applicable"}
+
+
+def test_the_directory_of_the_import_is_not_needed_twice(on_sqlite: Deployment, write: Callable[..., None]) -> None:
+    """An application in a directory of its own, whose .env is the one of the current directory."""
+    write()
+    other = on_sqlite.home / "code"
+    other.mkdir()
+    Path("shop.py").rename(other / "shop.py")
+    assert on_sqlite.check(app=(*SHOP, "--app-dir", str(other)))["PL100"]["verdict"] == "passed"

@@ -1,0 +1,138 @@
+"""Checks of the schema and of administrators, on real databases."""
+
+from collections.abc import Callable
+
+import pytest
+
+from plimsoll.checks.facts import AdminFacts, Facts
+from plimsoll.checks.registry import check_of
+from plimsoll.checks.runner import run_checks
+from plimsoll.checks.verdict import Known
+from plimsoll.settings import DatabaseSettings
+from tests.checks.conftest import Deployment
+from tests.servers import TestDatabase
+
+PROFILE = ("--require", "items.performance_team_profile")
+
+
+def test_pending_migrations_are_found_and_nothing_that_they_bring(
+    deploy: Callable[[TestDatabase], Deployment], server_database: TestDatabase
+) -> None:
+    """The command that is given mends it."""
+    found = deploy(server_database)
+    found.least_powers()
+    checked = found.check()
+    assert (checked.status, checked.found) == (1, {"PL110"})
+    assert (checked["PL111"]["verdict"], checked["PL120"]["verdict"]) == ("not applicable", "could not")
+    (command,) = checked.fix("PL110")
+    assert found.command(*command.split()[1:]).status == 0
+    assert found.check(*PROFILE).found == set()
+
+
+def test_a_database_that_is_one_revision_behind_lacks_its_column(deployment: Deployment) -> None:
+    """The note's column is asked for by name, and missing is critical."""
+    deployment.database.sql("UPDATE alembic_version SET version_num = '0005'")
+    deployment.database.sql("ALTER TABLE items DROP COLUMN performance_team_profile")
+    checked = deployment.check(*PROFILE)
+    assert checked.found == {"PL110", "PL112"}
+    assert "lacks 1 revision(s): 0006" in checked["PL110"]["evidence"]
+    assert checked["PL112"]["evidence"] == "not there: items.performance_team_profile"
+    assert checked.fix("PL112") == ["plimsoll migrate"]
+    assert deployment.check("--require", "no_such_table.x")["PL112"]["evidence"] == "not there: no_such_table.x"
+
+
+def test_a_database_ahead_of_the_code_is_critical(on_sqlite: Deployment) -> None:
+    """As after a roll-back of the code."""
+    on_sqlite.database.sql("UPDATE alembic_version SET version_num = '0099'")
+    checked = on_sqlite.check()
+    assert (checked.found, checked["PL110"]["level"]) == ({"PL110"}, "critical")
+    assert checked["PL111"]["verdict"] == "not applicable"
+
+
+def test_tables_made_without_migrations_are_to_be_adopted(on_sqlite: Deployment) -> None:
+    """As by create_all of long ago."""
+    on_sqlite.database.sql("DROP TABLE alembic_version")
+    checked = on_sqlite.check()
+    assert (checked.found, checked.fix("PL110")) == ({"PL110"}, ["plimsoll migrate --adopt"])
+
+
+def test_a_schema_that_differs_is_found_with_its_differences(deployment: Deployment) -> None:
+    """A column that the models do not know, made by hand."""
+    deployment.database.sql("ALTER TABLE items ADD COLUMN made_by_hand INTEGER")
+    checked = deployment.check()
+    assert (checked.status, checked.found) == (1, {"PL111"})
+    assert "made_by_hand" in checked["PL111"]["evidence"]
+
+
+def test_an_account_that_may_not_see_the_revisions_does_not_pass(on_mariadb: Deployment) -> None:
+    """What the server says of it is the reason."""
+    database = on_mariadb.database
+    who = f"'{database.user}'@'%%'"
+    database.sql(f"REVOKE ALL ON `{database.name}`.* FROM {who}")
+    database.sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{database.name}`.items TO {who}")
+    checked = on_mariadb.check()
+    assert {"PL110", "PL111", "PL120"} <= checked.unknown
+    assert "denied" in checked["PL110"]["why"]
+    assert checked.status == 2
+
+
+def test_an_administrator_with_a_good_password_passes(on_sqlite: Deployment) -> None:
+    """Tried against the well-known ones only."""
+    made = on_sqlite.command("admin", "create", "--email", "a@b.in", "--password", "violet-harbour-crane-42")
+    assert made.status == 0
+    checked = on_sqlite.check()
+    assert checked["PL120"]["evidence"] == "administrators: 1"
+    assert checked["PL121"]["verdict"] == "passed"
+
+
+def test_a_password_that_anyone_guesses_is_critical_in_production(deployment: Deployment) -> None:
+    """A warning in development; the hash is never shown."""
+    from plimsoll.seeding import PasswordHasher  # noqa: PLC0415
+
+    email = "boss@venues.example.in"
+    import argon2
+
+    hashed = argon2.PasswordHasher().hash("admin123")
+    assert PasswordHasher
+    columns = "email, name, password_hash, role, is_active, created_at"
+    deployment.database.sql(
+        f"INSERT INTO accounts ({columns}) VALUES ('{email}', 'B', '{hashed}', 'admin', {_true(deployment)}, '2026-01-01 00:00:00')"
+    )
+    checked = deployment.check()
+    assert (checked.found, checked["PL121"]["level"]) == ({"PL121"}, "critical")
+    assert email in checked["PL121"]["evidence"]
+    assert "argon2" not in str(checked.report)
+
+
+def _true(deployment: Deployment) -> str:
+    return "true" if deployment.database.kind == "postgres" else "1"
+
+
+def test_no_administrator_and_no_way_to_make_one(on_sqlite: Deployment) -> None:
+    """In production only; a weak ADMIN_PASSWORD is two findings: that one, and its own."""
+    on_sqlite.set(ADMIN_PASSWORD="")
+    assert on_sqlite.check().found == {"PL120"}
+    on_sqlite.set(ADMIN_PASSWORD="admin123")
+    assert on_sqlite.check().found == {"PL120", "PL122"}
+    on_sqlite.set(ADMIN_PASSWORD="", ENVIRONMENT="")
+    assert on_sqlite.check().found == {"PL003"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        (AdminFacts(1), set()),
+        (AdminFacts(1, ("guessed",)), {"PL121"}),
+        (AdminFacts(0), {"PL120"}),
+        (AdminFacts(0, has_password=True, email="a@b.in"), set()),
+        (AdminFacts(0, has_password=True, email="admin@example.com"), {"PL122"}),
+        (AdminFacts(2, has_password=True, password_problem="too short."), {"PL122"}),
+    ],
+)
+def test_facts_of_administrators(facts: AdminFacts, found: set[str]) -> None:
+    """What each state comes to in production."""
+    settings = DatabaseSettings(database_url="sqlite+aiosqlite:///x.db", environment="production")
+    results = run_checks(
+        [check_of(id_) for id_ in ("PL120", "PL121", "PL122")], Facts(settings=Known(settings), admin=Known(facts))
+    )
+    assert {result.check.id for result in results if type(result.verdict).__name__ == "Found"} == found
