@@ -32,13 +32,13 @@ def apply(deployment: Deployment, texts: list[str]) -> None:
     """Run what a finding gave to paste, as the administrator."""
     for text in texts:
         for statement in text.splitlines():
-            deployment.database.sql(statement.rstrip(";").replace("%", "%%") if "%" in statement else statement)
+            deployment.database.sql(statement)
 
 
 def account(deployment: Deployment) -> str:
     """The account as GRANT and REVOKE name it."""
     user = deployment.database.user
-    return f"'{user}'@'%%'" if deployment.database.kind == "mariadb" else str(user)
+    return f"'{user}'@'%'" if deployment.database.kind == "mariadb" else str(user)
 
 
 def test_a_wrong_password_is_not_a_dead_server(served: Deployment) -> None:
@@ -186,8 +186,8 @@ def test_tls_that_is_spoken_passes_and_unchecked_certificates_are_found() -> Non
 def test_this_machine_needs_no_tls(host: str) -> None:
     """Loopback by its address; any other name where the server is known to be here."""
     settings = DatabaseSettings(database_url=f"mysql+aiomysql://shop:hush@{host}/shop")
-    server = Known(replace(REMOTE, is_local=True)) if host == "db" else Known[ServerFacts]
-    facts = Facts(settings=Known(settings), server=server if isinstance(server, Known) else Known(why="not asked"))
+    server: Known[ServerFacts] = Known(replace(REMOTE, is_local=True)) if host == "db" else Known(why="not asked")
+    facts = Facts(settings=Known(settings), server=server)
     assert isinstance(verdict("PL015", facts), NotApplicable)
     assert isinstance(verdict("PL016", facts), NotApplicable)
 

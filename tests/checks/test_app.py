@@ -49,6 +49,12 @@ def test_a_setting_that_is_nearly_one_is_found(on_sqlite: Deployment) -> None:
     assert "did you mean DEPLOY_HOSTS?" in checked["PL002"]["evidence"]
 
 
+def test_how_a_url_was_read_is_no_finding(on_sqlite: Deployment) -> None:
+    """The short form of a URL is what the pages recommend."""
+    on_sqlite.set(DATABASE_URL=on_sqlite.database.url_for(""))
+    assert on_sqlite.check().found == set()
+
+
 def test_production_is_told_by_its_rule(on_sqlite: Deployment) -> None:
     """Or it is a warning that there is none, and an error where one was meant."""
     assert on_sqlite.check()["PL003"]["evidence"] == "production: ENVIRONMENT=production"
@@ -115,8 +121,8 @@ def test_what_the_application_prints_is_no_part_of_the_report(
 
 def test_a_second_engine_is_counted(on_sqlite: Deployment, write: Callable[..., None]) -> None:
     """Whoever makes it, for the same database; declaring both is the way to keep them."""
-    second = f"from sqlalchemy.ext.asyncio import create_async_engine\nsecond = create_async_engine({on_sqlite.database.url!r}, pool_size=3, max_overflow=1)\n"
-    write(second)
+    made = f"second = create_async_engine({on_sqlite.database.url!r}, pool_size=3, max_overflow=1)"
+    write(f"from sqlalchemy.ext.asyncio import create_async_engine\n{made}\n")
     checked = on_sqlite.check(app=SHOP)
     assert checked.found == {"PL101"}
     assert checked["PL101"]["evidence"] == "2 made while importing (at most 40, at most 4); DEPLOY_ENGINES is 1"
@@ -127,9 +133,8 @@ def test_a_second_engine_is_counted(on_sqlite: Deployment, write: Callable[..., 
 
 def test_an_engine_without_a_limit_is_found(on_sqlite: Deployment, write: Callable[..., None]) -> None:
     """Also where as many are declared."""
-    write(
-        f"import sqlalchemy as sa\nsecond = sa.create_engine({on_sqlite.database.url_for('')!r}, poolclass=sa.NullPool)\n"
-    )
+    url = on_sqlite.database.url_for("")
+    write(f"import sqlalchemy as sa\nsecond = sa.create_engine({url!r}, poolclass=sa.NullPool)\n")
     on_sqlite.set(DEPLOY_ENGINES="2")
     checked = on_sqlite.check(app=SHOP)
     assert checked.found == {"PL101"}

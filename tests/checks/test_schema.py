@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import argon2
 import pytest
 
 from plimsoll.checks.facts import AdminFacts, Facts
@@ -67,7 +68,7 @@ def test_a_schema_that_differs_is_found_with_its_differences(deployment: Deploym
 def test_an_account_that_may_not_see_the_revisions_does_not_pass(on_mariadb: Deployment) -> None:
     """What the server says of it is the reason."""
     database = on_mariadb.database
-    who = f"'{database.user}'@'%%'"
+    who = f"'{database.user}'@'%'"
     database.sql(f"REVOKE ALL ON `{database.name}`.* FROM {who}")
     database.sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{database.name}`.items TO {who}")
     checked = on_mariadb.check()
@@ -87,17 +88,11 @@ def test_an_administrator_with_a_good_password_passes(on_sqlite: Deployment) -> 
 
 def test_a_password_that_anyone_guesses_is_critical_in_production(deployment: Deployment) -> None:
     """A warning in development; the hash is never shown."""
-    from plimsoll.seeding import PasswordHasher  # noqa: PLC0415
-
     email = "boss@venues.example.in"
-    import argon2
-
     hashed = argon2.PasswordHasher().hash("admin123")
-    assert PasswordHasher
     columns = "email, name, password_hash, role, is_active, created_at"
-    deployment.database.sql(
-        f"INSERT INTO accounts ({columns}) VALUES ('{email}', 'B', '{hashed}', 'admin', {_true(deployment)}, '2026-01-01 00:00:00')"
-    )
+    values = f"'{email}', 'B', '{hashed}', 'admin', {_true(deployment)}, '2026-01-01 00:00:00'"
+    deployment.database.sql(f"INSERT INTO accounts ({columns}) VALUES ({values})")
     checked = deployment.check()
     assert (checked.found, checked["PL121"]["level"]) == ({"PL121"}, "critical")
     assert email in checked["PL121"]["evidence"]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from plimsoll.checks.pages import page_path
+from plimsoll.checks.printable import printable
 from plimsoll.checks.runner import Report, Result
 from plimsoll.checks.verdict import CouldNot, Found
 
@@ -13,7 +14,7 @@ _LANGUAGE = {"env": "dotenv", "sql": "sql", "config": "ini", "shell": "sh"}
 
 def render_markdown(report: Report) -> str:
     """The report as Markdown, with a line break at the end."""
-    return "\n".join(_lines(report)) + "\n"
+    return printable("\n".join(_lines(report)) + "\n")
 
 
 def _lines(report: Report) -> Iterator[str]:

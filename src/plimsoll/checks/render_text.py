@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterator
 
 from plimsoll.checks.pages import page_path
+from plimsoll.checks.printable import printable
 from plimsoll.checks.runner import Report, Result
 from plimsoll.checks.verdict import Change, CouldNot, Found, NotApplicable, Passed
 
@@ -21,7 +22,7 @@ _WHERE = {
 
 def render_text(report: Report, *, verbose: bool = False) -> str:
     """The report as lines, with a line break at the end."""
-    return "\n".join(_lines(report, verbose=verbose)) + "\n"
+    return printable("\n".join(_lines(report, verbose=verbose)) + "\n")
 
 
 def _lines(report: Report, *, verbose: bool) -> Iterator[str]:

@@ -95,11 +95,12 @@ class Report:
         """Safe or not safe, and why."""
         level = self.fail_level.name.lower()
         if self.failing:
-            worst = f"{_ids(self.failing)}: {self.failing[0].check.title.lower()}" if self.failing else ""
+            worst = f"{_ids(self.failing)}: {_within(self.failing[0].check.title)}"
             return f"not safe: {_count(self.failing, 'finding')} at or above '{level}' ({worst})."
         if self.unknown_that_matter:
-            count = _count(self.unknown_that_matter, "question")
-            return f"not safe: {count} that matter could not be answered ({_ids(self.unknown_that_matter)})."
+            open_ = self.unknown_that_matter
+            count = f"{_count(open_, 'question')} that {'matters' if len(open_) == 1 else 'matter'}"
+            return f"not safe: {count} could not be answered ({_ids(open_)})."
         if not self.passed:
             return "not safe: nothing could be checked."
         below = f"; {_count(self.found, 'finding')} below it ({_ids(self.found)})" if self.found else ""
@@ -141,6 +142,11 @@ def _verdict(check: Check, facts: Facts) -> Verdict:
 
 def _ids(results: Sequence[Result]) -> str:
     return ", ".join(result.check.id for result in results)
+
+
+def _within(title: str) -> str:
+    """The title in the middle of a sentence: a small letter first, save in "TLS" and the like."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
 
 
 def _count(results: Sequence[Result], noun: str) -> str:

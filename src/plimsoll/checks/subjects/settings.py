@@ -10,6 +10,9 @@ from plimsoll.settings import DatabaseSettings
 AS_DEVELOPMENT = "THIS RUNS AS DEVELOPMENT"
 """How notes about near misses end; see `plimsoll.settings.production.near_misses`."""
 
+AS_ASKED = ("the async driver", "certificate is checked", "require is used instead")
+"""Parts of notes that only tell how a URL was read, to the reader's good; everything else may be a slip."""
+
 TAGS = frozenset({"settings"})
 
 
@@ -35,7 +38,8 @@ def _place(kind: str) -> str:
 
 def _as_meant(facts: Facts) -> Verdict:
     groups = facts.groups or (facts.settings.value,)
-    notes = [note for group in groups for note in group.notes if AS_DEVELOPMENT not in note]
+    left_out = (AS_DEVELOPMENT, *AS_ASKED)
+    notes = [note for group in groups for note in group.notes if not any(words in note for words in left_out)]
     if not notes:
         return Passed("no name that is nearly a setting, none given twice, none ignored")
     return Found(
