@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
 from plimsoll.checks.verdict import Known
-from plimsoll.host import Arenas, Survey
+from plimsoll.host import Arenas, Place, Survey
 from plimsoll.server.facts import ServerFacts
 from plimsoll.server.privileges import Privileges
 from plimsoll.settings import DatabaseSettings, Problem, ServiceSettings, Settings
@@ -143,6 +144,9 @@ class Facts:
     """What the import of the application failed with and where; empty where it did not."""
     expired: tuple[str, ...] = ()
     """Suppressions that no longer count, in words."""
+    database_place: Known[Place] = field(default_factory=lambda: Known(why=NOT_ASKED))
+    """SQLite: where the file of the database lies."""
+    today: Known[date] = field(default_factory=lambda: Known(why=NOT_ASKED))
     versions: Mapping[str, str] = field(default_factory=dict)
     """Installed packages that matter, by name."""
     environ: Mapping[str, str] = field(default_factory=dict)

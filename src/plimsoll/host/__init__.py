@@ -4,6 +4,7 @@ Only reads `/proc` and `/sys`. What to do about a limit is decided elsewhere (`p
 
 from plimsoll.host.arenas import Arenas, arenas
 from plimsoll.host.limit import Limit, binding
+from plimsoll.host.place import Place, place_of
 from plimsoll.host.reader import MemoryReader, MemorySample
 from plimsoll.host.survey import Survey, count_limits, memory_limits, survey, unreadable
 
@@ -12,11 +13,13 @@ __all__ = [
     "Limit",
     "MemoryReader",
     "MemorySample",
+    "Place",
     "Survey",
     "arenas",
     "binding",
     "count_limits",
     "memory_limits",
+    "place_of",
     "survey",
     "unreadable",
 ]

@@ -75,6 +75,8 @@ class ServerFacts:
     sees_all_clients: bool = False
     is_local: bool = False
     memory_bytes: int | None = None
+    cores: int | None = None
+    """Processors of the server's machine, known as `memory_bytes` is."""
     tls: str | None = None
     """The protocol of our own connection (`TLSv1.3`); None where it is not encrypted."""
     in_between: str | None = None

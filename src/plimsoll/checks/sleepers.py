@@ -1,0 +1,45 @@
+"""Connections that sleep inside a transaction, of either kind of server."""
+
+from plimsoll.checks import amounts
+from plimsoll.checks.verdict import Change, Found, Passed, UnknownError, Verdict
+from plimsoll.server.facts import ServerFacts
+
+LONGEST_S = 60.0
+"""A transaction in which nobody has done anything for a minute is forgotten, not slow: no request of a service takes
+so long (REQUEST_TIMEOUT is 45 s unless set)."""
+
+MOST_NAMED = 3
+THRESHOLD = (
+    "A client that the server has as idle, in a transaction, for more than 60 s: longer than a request may take."
+    " An account without the right to see other clients sees only its own; the evidence says so."
+)
+
+
+def judge(server: ServerFacts, remedy: str, changes: tuple[Change, ...]) -> Verdict:
+    """What the process list tells of transactions in which nothing happens."""
+    for key in ("clients", "transactions"):
+        if key in server.unread:
+            raise UnknownError(
+                f"the list of {key} could not be read: {server.unread[key]}",
+                "Grant PROCESS (MySQL, MariaDB) or pg_read_all_stats (PostgreSQL) to the account that checks.",
+            )
+    whose = "" if server.sees_all_clients else " This account sees its own connections only."
+    asleep = [client for client in server.clients if client.state == "idle in transaction"]
+    long = sorted((client for client in asleep if (client.seconds or 0) > LONGEST_S), key=lambda c: -(c.seconds or 0))
+    if not long:
+        return Passed(
+            f"{len(server.clients)} other connections, {len(asleep)} idle in a transaction, none of those for more"
+            f" than {amounts.time(LONGEST_S)}.{whose}"
+        )
+    named = "; ".join(
+        f"connection {client.id} of {client.user}{f' ({client.application})' if client.application else ''}"
+        f" for {amounts.time(client.seconds or 0)}"
+        for client in long[:MOST_NAMED]
+    )
+    more = f"; and {len(long) - MOST_NAMED} more" if len(long) > MOST_NAMED else ""
+    return Found(
+        evidence=f"Idle in a transaction: {named}{more}.{whose}",
+        fix=remedy.format(id=long[0].id),
+        changes=changes,
+        numbers={"sleepers": float(len(long)), "longest_s": long[0].seconds or 0.0},
+    )

@@ -1,0 +1,229 @@
+"""PostgreSQL: connections in use, what is kept for superusers, memory at the worst, sleepers, a pooler in between."""
+
+from plimsoll.checks import amounts, sleepers
+from plimsoll.checks.about import about
+from plimsoll.checks.answers import number, seconds, server_of, size
+from plimsoll.checks.check import Check
+from plimsoll.checks.facts import Facts
+from plimsoll.checks.memory import MOST_OF_RAM, ram_of
+from plimsoll.checks.postgresql_changes import alter_system, duration, quantity, set_for_us
+from plimsoll.checks.verdict import Change, Found, Level, NotApplicable, Passed, UnknownError, Verdict
+from plimsoll.server.facts import ServerFacts
+
+MOST_USED = 0.85
+"""The part of the connections that may be in use, as for MySQL (mysqltuner's)."""
+
+SMALLEST_WORK_MEM = 1 << 20
+"""Less makes every sort go to the disk; the manual's default is 4 MB."""
+
+RESERVED = 3
+"""superuser_reserved_connections' default (manual, "Connection Settings")."""
+
+
+def _look_at_use(facts: Facts) -> Verdict:
+    server = server_of(facts, "postgresql")
+    if server.connections_now is None or server.max_connections is None:
+        why = server.unread.get("connections") or server.unread.get("max_connections") or "it does not tell"
+        raise UnknownError(f"how many connections the server has could not be read: {why}")
+    allowed = server.max_connections - server.reserved_connections
+    if allowed < 1 or server.connections_now < 0:
+        raise UnknownError(f"max_connections {server.max_connections} less those reserved makes no sense")
+    evidence = (
+        f"{server.connections_now} of {allowed} connections are in use at this moment,"
+        f" {amounts.percent(server.connections_now, allowed)} (max_connections {server.max_connections},"
+        f" {server.reserved_connections} of them reserved)."
+    )
+    if server.connections_now <= MOST_USED * allowed:
+        return Passed(evidence)
+    return Found(
+        evidence=evidence,
+        fix="See who holds them (SELECT usename, application_name, state, count(*) FROM pg_stat_activity GROUP BY 1, 2,"
+        " 3), and give the pools less: 'plimsoll capacity' says how much fits. A higher max_connections needs memory"
+        " (PL403) and a restart; PgBouncer in between costs neither.",
+        level=Level.ERROR if server.connections_now >= allowed else None,
+        numbers={"used_percent": amounts.share(server.connections_now, allowed)},
+    )
+
+
+def _look_at_reserved(facts: Facts) -> Verdict:
+    server = server_of(facts, "postgresql")
+    kept = number(server, "superuser_reserved_connections")
+    if kept >= 1:
+        return Passed(f"superuser_reserved_connections is {kept:.0f}.")
+    return Found(
+        evidence="superuser_reserved_connections is 0: the pools can take the last connection.",
+        fix=f"Keep {RESERVED}, the default, for the person who has to end a connection when all are taken.",
+        changes=alter_system(server, "superuser_reserved_connections", str(RESERVED), restart=True),
+    )
+
+
+def _look_at_memory(facts: Facts) -> Verdict:
+    server = server_of(facts, "postgresql")
+    shared, work = size(server, "shared_buffers"), size(server, "work_mem")
+    hashes = number(server, "hash_mem_multiplier") if "hash_mem_multiplier" in server.variables else 1.0
+    each = work * max(1.0, hashes)
+    most, upkeep = number(server, "max_connections"), _upkeep(server)
+    total = shared + upkeep + most * each
+    arithmetic = (
+        f"shared_buffers {amounts.size(shared)} + autovacuum {amounts.size(upkeep)} + {most:.0f} connections x work_mem"
+        f" {amounts.size(work)} x {max(1.0, hashes):g} (hash_mem_multiplier) = {amounts.size(total)}"
+    )
+    ram = ram_of(facts, server)
+    if not ram:
+        raise UnknownError(
+            f"the RAM of the server's machine is not known from here. With one sort each it takes {arithmetic}",
+            f"Compare with 'free -h' there: it should be at most {MOST_OF_RAM:.0%} of the total.",
+        )
+    evidence = f"{arithmetic}, {amounts.percent(total, ram)} of {amounts.size(ram)} RAM."
+    if total <= MOST_OF_RAM * ram:
+        return Passed(evidence)
+    fix, changes = _less(server, MOST_OF_RAM * ram - shared - upkeep, most, each / work if work > 0 else 1.0)
+    return Found(evidence=evidence, fix=fix, changes=changes, numbers={"peak_bytes": total, "ram_bytes": ram})
+
+
+def _upkeep(server: ServerFacts) -> float:
+    """Bytes that autovacuum's workers may take."""
+    own = size(server, "autovacuum_work_mem") if "autovacuum_work_mem" in server.variables else -1
+    return number(server, "autovacuum_max_workers") * (own if own >= 0 else size(server, "maintenance_work_mem"))
+
+
+def _less(server: ServerFacts, room: float, most: float, hashes: float) -> tuple[str, tuple[Change, ...]]:
+    """A work_mem that fits; where none does, what else there is."""
+    fits = room / (most * hashes) // SMALLEST_WORK_MEM * SMALLEST_WORK_MEM if most else 0
+    if fits < SMALLEST_WORK_MEM:
+        fix = "No useful work_mem is left for so many connections: lower max_connections (a restart), put PgBouncer in"
+        return f"{fix} between, or make shared_buffers a quarter of the RAM.", ()
+    fix = f"Let each sort take {amounts.size(fits)}, and give more to the few statements that need it (SET LOCAL"
+    memory = f"{most:.0f} x {amounts.size(fits)} x {hashes:g} = {amounts.size(most * fits * hashes)}"
+    risk = "Larger sorts and hashes go to the disk."
+    return f"{fix} work_mem); or admit fewer connections.", alter_system(
+        server, "work_mem", quantity(fits), memory=memory, risk=risk
+    )
+
+
+def _look_at_sleepers(facts: Facts) -> Verdict:
+    server = server_of(facts, "postgresql")
+    limit = "idle_in_transaction_session_timeout"
+    changes = (
+        set_for_us(server, limit, duration(sleepers.LONGEST_S))
+        if limit in server.variables and seconds(server, limit) <= 0
+        else ()
+    )
+    return sleepers.judge(
+        server,
+        "Find the code that began the transaction and then went to wait for something else: Plimsoll's leak report"
+        " names it (DB_LEAK_THRESHOLD, DB_IDLE_TRANSACTION). SELECT pg_terminate_backend({id}) ends that connection and"
+        " rolls its work back.",
+        changes,
+    )
+
+
+def _look_at_pooler(facts: Facts) -> Verdict:
+    server = server_of(facts, "postgresql")
+    if not server.in_between:
+        return NotApplicable("We speak with the server itself; no pooler shows.")
+    return Found(
+        evidence=f"{server.in_between} is between us and the server. In which mode it is cannot be seen from a client.",
+        fix="See pool_mode in pgbouncer.ini. With session all is well. With transaction, prepared statements need"
+        " PgBouncer 1.21 or later and max_prepared_statements above 0; SET, LISTEN and advisory locks last no longer"
+        " than a transaction. Migrations take an advisory lock: run them with a DATABASE_URL of the server itself."
+        " With statement no transaction works at all.",
+        changes=(
+            Change(
+                kind="config",
+                text="[pgbouncer]\npool_mode = transaction\nmax_prepared_statements = 200",
+                undo="[pgbouncer]\npool_mode = session",
+                name="max_prepared_statements",
+                value="200",
+                privilege="whoever runs PgBouncer",
+                risk="Read with RELOAD in its console.",
+                memory="PgBouncer keeps the text of each statement once, the server up to 200 plans a connection",
+            ),
+        ),
+    )
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        id="PL401",
+        title="Nearly all of the server's connections are in use",
+        level=Level.WARNING,
+        tags=frozenset({"postgresql", "server", "connections"}),
+        meaning="The next peak, or a deployment that runs old and new workers side by side, is answered with 'sorry,"
+        " too many clients already'.",
+        about=about(
+            looks_at="The connections of all databases of the server, against `max_connections` less those that are"
+            " reserved.",
+            why="The limit is for all clients together. PostgreSQL keeps no highest value, so this is one moment.",
+            threshold="More than 85 %, which is mysqltuner's for MySQL; an error when none is left.",
+            suppress="A job that ends by itself takes them at this hour.",
+        ),
+        look=_look_at_use,
+    ),
+    Check(
+        id="PL402",
+        title="No connection is kept for a superuser",
+        level=Level.WARNING,
+        tags=frozenset({"postgresql", "server", "connections"}),
+        meaning="When the pools have taken all connections, nobody can log in to see who has them.",
+        about=about(
+            looks_at="`superuser_reserved_connections`.",
+            why="The last few are the way in for the person who mends things.",
+            threshold="At least 1; the default is 3.",
+            suppress="Somebody can restart the server instead, and may.",
+        ),
+        look=_look_at_reserved,
+    ),
+    Check(
+        id="PL403",
+        title="The server's memory does not fit its max_connections",
+        level=Level.WARNING,
+        tags=frozenset({"postgresql", "server", "memory"}),
+        meaning="When as many connections sort as the server admits, its machine swaps or the kernel ends a process of"
+        " the server, which then throws out everybody and recovers.",
+        about=about(
+            looks_at="`shared_buffers`, what autovacuum may take (`autovacuum_max_workers` times"
+            " `autovacuum_work_mem` or `maintenance_work_mem`), and `max_connections` times `work_mem`, for hashes"
+            " times `hash_mem_multiplier`, against the RAM of the server's machine.",
+            why="The manual, 'Resource Consumption': a statement may take `work_mem` several times, and several"
+            " sessions do so at once. Here each is counted once: a middling case, not the worst.",
+            threshold="85 % of the RAM, as for MySQL. The RAM is known where the server runs on the same machine; else"
+            " the sum is shown, and you compare.",
+            suppress="Few of the connections ever sort or hash anything large.",
+        ),
+        look=_look_at_memory,
+    ),
+    Check(
+        id="PL404",
+        title="Connections sleep inside a transaction",
+        level=Level.WARNING,
+        tags=frozenset({"postgresql", "server", "transactions"}),
+        meaning="Their locks stay, VACUUM cannot clean behind them, and their connections serve nobody.",
+        about=about(
+            looks_at="`pg_stat_activity`: clients that are 'idle in transaction'.",
+            why="It is what a leak looks like from the server: a session that was opened and not closed, or one that"
+            " waits for another service between two statements.",
+            threshold=sleepers.THRESHOLD,
+            suppress="A job of yours keeps a transaction open on purpose.",
+        ),
+        look=_look_at_sleepers,
+    ),
+    Check(
+        id="PL405",
+        title="A pooler is between the service and the server",
+        level=Level.WARNING,
+        tags=frozenset({"postgresql", "server", "proxy"}),
+        meaning="In transaction mode prepared statements, SET and advisory locks may reach another connection than"
+        " the one before: errors that come and go, and migrations that do not exclude each other.",
+        about=about(
+            looks_at="Whether the process that answers is the one that we connected to (PgBouncer and its like give a"
+            " client a number of their own).",
+            why="asyncpg and psycopg prepare statements by default. PgBouncer carries them over in transaction mode"
+            " since 1.21, where `max_prepared_statements` is above 0 (its default is 0 before 1.24).",
+            threshold="A pooler shows. Its mode does not show to a client, so a person has to look.",
+            suppress="You have looked: session mode, or transaction mode with `max_prepared_statements`, and"
+            " migrations go to the server itself.",
+        ),
+        look=_look_at_pooler,
+    ),
+)
