@@ -95,15 +95,20 @@ def _quantity(server: ServerFacts, name: str, units: dict[str, float]) -> float:
     return value
 
 
+def uptime_of(server: ServerFacts) -> float | None:
+    """Seconds since the server started; None where it does not tell, or tells nonsense."""
+    known = server.uptime_s is not None and 0 <= server.uptime_s <= LARGEST
+    return server.uptime_s if known else None
+
+
 def counted_for(server: ServerFacts) -> str:
     """For how long the counters have counted, in words. Raises UnknownError where that is less than a day."""
-    since = [server.uptime_s] if server.uptime_s is not None else []
-    flushed = server.number("uptime_since_flush_status")
-    since += [flushed] if flushed is not None else []
-    known = [value for value in since if 0 <= value <= LARGEST]
-    if not known:
+    age_s = uptime_of(server)
+    if age_s is None:
         raise UnknownError(_missing(server, "uptime"))
-    age_s = min(known)
+    flushed = server.number("uptime_since_flush_status")
+    if flushed is not None and 0 <= flushed < age_s:
+        age_s = flushed
     if age_s < DAY_S:
         raise UnknownError(
             f"the server has counted for {amounts.time(age_s)} only; a share of so little says nothing",

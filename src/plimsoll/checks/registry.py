@@ -6,7 +6,17 @@ from itertools import pairwise
 from types import MappingProxyType
 
 from plimsoll.checks.check import Check, Stage
-from plimsoll.checks.subjects import access, accounts, app, files, schema, settings, suppression, tls
+from plimsoll.checks.subjects import (
+    access,
+    accounts,
+    app,
+    database_servers,
+    files,
+    schema,
+    settings,
+    suppression,
+    tls,
+)
 from plimsoll.errors import CommandError
 
 _SUBJECTS: tuple[tuple[Check, ...], ...] = (
@@ -18,6 +28,7 @@ _SUBJECTS: tuple[tuple[Check, ...], ...] = (
     app.CHECKS,
     schema.CHECKS,
     accounts.CHECKS,
+    database_servers.CHECKS,
 )
 
 

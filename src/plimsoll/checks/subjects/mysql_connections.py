@@ -2,7 +2,7 @@
 
 from plimsoll.checks import amounts
 from plimsoll.checks.about import about
-from plimsoll.checks.answers import number, server_of
+from plimsoll.checks.answers import number, server_of, uptime_of
 from plimsoll.checks.check import Check
 from plimsoll.checks.facts import Facts
 from plimsoll.checks.memory import MOST_OF_RAM, ram_of
@@ -65,7 +65,8 @@ def _more_or_fewer(facts: Facts, server: ServerFacts, allowed: float, most: floa
 def _look_at_refused(facts: Facts) -> Verdict:
     server = server_of(facts, "mysql")
     refused = number(server, "connection_errors_max_connections")
-    since = "" if server.uptime_s is None or server.uptime_s < 0 else f" in {amounts.time(server.uptime_s)}"
+    uptime = uptime_of(server)
+    since = "" if uptime is None else f" in {amounts.time(uptime)}"
     if refused == 0:
         return Passed(f"No connection was refused for max_connections{since}.")
     return Found(

@@ -9,7 +9,7 @@ from plimsoll.checks.check import Check
 from plimsoll.checks.facts import Facts
 from plimsoll.checks.maintenance import judge
 from plimsoll.checks.mysql_changes import set_global
-from plimsoll.checks.verdict import CouldNot, Found, Level, NotApplicable, Passed, Verdict
+from plimsoll.checks.verdict import CouldNot, Found, Level, NotApplicable, Passed, UnknownError, Verdict
 
 ENDS_MYSQL: Mapping[tuple[int, ...], date] = {
     (5, 5): date(2018, 12, 31),
@@ -89,6 +89,8 @@ def _look_at_tls(facts: Facts) -> Verdict:
     server = server_of(facts, "mysql")
     if server.tls:
         return Passed(f"Our own connection is encrypted ({server.tls}).")
+    if "tls" in server.unread:
+        raise UnknownError(f"whether our connection is encrypted could not be read: {server.unread['tls']}")
     if server.is_local:
         return NotApplicable("The server is on this machine; nothing goes over a network.")
     if "have_ssl" not in server.variables:

@@ -2,7 +2,7 @@
 
 from plimsoll.checks import amounts
 from plimsoll.checks.about import about
-from plimsoll.checks.answers import counted_for, number, server_of, text
+from plimsoll.checks.answers import counted_for, number, server_of, text, uptime_of
 from plimsoll.checks.check import Check
 from plimsoll.checks.facts import Facts
 from plimsoll.checks.mysql_changes import set_global
@@ -27,7 +27,7 @@ def _look_at_threads(facts: Facts) -> Verdict:
     made, tried = number(server, "threads_created"), number(server, "connections")
     cache = number(server, "thread_cache_size")
     since = counted_for(server)
-    hours = (server.uptime_s or 0) / 3600
+    hours = (uptime_of(server) or 0) / 3600
     if tried < FEWEST_COUNTED:
         return NotApplicable(f"There were only {tried:.0f} connections in {since}: too few to tell.")
     hits = max(0.0, tried - made)

@@ -9,7 +9,7 @@ from plimsoll.checks.check import Check
 from plimsoll.checks.facts import Facts
 from plimsoll.checks.maintenance import judge
 from plimsoll.checks.postgresql_changes import alter_system
-from plimsoll.checks.verdict import Found, Level, NotApplicable, Passed, Verdict
+from plimsoll.checks.verdict import Found, Level, NotApplicable, Passed, UnknownError, Verdict
 
 ENDS: Mapping[tuple[int, ...], date] = {
     (10,): date(2022, 11, 10),
@@ -75,6 +75,8 @@ def _look_at_tls(facts: Facts) -> Verdict:
     server = server_of(facts, "postgresql")
     if server.tls:
         return Passed(f"Our own connection is encrypted ({server.tls}).")
+    if "tls" in server.unread:
+        raise UnknownError(f"whether our connection is encrypted could not be read: {server.unread['tls']}")
     if server.is_local:
         return NotApplicable("The server is on this machine; nothing goes over a network.")
     if switch(server, "ssl"):

@@ -9,11 +9,11 @@ from plimsoll.host import Place
 
 NETWORK = frozenset(
     {
-        "nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "9p", "virtiofs", "vboxsf", "ceph", "glusterfs",
-        "lustre", "beegfs", "ocfs2", "gfs2", "davfs", "fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone", "fuse.gcsfuse",
-        "fuse.davfs", "fuse.ceph", "fuse.juicefs", "fuse.goofys", "fuse.grpcfuse", "fuse.vmhgfs-fuse",
+        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "9p", "virtiofs", "vboxsf", "ceph", "glusterfs"),
+        *("lustre", "beegfs", "ocfs2", "gfs2", "davfs", "fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone"),
+        *("fuse.gcsfuse", "fuse.davfs", "fuse.ceph", "fuse.juicefs", "fuse.goofys", "fuse.grpcfuse"),
     }
-)  # fmt: skip
+)
 """The kernel's names of file systems whose files another machine may have open: it shares no locks' memory with us."""
 
 VANISHING = frozenset({"tmpfs", "ramfs", "overlay", "aufs"})
