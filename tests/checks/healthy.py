@@ -125,7 +125,6 @@ POSTGRESQL_VARIABLES = {
     "idle_session_timeout": "0",
     "tcp_keepalives_idle": "60",
     "log_min_duration_statement": "2000",
-    "shared_preload_libraries": "",
     "timezone": "Etc/UTC",
     "server_encoding": "UTF8",
     "default_transaction_isolation": "read committed",
@@ -205,9 +204,9 @@ def changed(server: ServerFacts, values: Mapping[str, str | None] | None = None,
     return replace(server, **{"variables": variables, "status": status, **fields})
 
 
-def deployment(server: ServerFacts, *, place: Place = PLACE, **environ: str) -> Facts:
+def deployment(server: ServerFacts, environ: Mapping[str, str] | None = None, place: Place = PLACE) -> Facts:
     """A deployment that uses the server; `environ` are settings by their names."""
-    values = {"DATABASE_URL": URLS[server.dialect], **environ}
+    values = {"DATABASE_URL": URLS[server.dialect], **(environ or {})}
     return Facts(
         settings=Known(DatabaseSettings.from_env(values, env_file=None)),
         service=Known(ServiceSettings.from_env(values, env_file=None)),

@@ -36,10 +36,16 @@ NFS = Place("/mnt/data.sqlite3", True, True, True, "nfs4", "/mnt")
 
 Row = tuple[str, dict[str, str | None], dict[str, Any], dict[str, str], str, Level]
 
+UNREAD = (
+    *("variables", "status", "clients", "tables", "charset", "transactions", "connections", "tls"),
+    *("pg_is_in_recovery", "max_connections"),
+)
+
 MYSQL_ROWS: list[Row] = [
     ("PL301", {"max_used_connections": "140"}, {}, {}, "140 of 151 connections were in use", Level.WARNING),
     ("PL301", {"max_used_connections": "152"}, {}, {}, "152 of 151", Level.ERROR),
     ("PL302", {"connection_errors_max_connections": "9"}, {}, {}, "9 connections were refused", Level.ERROR),
+    ("PL302", {"max_used_connections": "152"}, {}, {}, "152 with max_connections 151: somebody came", Level.WARNING),
     ("PL303", {"connection_errors_peer_address": "4"}, {}, {}, "4 times the client's address", Level.WARNING),
     ("PL303", {"connection_errors_internal": "1"}, {}, {}, "no memory or no thread", Level.ERROR),
     (
@@ -219,7 +225,7 @@ def test_what_is_wrong_is_found(row: Row) -> None:
     """With its numbers, at its level, and with words for what to do."""
     check_id, values, fields, environ, words, level = row
     server = changed(HEALTHY[_dialect(check_id)], values, **fields)
-    found = verdict(check_id, deployment(server, **environ))
+    found = verdict(check_id, deployment(server, environ))
     assert isinstance(found, Found), found
     assert words in found.evidence
     assert (found.level or BY_ID[check_id].level) is level
@@ -276,10 +282,8 @@ def test_what_could_not_be_read_is_not_judged(check_id: str) -> None:
     """The server's own words say why."""
     healthy = HEALTHY[_dialect(check_id)]
     refused = "SELECT command denied to user"
-    names = ("variables", "status", "clients", "tables", "charset", "transactions", "connections", "tls")
-    names = (*names, "pg_is_in_recovery", "max_connections")
     nothing = ServerFacts(
-        healthy.dialect, "other", (), "", database=healthy.database, unread=dict.fromkeys(names, refused)
+        healthy.dialect, "other", (), "", database=healthy.database, unread=dict.fromkeys(UNREAD, refused)
     )
     came_to = verdict(check_id, deployment(nothing))
     assert isinstance(came_to, CouldNot), came_to
@@ -327,9 +331,13 @@ def test_more_connections_are_advised_only_where_memory_carries_them() -> None:
 
 def test_memory_is_mended_by_what_is_too_large() -> None:
     """Fewer connections where that is enough, else the buffer pool, else tables in memory; the sum is shown."""
+    # (0.85 x 8192 MiB - 1184 MiB) / 18.94 MiB
     few = verdict("PL311", deployment(changed(MYSQL, {"max_connections": "500"})))
     assert isinstance(few, Found)
-    assert (few.changes[0].name, few.changes[0].value) == ("max_connections", "307")
+    assert (few.changes[0].name, few.changes[0].value) == (
+        "max_connections",
+        "305",
+    )  # (0.85 x 8192 - 1184) MiB / 18.94 MiB
     pool = verdict("PL311", deployment(changed(MYSQL, {"innodb_buffer_pool_size": str(7 * GIB)})))
     assert isinstance(pool, Found)
     assert (pool.changes[0].name, pool.changes[0].value) == ("innodb_buffer_pool_size", str(4 * GIB))
@@ -355,6 +363,12 @@ def test_a_server_on_this_machine_has_this_machine_s_ram() -> None:
     found = verdict("PL311", facts)
     assert isinstance(found, Found)
     assert "of 2 GiB RAM" in found.evidence
+
+
+def test_a_loaded_library_that_watches_statements_will_do() -> None:
+    """An ordinary role is told its settings, and not what is preloaded."""
+    server = changed(POSTGRESQL, {"log_min_duration_statement": "-1", "pg_stat_statements.max": "5000"})
+    assert isinstance(verdict("PL421", deployment(server)), Passed)
 
 
 def test_mysql_8_keeps_a_setting_itself_and_mariadb_needs_a_line() -> None:
@@ -415,7 +429,7 @@ def test_development_may_keep_its_file_in_a_container() -> None:
     """In production the same is an error."""
     place = replace(PLACE, filesystem="overlay")
     assert isinstance(verdict("PL508", deployment(SQLITE, place=place)), NotApplicable)
-    found = verdict("PL508", deployment(SQLITE, place=place, ENVIRONMENT="production"))
+    found = verdict("PL508", deployment(SQLITE, {"ENVIRONMENT": "production"}, place))
     assert isinstance(found, Found)
     assert found.level is Level.ERROR
 
@@ -423,7 +437,7 @@ def test_development_may_keep_its_file_in_a_container() -> None:
 def test_a_database_in_memory_has_no_file() -> None:
     """Nothing about files is asked of it."""
     server = replace(SQLITE, database=None, variables={**SQLITE.variables, "journal_mode": "memory"})
-    facts = deployment(server, DATABASE_URL="sqlite://")
+    facts = deployment(server, {"DATABASE_URL": "sqlite://"})
     for check_id in ("PL501", "PL502", "PL503", "PL504", "PL506", "PL507", "PL508", "PL509"):
         assert isinstance(verdict(check_id, facts), NotApplicable)
 
@@ -449,7 +463,7 @@ def test_every_page_says_why_from_where_and_when_to_suppress(check_id: str) -> N
 def test_every_change_says_how_to_take_it_back_and_who_may(row: Row) -> None:
     """And how to see that it came about."""
     check_id, values, fields, environ, _, _ = row
-    found = verdict(check_id, deployment(changed(HEALTHY[_dialect(check_id)], values, **fields), **environ))
+    found = verdict(check_id, deployment(changed(HEALTHY[_dialect(check_id)], values, **fields), environ))
     assert isinstance(found, Found)
     for change in found.changes:
         assert change.undo

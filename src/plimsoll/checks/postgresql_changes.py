@@ -94,7 +94,7 @@ def _noted(server: ServerFacts, name: str) -> str:
     role = literal(server.account.user) if server.account and server.account.user else "current_user"
     return (
         "SELECT split_part(entry, '=', 2) FROM pg_roles, pg_db_role_setting, unnest(setconfig) AS entry"  # noqa: S608
-        f" WHERE rolname = {role} AND setrole = pg_roles.oid AND setdatabase = 0 AND entry LIKE {literal(name + '=%')}"
+        f" WHERE rolname = {role} AND setrole = pg_roles.oid AND setdatabase = 0 AND entry ILIKE {literal(name + '=%')}"
     )
 
 

@@ -65,16 +65,23 @@ def _more_or_fewer(facts: Facts, server: ServerFacts, allowed: float, most: floa
 def _look_at_refused(facts: Facts) -> Verdict:
     server = server_of(facts, "mysql")
     refused = number(server, "connection_errors_max_connections")
+    allowed, most = number(server, "max_connections"), number(server, "max_used_connections")
     uptime = uptime_of(server)
     since = "" if uptime is None else f" in {amounts.time(uptime)}"
-    if refused == 0:
-        return Passed(f"No connection was refused for max_connections{since}.")
+    if refused == 0 and most <= allowed:
+        return Passed(f"No connection came when all were taken{since}: {most:.0f} of {allowed:.0f} at most.")
+    evidence = (
+        f"{refused:.0f} connections were refused with 'Too many connections'{since}; max_connections is {allowed:.0f}."
+        if refused
+        else f"Max_used_connections is {most:.0f} with max_connections {allowed:.0f}: somebody came when all were"
+        " taken, and was refused unless the account is an administrator's."
+    )
     return Found(
-        evidence=f"{refused:.0f} connections were refused with 'Too many connections'{since};"
-        f" max_connections is {number(server, 'max_connections'):.0f}.",
+        evidence=evidence,
         fix="Count what may connect: hosts x workers x engines x (DB_POOL_SIZE + DB_MAX_OVERFLOW) of every service"
         " ('plimsoll capacity' does). Lower DB_MAX_OVERFLOW until it fits; a pool that waits its turn costs less than a"
-        " connection that is refused. The count goes back to 0 with FLUSH STATUS or a restart.",
+        " connection that is refused. The counts begin anew with FLUSH STATUS or a restart.",
+        level=None if refused else Level.WARNING,
         numbers={"refused": refused},
     )
 
@@ -123,10 +130,14 @@ CHECKS: tuple[Check, ...] = (
         tags=frozenset({"mysql", "server", "connections", "counters"}),
         meaning="Requests failed, of this service or another that uses the same server.",
         about=about(
-            looks_at="`Connection_errors_max_connections`, which counts error 1040, 'Too many connections'.",
-            why="It is the only trace on the server of clients that were turned away. An account's own limit"
+            looks_at="`Connection_errors_max_connections`, which counts error 1040, 'Too many connections', and whether"
+            " `Max_used_connections` is above `max_connections`.",
+            why="The server keeps one connection more for an administrator, and lets a client in as far as it takes to"
+            " see who it is. One that is refused then is counted under `Aborted_connects` alone, as measured on MariaDB"
+            " 10.11; what is left of it is a highest value of one above the limit. An account's own limit"
             " (`max_user_connections`) is not counted here.",
-            threshold="One is enough: with a budget that adds up there is none.",
+            threshold="One is enough: with a budget that adds up there is none. It is a warning where only the highest"
+            " value tells, since that may have been an administrator, or `max_connections` was lowered since.",
             suppress="It happened before a change that mended it; better: `FLUSH STATUS`, and look again.",
         ),
         look=_look_at_refused,

@@ -22,7 +22,7 @@ FEWEST_QUESTIONS = 1000.0
 
 
 def _advised(server: ServerFacts) -> tuple[Change, ...]:
-    return set_global(server, "long_query_time", f"{ADVISED_S:.0f}", reads=f"{ADVISED_S:.6f}")
+    return set_global(server, "long_query_time", f"{ADVISED_S:.0f}")
 
 
 def _look_at_log(facts: Facts) -> Verdict:

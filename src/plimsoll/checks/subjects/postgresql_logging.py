@@ -21,8 +21,8 @@ WATCHERS = ("pg_stat_statements", "auto_explain")
 def _look(facts: Facts) -> Verdict:
     server = server_of(facts, "postgresql")
     limit = seconds(server, "log_min_duration_statement")
-    libraries = server.variables.get("shared_preload_libraries", "")
-    watcher = next((name for name in WATCHERS if name in libraries), "")
+    # shared_preload_libraries is not told to everyone; the settings of a library that is loaded are.
+    watcher = next((name for name in WATCHERS if any(key.startswith(f"{name}.") for key in server.variables)), "")
     evidence = (
         "log_min_duration_statement is -1: no statement is logged for its time."
         if limit < 0
@@ -58,7 +58,8 @@ CHECKS: tuple[Check, ...] = (
         tags=frozenset({"postgresql", "server", "logging"}),
         meaning="When the pool runs out, nobody can tell which statement held the connections.",
         about=about(
-            looks_at="`log_min_duration_statement`, and whether `pg_stat_statements` or `auto_explain` is loaded.",
+            looks_at="`log_min_duration_statement`, and whether `pg_stat_statements` or `auto_explain` is loaded"
+            " (their own settings are there then).",
             why="A pool runs out when connections are held for too long. The log, or the statistics, name the"
             " statements that do.",
             threshold="Above 0 and at most 10 s (mysqltuner's bound for MySQL); advised is 2 s, which the operator's"
