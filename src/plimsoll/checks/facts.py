@@ -44,6 +44,8 @@ class AppFacts:
     routes: tuple[str, ...] = ()
     server_options: Mapping[str, str] = field(default_factory=dict)
     other_engines: int = 0
+    silenced_loggers: tuple[str, ...] | None = None
+    """Those of `plimsoll.checks.loggers.WATCHED` whose warnings go nowhere; None where that was not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,8 @@ class Facts:
     running: Known[RunningFacts] = field(default_factory=lambda: Known(why=NOT_ASKED))
     contact: Known[ContactFacts] = field(default_factory=lambda: Known(why=NOT_ASKED))
     privileges: Known[Privileges] = field(default_factory=lambda: Known(why=NOT_ASKED))
+    utc_offset_s: Known[float] = field(default_factory=lambda: Known(why=NOT_ASKED))
+    """Seconds by which this host's local time is ahead of UTC."""
     problems: tuple[Problem, ...] = ()
     """Settings that are wrong; `settings` and what needs them are then not known."""
     groups: tuple[Settings, ...] = ()

@@ -40,6 +40,30 @@ class TopologySettings(Settings):
         unit="connections",
         help="Connections that other clients of the same database server take: other services, cron jobs, backups",
     )
+    proxy_timeout_s: float = setting(
+        "DEPLOY_PROXY_TIMEOUT",
+        default=60.0,
+        ge=0,
+        le=86_400,
+        unit="s",
+        help="How long the proxy in front waits for a response (nginx and Apache: 60); 0 where there is none",
+    )
+    database_proxy_idle_s: float = setting(
+        "DEPLOY_DB_PROXY_IDLE",
+        default=0.0,
+        ge=0,
+        le=86_400,
+        unit="s",
+        help="How long a proxy, firewall or NAT on the way to the database keeps an idle connection; 0 for none",
+    )
+    stop_timeout_s: float = setting(
+        "DEPLOY_STOP_TIMEOUT",
+        default=90.0,
+        ge=0,
+        le=86_400,
+        unit="s",
+        help="How long the service manager waits before it kills (systemd 90, Docker 10, Kubernetes 30); 0 for ever",
+    )
 
     @property
     def processes(self) -> int:

@@ -1,0 +1,267 @@
+"""PL601 to PL604: limits of the process and the account against what the settings let in."""
+
+from collections.abc import Iterator
+
+from plimsoll.capacity.allowances import FILES_AT_START
+from plimsoll.capacity.question import THREADS
+from plimsoll.checks.check import Check
+from plimsoll.checks.env_lines import env_line
+from plimsoll.checks.facts import Facts
+from plimsoll.checks.subjects.pool_line import most_of
+from plimsoll.checks.verdict import Change, CouldNot, Found, Level, NotApplicable, Passed, Verdict
+from plimsoll.host import Limit, Survey
+
+TAGS = frozenset({"host", "limits"})
+MIB = 1 << 20
+
+ADDRESS_SPACE = "RLIMIT_AS"
+FILES = "RLIMIT_NOFILE"
+ENTRY_PROCESSES = "(lEP)"
+"""How `plimsoll.host` names where it read them; the last by its end."""
+
+MUCH = 0.25
+"""Arenas that may take more than this part of the address space that is left crowd out what it is for."""
+
+FILES_SPARE = 2
+"""How many times the need is proposed: descriptors cost nothing until they are used."""
+
+HERE = "as this command sees it; a service that is started in another way may have other limits"
+
+
+def the_limit(host: Survey, source: str) -> Limit | None:
+    """The limit that was read at `source`; None where it is not set."""
+    return next((limit for limit in (*host.memory, *host.counts) if limit.source == source), None)
+
+
+def unknown(host: Survey, source: str) -> CouldNot | None:
+    """Why it cannot be told whether a resource limit is set; None where it can."""
+    if the_limit(host, source) is not None or source in host.unlimited:
+        return None
+    why = "; ".join((*host.unreadable, *host.notes)) or "the host did not tell"
+    return CouldNot(f"{source} could not be read: {why}", "Run the check on the host and as the user of the service.")
+
+
+def _arenas(facts: Facts) -> Verdict:
+    host = facts.host.value
+    if (cannot := unknown(host, ADDRESS_SPACE)) is not None:
+        return cannot
+    limit = the_limit(host, ADDRESS_SPACE)
+    if limit is None:
+        return NotApplicable("the address space is not limited (RLIMIT_AS)")
+    arenas = facts.arenas.value
+    taken = arenas.bytes_for(THREADS)
+    if taken <= limit.left * MUCH:
+        return Passed(
+            f"{THREADS} threads may reserve {taken / MIB:.0f} MiB for arenas ({arenas.source}), "
+            f"of {limit.left / MIB:.0f} MiB of address space that are left"
+        )
+    return Found(
+        f"{THREADS} more threads may reserve {taken / MIB:.0f} MiB of address space for arenas ({arenas.most} of 64 "
+        f"MiB "
+        f"by {arenas.source}); {limit.left / MIB:.0f} MiB of {limit.limit / MIB:.0f} MiB are left (RLIMIT_AS), {HERE}",
+        "Give malloc one arena. It must stand in the environment before Python starts: systemd's Environment= or "
+        "EnvironmentFile=, the start script, or cPanel's variables. A line that the program itself reads from .env "
+        "comes "
+        "too late.",
+        (
+            Change(
+                "shell",
+                "export MALLOC_ARENA_MAX=1",
+                undo="unset MALLOC_ARENA_MAX",
+                name="MALLOC_ARENA_MAX",
+                value="1",
+                old=facts.environ.get("MALLOC_ARENA_MAX", ""),
+                risk="Threads wait for each other when they allocate; an asyncio service has one that does.",
+                memory=f"saves {taken / MIB:.0f} MiB of address space",
+            ),
+        ),
+        level=Level.ERROR if taken > limit.left else None,
+        numbers={"arena_bytes": taken, "left_bytes": limit.left},
+    )
+
+
+def _files(facts: Facts) -> Verdict:
+    host = facts.host.value
+    if (cannot := unknown(host, FILES)) is not None:
+        return cannot
+    limit = the_limit(host, FILES)
+    if limit is None:
+        return Passed("open files are not limited (RLIMIT_NOFILE)")
+    settings, service, topology = facts.settings.value, facts.service.value, facts.topology.value
+    pool = topology.engines * most_of(settings)
+    # Whoever uses a connection or waits for one came over a socket of his own.
+    clients = service.max_client_connections or topology.engines * most_of(settings) + settings.pool_max_waiting
+    needed = FILES_AT_START + pool + clients
+    told = "MAX_CLIENT_CONNECTIONS" if service.max_client_connections else "pool and DB_POOL_MAX_WAITING"
+    sum_ = f"{FILES_AT_START} at start + {pool} connections + {clients} clients ({told}) = {needed} a process"
+    if needed <= limit.limit:
+        return Passed(f"{sum_}, of {limit.limit} (RLIMIT_NOFILE)")
+    proposed = FILES_SPARE * needed
+    return Found(
+        f"{sum_}; {limit.limit} are allowed (RLIMIT_NOFILE), {HERE}",
+        f"Raise the limit where the service is started. With systemd: LimitNOFILE={proposed} under [Service].",
+        (
+            Change(
+                "shell",
+                f"ulimit -n {proposed}",
+                undo=f"ulimit -n {limit.limit}",
+                name=FILES,
+                value=str(proposed),
+                old=str(limit.limit),
+                privilege="root, where the hard limit (ulimit -Hn) is lower",
+            ),
+        ),
+        numbers={"needed": needed, "limit": limit.limit},
+    )
+
+
+def _crowds(host: Survey) -> Iterator[Limit]:
+    """Limits of processes and threads: RLIMIT_NPROC, a cgroup's, an account's."""
+    yield from (limit for limit in host.counts if "processes and threads" in limit.name)
+
+
+def _threads(facts: Facts) -> Verdict:
+    host, settings, topology = facts.host.value, facts.settings.value, facts.topology.value
+    if host.unreadable:
+        return CouldNot(f"not every limit could be read: {', '.join(host.unreadable)}")
+    limits = tuple(_crowds(host))
+    if not limits:
+        return Passed("processes and threads are not limited here")
+    # Every connection of aiosqlite has a thread of its own.
+    files = topology.engines * most_of(settings) if settings.dialect == "sqlite" else 0
+    each, workers = 1 + THREADS + files, topology.workers
+    needed = workers * each
+    limit = min(limits, key=lambda limit: limit.left)
+    sum_ = f"{workers} workers x {each} threads (1 + {THREADS} for plain def handlers{f' + {files}' if files else ''})"
+    now = f"{limit.used} of {limit.limit} are in use now, {limit.left} left ({limit.source})"
+    if needed <= limit.left:
+        return Passed(f"{sum_} = {needed}; {now}")
+    fit = limit.left // each
+    changes: tuple[Change, ...] = ()
+    if 1 <= fit < workers:
+        risk = "Fewer requests at once; async handlers rarely need more workers than cores."
+        changes = (env_line(topology, "WEB_CONCURRENCY", fit, risk=risk),)
+    return Found(
+        f"{sum_} = {needed} at worst; {now}, {HERE}. {limit.note}",
+        f"Run {max(1, fit)} worker{'s' if fit > 1 else ''}, or have the limit raised. A service that runs already is "
+        "counted in what is used.",
+        changes,
+        level=Level.ERROR if limit.left < workers else None,
+        numbers={"needed": needed, "left": limit.left},
+    )
+
+
+def _entries(facts: Facts) -> Verdict:
+    host, settings, topology = facts.host.value, facts.settings.value, facts.topology.value
+    limit = next((limit for limit in host.counts if limit.source.endswith(ENTRY_PROCESSES)), None)
+    if limit is None:
+        hidden = [note for note in host.notes if "CloudLinux" in note]
+        if hidden:
+            return CouldNot(hidden[0], "cPanel's page 'Resource Usage' shows the account's limits.")
+        return NotApplicable("no limit of entry processes (CloudLinux) shows here")
+    connections = topology.workers * topology.engines * most_of(settings)
+    struck = f" It has struck {limit.struck} times." if limit.struck else ""
+    if connections <= limit.limit:
+        return Passed(f"{connections} connections of all workers, {limit.limit} requests at once.{struck}")
+    each = limit.limit // (topology.workers * topology.engines)
+    changes = (
+        (
+            env_line(settings, "DB_POOL_SIZE", max(1, each - each // 4)),
+            env_line(settings, "DB_MAX_OVERFLOW", each // 4),
+        )
+        if each
+        else ()
+    )
+    return Found(
+        f"the account may have {limit.limit} requests at once ({limit.source}), and the pools {connections} "
+        f"connections "
+        f"({topology.workers} workers x {topology.engines} engines x {most_of(settings)}).{struck} {limit.note}",
+        f"More than {limit.limit} connections are never used: let each pool have {max(1, each)}.",
+        changes,
+        numbers={"connections": connections, "entry_processes": limit.limit},
+    )
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        "PL601",
+        "Threads may take the address space that is left",
+        Level.WARNING,
+        TAGS | {"memory"},
+        "A MemoryError although almost no memory is in use: each thread reserves 64 MiB of address space to allocate "
+        "from.",
+        """\
+Where RLIMIT_AS (`ulimit -v`) is set: the arenas that glibc's malloc reserves for 40 more threads, against the address
+space that is left.
+
+An arena is a reservation and hardly memory, yet RLIMIT_AS counts it. A service that was fine for weeks fails on the
+day on which forty plain `def` handlers run at once, and resident memory shows nothing.
+
+64 MiB an arena, 8 arenas a core (glibc, mallopt(3)); 40 threads are AnyIO's default for `def` handlers. More than a
+quarter of what is left is a finding, more than all of it an error. Measured here: four threads took their 256 MiB,
+and none of it with `MALLOC_ARENA_MAX=1`.
+
+Suppress it where no `def` handler and no thread allocates: all is async.
+""",
+        _arenas,
+    ),
+    Check(
+        "PL602",
+        "There are fewer open files than connections",
+        Level.ERROR,
+        TAGS,
+        "accept, open and connect fail with 'Too many open files', for clients and the database alike.",
+        """\
+RLIMIT_NOFILE against the connections of all pools of a process, its clients, and 32 for the rest. Clients are
+`MAX_CLIENT_CONNECTIONS`, or else as many as may use or wait for a connection.
+
+A socket is a file. The service stops to accept clients when files run out, and the pool cannot open a connection just
+when many are asked for.
+
+The sum itself, with the 32 that `plimsoll capacity` reckons with too.
+
+Suppress it where the service is started with another limit than this command has.
+""",
+        _files,
+    ),
+    Check(
+        "PL603",
+        "Workers may need more threads than are allowed",
+        Level.WARNING,
+        TAGS,
+        "Starting a worker fails with 'Resource temporarily unavailable', a plain def handler with 'can't start new "
+        "thread'.",
+        """\
+RLIMIT_NPROC, `pids.max` of the cgroups and NPROC of a CloudLinux account, against `WEB_CONCURRENCY` times the threads
+that a worker may start.
+
+All of these count threads, and those of everything else that the user runs. With aiosqlite every connection is a
+thread too.
+
+1 + 40 threads a worker: AnyIO's default for plain `def` handlers. It is the worst case: where not even the workers
+themselves fit, the finding is an error. Shared hosting often allows 100.
+
+Suppress it where all handlers are `async def`.
+""",
+        _threads,
+    ),
+    Check(
+        "PL604",
+        "The pool is larger than the requests that the host lets in",
+        Level.WARNING,
+        TAGS | {"shared-hosting"},
+        "Beyond the limit the web server answers 508 before the request reaches the service, whatever the pool is.",
+        """\
+The entry processes of a CloudLinux account (`/proc/lve/list`) against the connections of all workers together.
+
+A request that the web server passes on is an entry process, of every site of the account. With 20 of them no more
+than 20 connections can be in use at a time; a larger pool changes nothing, and what helps is requests that end
+sooner.
+
+The limit itself, 20 as a rule. A quarter of what fits is proposed as overflow.
+
+Suppress it where work outside of requests needs the connections.
+""",
+        _entries,
+    ),
+)
