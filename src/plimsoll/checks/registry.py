@@ -10,12 +10,21 @@ from plimsoll.checks.subjects import (
     access,
     accounts,
     app,
+    capacity_fit,
+    classics,
     database_servers,
+    debugging,
     files,
+    host_limits,
+    idle_limits,
+    memory_fit,
+    pool_line,
     schema,
     settings,
     suppression,
+    timeouts,
     tls,
+    versions,
 )
 from plimsoll.errors import CommandError
 
@@ -29,6 +38,15 @@ _SUBJECTS: tuple[tuple[Check, ...], ...] = (
     schema.CHECKS,
     accounts.CHECKS,
     database_servers.CHECKS,
+    capacity_fit.CHECKS,
+    idle_limits.CHECKS,
+    timeouts.CHECKS,
+    pool_line.CHECKS,
+    host_limits.CHECKS,
+    debugging.CHECKS,
+    versions.CHECKS,
+    memory_fit.CHECKS,
+    classics.CHECKS,
 )
 
 

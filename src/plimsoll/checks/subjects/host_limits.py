@@ -1,15 +1,14 @@
 """PL601 to PL604: limits of the process and the account against what the settings let in."""
 
-from collections.abc import Iterator
-
-from plimsoll.capacity.allowances import FILES_AT_START
+from plimsoll.capacity.allowances import FILES_AT_START, crowds
 from plimsoll.capacity.question import THREADS
 from plimsoll.checks.check import Check
 from plimsoll.checks.env_lines import env_line
 from plimsoll.checks.facts import Facts
-from plimsoll.checks.subjects.pool_line import most_of
+from plimsoll.checks.load_line import plan_of, question_of
 from plimsoll.checks.verdict import Change, CouldNot, Found, Level, NotApplicable, Passed, Verdict
 from plimsoll.host import Limit, Survey
+from plimsoll.settings.topology import TopologySettings
 
 TAGS = frozenset({"host", "limits"})
 MIB = 1 << 20
@@ -88,9 +87,9 @@ def _files(facts: Facts) -> Verdict:
     if limit is None:
         return Passed("open files are not limited (RLIMIT_NOFILE)")
     settings, service, topology = facts.settings.value, facts.service.value, facts.topology.value
-    pool = topology.engines * most_of(settings)
+    pool = topology.engines * plan_of(facts).most
     # Whoever uses a connection or waits for one came over a socket of his own.
-    clients = service.max_client_connections or topology.engines * most_of(settings) + settings.pool_max_waiting
+    clients = service.max_client_connections or topology.engines * plan_of(facts).most + settings.pool_max_waiting
     needed = FILES_AT_START + pool + clients
     told = "MAX_CLIENT_CONNECTIONS" if service.max_client_connections else "pool and DB_POOL_MAX_WAITING"
     sum_ = f"{FILES_AT_START} at start + {pool} connections + {clients} clients ({told}) = {needed} a process"
@@ -111,44 +110,38 @@ def _files(facts: Facts) -> Verdict:
                 privilege="root, where the hard limit (ulimit -Hn) is lower",
             ),
         ),
+        level=Level.ERROR,
         numbers={"needed": needed, "limit": limit.limit},
     )
 
 
-def _crowds(host: Survey) -> Iterator[Limit]:
-    """Limits of processes and threads: RLIMIT_NPROC, a cgroup's, an account's."""
-    yield from (limit for limit in host.counts if "processes and threads" in limit.name)
-
-
 def _threads(facts: Facts) -> Verdict:
-    host, settings, topology = facts.host.value, facts.settings.value, facts.topology.value
+    host, topology = facts.host.value, facts.topology.value
     if host.unreadable:
         return CouldNot(f"not every limit could be read: {', '.join(host.unreadable)}")
-    limits = tuple(_crowds(host))
-    if not limits:
+    question = question_of(facts, needs_server=False)
+    found = crowds(question)
+    if not found:
         return Passed("processes and threads are not limited here")
-    # Every connection of aiosqlite has a thread of its own.
-    files = topology.engines * most_of(settings) if settings.dialect == "sqlite" else 0
-    each, workers = 1 + THREADS + files, topology.workers
-    needed = workers * each
-    limit = min(limits, key=lambda limit: limit.left)
-    sum_ = f"{workers} workers x {each} threads (1 + {THREADS} for plain def handlers{f' + {files}' if files else ''})"
-    now = f"{limit.used} of {limit.limit} are in use now, {limit.left} left ({limit.source})"
-    if needed <= limit.left:
-        return Passed(f"{sum_} = {needed}; {now}")
-    fit = limit.left // each
-    changes: tuple[Change, ...] = ()
-    if 1 <= fit < workers:
-        risk = "Fewer requests at once; async handlers rarely need more workers than cores."
-        changes = (env_line(topology, "WEB_CONCURRENCY", fit, risk=risk),)
+    crowd = min(found, key=lambda crowd: crowd.workers)
+    workers = topology.workers_deploying
+    beside = f" ({workers} while a deployment replaces them)" if workers > topology.workers else ""
+    sum_ = f"{topology.workers} workers{beside}, {crowd.workers} fit: {crowd.reckoning}"
+    if workers <= crowd.workers:
+        return Passed(f"{sum_} ({crowd.source})")
+    fit = next((n for n in range(topology.workers, 0, -1) if _deploying(topology, n) <= crowd.workers), 0)
+    risk = "Fewer requests at once; async handlers rarely need more workers than cores."
     return Found(
-        f"{sum_} = {needed} at worst; {now}, {HERE}. {limit.note}",
-        f"Run {max(1, fit)} worker{'s' if fit > 1 else ''}, or have the limit raised. A service that runs already is "
-        "counted in what is used.",
-        changes,
-        level=Level.ERROR if limit.left < workers else None,
-        numbers={"needed": needed, "left": limit.left},
+        f"{sum_} ({crowd.source}), {HERE}",
+        f"Run {fit or 1} worker{'s' if fit > 1 else ''}, or have the limit raised.",
+        (env_line(topology, "WEB_CONCURRENCY", fit, risk=risk),) if 1 <= fit < topology.workers else (),
+        level=Level.ERROR if crowd.workers < 1 else None,
+        numbers={"workers": workers, "fit": crowd.workers},
     )
+
+
+def _deploying(topology: TopologySettings, workers: int) -> int:
+    return topology.model_copy(update={"workers": workers}).workers_deploying
 
 
 def _entries(facts: Facts) -> Verdict:
@@ -159,7 +152,7 @@ def _entries(facts: Facts) -> Verdict:
         if hidden:
             return CouldNot(hidden[0], "cPanel's page 'Resource Usage' shows the account's limits.")
         return NotApplicable("no limit of entry processes (CloudLinux) shows here")
-    connections = topology.workers * topology.engines * most_of(settings)
+    connections = topology.workers * topology.engines * plan_of(facts).most
     struck = f" It has struck {limit.struck} times." if limit.struck else ""
     if connections <= limit.limit:
         return Passed(f"{connections} connections of all workers, {limit.limit} requests at once.{struck}")
@@ -175,7 +168,7 @@ def _entries(facts: Facts) -> Verdict:
     return Found(
         f"the account may have {limit.limit} requests at once ({limit.source}), and the pools {connections} "
         f"connections "
-        f"({topology.workers} workers x {topology.engines} engines x {most_of(settings)}).{struck} {limit.note}",
+        f"({topology.workers} workers x {topology.engines} engines x {plan_of(facts).most}).{struck} {limit.note}",
         f"More than {limit.limit} connections are never used: let each pool have {max(1, each)}.",
         changes,
         numbers={"connections": connections, "entry_processes": limit.limit},
@@ -208,7 +201,7 @@ Suppress it where no `def` handler and no thread allocates: all is async.
     Check(
         "PL602",
         "There are fewer open files than connections",
-        Level.ERROR,
+        Level.WARNING,
         TAGS,
         "accept, open and connect fail with 'Too many open files', for clients and the database alike.",
         """\

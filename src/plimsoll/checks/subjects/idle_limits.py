@@ -30,8 +30,9 @@ def _server_limit(server: ServerFacts) -> tuple[str, float | None]:
     """The variable that ends an idle connection of ours, and its value in seconds; None where it cannot be told, and
     infinity where none ends one."""
     if server.dialect == "mysql":
-        own = server.number("session.wait_timeout")
-        seconds = own if own is not None else server.number("wait_timeout")
+        seconds = server.number(
+            "session.wait_timeout" if "session.wait_timeout" in server.variables else "wait_timeout"
+        )
         return "wait_timeout", seconds if seconds is not None and math.isfinite(seconds) and seconds > 0 else None
     number, name = server.number("idle_session_timeout"), "idle_session_timeout"
     if number is None:
@@ -119,7 +120,8 @@ CHECKS: tuple[Check, ...] = (
 `DB_POOL_RECYCLE`, the age at which a connection is replaced, against the server's `wait_timeout` (MySQL, MariaDB:
 that of our own session) or `idle_session_timeout` (PostgreSQL 14 and later, where it is on).
 
-{_WHY} The age must be below the limit; nine tenths of it are proposed, 280 s at most. At or below 30 s, the pool's
+{_WHY}
+The age must be below the limit; nine tenths of it are proposed, 280 s at most. At or below 30 s, the pool's
 own ping, the finding is an error: measured with `wait_timeout` 5, 10 of 10 requests of a burst failed without a ping.
 
 Suppress it where a limit above 30 s is meant to end what holds connections without using them.
@@ -136,7 +138,8 @@ Suppress it where a limit above 30 s is meant to end what holds connections with
 `DB_POOL_RECYCLE` against `DEPLOY_DB_PROXY_IDLE`: what you declare that a proxy, a firewall or a NAT allows an idle
 connection. The service cannot see it, and some of them drop a connection without a word to either side.
 
-{_WHY} The same rule as in PL205. HAProxy has `timeout client` and `timeout server`, PgBouncer `client_idle_timeout`,
+{_WHY}
+The same rule as in PL205. HAProxy has `timeout client` and `timeout server`, PgBouncer `client_idle_timeout`,
 ProxySQL `mysql-wait_timeout`; clouds' load balancers and NATs end idle connections after 350 s (AWS) or 4 min (Azure)
 by default.
 

@@ -5,8 +5,8 @@ import math
 from plimsoll.checks.check import Check
 from plimsoll.checks.env_lines import env_line
 from plimsoll.checks.facts import Facts
+from plimsoll.checks.load_line import plan_of
 from plimsoll.checks.verdict import Found, Level, NotApplicable, Passed, Verdict
-from plimsoll.settings import DatabaseSettings
 
 TAGS = frozenset({"capacity"})
 
@@ -18,14 +18,9 @@ OF_THE_WAIT = 2 / 3
 """The part of DB_POOL_TIMEOUT in which the last in line is to be served by what is proposed: uses are not all alike."""
 
 
-def most_of(settings: DatabaseSettings) -> int:
-    """Connections that one engine may open."""
-    return settings.pool_size + settings.max_overflow
-
-
 def _line(facts: Facts) -> Verdict:
     settings = facts.settings.value
-    waiting, most = settings.pool_max_waiting, most_of(settings)
+    waiting, most = settings.pool_max_waiting, plan_of(facts).most
     last_s = waiting / most * USUAL_HOLD_S
     fits = (
         f"{waiting} in line for {most} connections at {USUAL_HOLD_S * 1000:g} ms a use: the last waits {last_s:.2g} s"
@@ -43,7 +38,8 @@ def _line(facts: Facts) -> Verdict:
 
 def _kept(facts: Facts) -> Verdict:
     settings = facts.settings.value
-    kept, size, most = settings.pool_min_idle, settings.pool_size, most_of(settings)
+    plan = plan_of(facts)
+    kept, size, most = settings.pool_min_idle, plan.pool_size, plan.most
     if kept == 0:
         return NotApplicable("DB_POOL_MIN_IDLE is 0: none is kept open while nobody uses it")
     if kept <= size:

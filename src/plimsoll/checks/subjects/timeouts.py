@@ -5,7 +5,7 @@ import math
 from plimsoll.checks.check import Check
 from plimsoll.checks.env_lines import env_line
 from plimsoll.checks.facts import Facts
-from plimsoll.checks.verdict import Change, Found, Level, NotApplicable, Passed, Verdict
+from plimsoll.checks.verdict import Change, CouldNot, Found, Level, NotApplicable, Passed, Verdict
 
 TAGS = frozenset({"timeouts", "capacity"})
 
@@ -112,6 +112,8 @@ def _connect(facts: Facts) -> Verdict:
         outer["REQUEST_TIMEOUT"] = service.request_timeout_s
     name, outer_s = min(outer.items(), key=lambda item: item[1])
     measured_s = facts.connect_s.value if facts.connect_s.known else None
+    if measured_s is not None and not math.isfinite(measured_s):
+        return CouldNot("the time that connecting took was no number")
     needed_s = CONNECT_OFTEN * (measured_s or 0.0)
     numbers = {"connect_timeout_s": limit_s, "outer_s": outer_s}
     if measured_s is not None and limit_s < needed_s:

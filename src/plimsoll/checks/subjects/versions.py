@@ -74,7 +74,7 @@ FAULTS: tuple[Fault, ...] = (
 
 def _version(facts: Facts, package: str) -> Version | None:
     """The installed version; None where it is not there or is none that can be compared."""
-    installed = {canonicalize_name(name): text for name, text in facts.versions.items()}
+    installed: dict[str, str] = {canonicalize_name(name): text for name, text in facts.versions.items()}
     try:
         return Version(installed[package])
     except (KeyError, InvalidVersion):

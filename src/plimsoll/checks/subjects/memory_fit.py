@@ -1,0 +1,266 @@
+"""PL605, PL901, PL902, PL903: memory, and what is tried against a MemoryError that makes it worse."""
+
+from collections.abc import Iterator
+
+from plimsoll.capacity import Allowance, Question, budget
+from plimsoll.capacity.costs import KIB, TLS_ADDRESS_SPACE_KIB
+from plimsoll.capacity.server_memory import MEMORY_SHARE, ServerMemory, server_memory
+from plimsoll.capacity.wording import amount
+from plimsoll.checks.check import Check
+from plimsoll.checks.env_lines import env_line
+from plimsoll.checks.facts import Facts
+from plimsoll.checks.load_line import of_this_host, question_of
+from plimsoll.checks.subjects.host_limits import ADDRESS_SPACE, FILES, HERE, the_limit, unknown
+from plimsoll.checks.verdict import Change, CouldNot, Found, Level, NotApplicable, Passed, Verdict
+
+MEMORY = frozenset({"memory", "limits"})
+CLASSIC = frozenset({"memory", "classic"})
+
+DEFAULT_CONNECTIONS = {"mysql": 151, "postgresql": 100}
+"""max_connections as it comes (the servers' manuals): above it somebody has raised it."""
+
+
+def _of_memory(question: Question) -> tuple[Allowance, ...]:
+    """Allowances of memory on our side, but for the address space, which is PL903's question."""
+    return tuple(
+        allowance
+        for allowance in of_this_host(budget(question).allowances)
+        if allowance.source not in (ADDRESS_SPACE, FILES)
+    )
+
+
+def _unread(facts: Facts) -> CouldNot | None:
+    host = facts.host.value
+    if host.unreadable:
+        return CouldNot(f"not every limit of memory could be read: {', '.join(host.unreadable)}")
+    return None
+
+
+def _workers(facts: Facts) -> Verdict:
+    if (cannot := _unread(facts)) is not None:
+        return cannot
+    question = question_of(facts, needs_server=False)
+    found, topology = _of_memory(question), facts.topology.value
+    if not found:
+        return Passed("no limit of memory was found")
+    nearest = found[0]
+    told = f"{nearest.name}: {nearest.reckoning} ({nearest.source})"
+    if nearest.each >= 1:
+        return Passed(f"{topology.workers} workers fit; nearest is the {told}")
+    fit = next((n for n in range(topology.workers - 1, 0, -1) if _fits(question, n)), None)
+    risk = "Fewer requests at once; async handlers rarely need more workers than cores."
+    return Found(
+        f"{topology.workers} workers ({topology.workers_deploying} while a deployment replaces them) leave nothing for "
+        f"connections and requests. {told}, {HERE}",
+        f"Run {fit} workers."
+        if fit
+        else "Not even one worker fits: more memory, or DEPLOY_OVERLAP=0 where old ones end first.",
+        (env_line(topology, "WEB_CONCURRENCY", fit, risk=risk, memory=nearest.reckoning),) if fit else (),
+        level=Level.ERROR,
+        numbers={"workers": topology.workers, "fit": fit or 0},
+    )
+
+
+def _fits(question: Question, workers: int) -> bool:
+    found = _of_memory(question.with_topology(workers=workers))
+    return not found or found[0].each >= 1
+
+
+def _pool(facts: Facts) -> Verdict:
+    if (cannot := _unread(facts)) is not None:
+        return cannot
+    question = question_of(facts, needs_server=False)
+    plan, costs = question.plan, question.costs
+    found = _of_memory(question)
+    cost = (
+        f"{amount(costs.rss_bytes)} of memory and {amount(costs.address_space_bytes)} of address space ({costs.source})"
+    )
+    if not found:
+        return Passed(f"no limit of memory was found; a connection takes {cost}")
+    nearest = found[0]
+    told = f"{nearest.name}: {nearest.reckoning} ({nearest.source})"
+    if plan.is_auto:
+        return Passed(f"DB_POOL_SIZE=auto keeps to what fits; nearest is the {told}")
+    if plan.most <= nearest.each:
+        return Passed(f"{plan.most} connections a pool, {nearest.each} fit; nearest is the {told}")
+    if nearest.each < 1:
+        return NotApplicable("the workers by themselves leave no memory (PL605)")
+    overflow = min(plan.max_overflow, nearest.each // 4)
+    settings = facts.settings.value
+    risk = "At a peak requests wait longer for a connection, in a line that is bounded (DB_POOL_MAX_WAITING)."
+    memory = f"{nearest.each} x {amount(costs.rss_bytes)} = {amount(nearest.each * costs.rss_bytes)} a pool"
+    return Found(
+        f"a pool may open {plan.most} connections ({plan.pool_size} + {plan.max_overflow}), and memory allows "
+        f"{nearest.each}: {told}, {HERE}. Each takes {cost}",
+        f"Make the pool smaller, not larger: {nearest.each} in all. What uses the memory is said by 'plimsoll limits'.",
+        (
+            env_line(settings, "DB_POOL_SIZE", nearest.each - overflow, risk=risk, memory=memory),
+            env_line(settings, "DB_MAX_OVERFLOW", overflow, risk=risk, memory=memory),
+        ),
+        numbers={"most": plan.most, "fit": nearest.each},
+    )
+
+
+def _raised(facts: Facts) -> Verdict:
+    if facts.settings.value.dialect == "sqlite":
+        return NotApplicable("SQLite has no server")
+    server = facts.server.value
+    if server.max_connections is None:
+        return CouldNot("the server did not tell its max_connections")
+    usual = DEFAULT_CONNECTIONS.get(server.dialect, 0)
+    if server.max_connections <= usual:
+        return NotApplicable(f"max_connections is {server.max_connections}, not above what it comes with ({usual})")
+    memory = server_memory(server)
+    if not isinstance(memory, ServerMemory):
+        return CouldNot(memory, "On the server's machine: buffers + max_connections x what one takes, against its RAM.")
+    needed, most = memory.needed(server.max_connections), memory.total_bytes * MEMORY_SHARE
+    sum_ = (
+        f"{amount(memory.buffers_bytes)} of buffers + max_connections {server.max_connections} x "
+        f"{amount(memory.connection_bytes)} = {amount(needed)} at worst, {MEMORY_SHARE:.0%} of "
+        f"{amount(memory.total_bytes)} "
+        f"are {amount(most)}"
+    )
+    if needed <= most:
+        return Passed(sum_)
+    used = "" if server.connections_most is None else f"; at most {server.connections_most} were ever in use"
+    carries = memory.carries()
+    return Found(
+        f"{sum_}{used}",
+        f"Lower max_connections to {carries}, or the buffers of each connection; and fit the pools to it (PL201). A "
+        f"value "
+        "that was set at run time is gone after a restart: write it into the server's configuration too."
+        if carries
+        else "The buffers alone take more than that: make them smaller first.",
+        numbers={"needed_bytes": needed, "allowed_bytes": most, "max_connections": server.max_connections},
+    )
+
+
+def _address_space(facts: Facts) -> Verdict:
+    host = facts.host.value
+    if (cannot := unknown(host, ADDRESS_SPACE)) is not None:
+        return cannot
+    limit = the_limit(host, ADDRESS_SPACE)
+    if limit is None:
+        return Passed("the address space is not limited (RLIMIT_AS)")
+    question = question_of(facts, needs_server=False)
+    allowance = next((one for one in budget(question).allowances if one.source == ADDRESS_SPACE), None)
+    each, most = allowance.each if allowance else 0, question.plan.most
+    tls = limit.left // (TLS_ADDRESS_SPACE_KIB * KIB)
+    return Found(
+        f"RLIMIT_AS is {amount(limit.limit)}, {HERE}: {amount(limit.used)} of address space are in use, of which "
+        f"{amount(host.rss_bytes)} are memory. What is left is enough for {tls} TLS connections of "
+        f"{TLS_ADDRESS_SPACE_KIB} "
+        f"KiB; {each} connections of {most} of a pool fit beside clients",
+        "Take the limit away, and limit memory itself: systemd's MemoryMax=, or a container's limit. Where a hoster "
+        "sets "
+        "it: TLS ended by the web server (PL911), MALLOC_ARENA_MAX=1 (PL601), and pools that fit.",
+        tuple(_lift(facts, limit.limit, each, most, is_auto=question.plan.is_auto)),
+        level=Level.ERROR if each < most and not question.plan.is_auto else None,
+        numbers={"limit_bytes": limit.limit, "left_bytes": limit.left, "fit": each},
+    )
+
+
+def _lift(facts: Facts, limit_bytes: int, each: int, most: int, *, is_auto: bool) -> Iterator[Change]:
+    yield Change(
+        "shell",
+        "ulimit -v unlimited",
+        undo=f"ulimit -v {limit_bytes // KIB}",
+        name=ADDRESS_SPACE,
+        value="unlimited",
+        old=str(limit_bytes),
+        privilege="root, where the hard limit (ulimit -Hv) is set too",
+        risk="Set a limit of memory first (MemoryMax=), so that something still ends a process that grows.",
+    )
+    if 1 <= each < most and not is_auto:
+        settings = facts.settings.value
+        yield env_line(settings, "DB_POOL_SIZE", each - each // 4, risk="For where the limit must stay.")
+        yield env_line(settings, "DB_MAX_OVERFLOW", each // 4, risk="For where the limit must stay.")
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        "PL605",
+        "The workers do not fit the memory",
+        Level.WARNING,
+        MEMORY,
+        "The kernel kills a worker under load, without a word, or an allocation fails.",
+        """\
+`WEB_CONCURRENCY` processes, also while a deployment replaces them, against the memory of the cgroup, of the account
+and of the machine: whichever leaves the least.
+
+Each worker is a whole Python with the application in it. What they leave is what connections, requests and clients
+live on; where nothing is left, the first busy minute ends one of them.
+
+The memory of this process after it imported the application, at least 96 MiB a worker; 85 % of the limit may be
+promised; `MEMORY_RESERVE` is kept free in each. `plimsoll capacity` has the reckoning.
+
+Suppress it where the service runs under another limit than this command does.
+""",
+        _workers,
+    ),
+    Check(
+        "PL901",
+        "The pool is larger than its memory",
+        Level.WARNING,
+        CLASSIC,
+        "A larger pool is the usual answer to a MemoryError, and makes it come sooner: each connection takes memory, "
+        "and so "
+        "does the request that uses it.",
+        """\
+`DB_POOL_SIZE` + `DB_MAX_OVERFLOW` by what a connection of this driver costs, with or without TLS, against half of the
+memory that is left beside the workers: the other half is for clients and requests.
+
+Requests that wait for a connection look like a pool that is too small, and the log says so. If the cause is memory,
+slow queries or connections that are never returned, more of them make it worse. One service went from 10 to 20
+connections and then, under the same error, down to 2: neither was the cause. TLS that ended in the process, under a
+limit of address space, was.
+
+Measured costs: aiomysql 7 KiB and 297 KiB with TLS, asyncmy 267 and 554 KiB; `plimsoll capacity --measure` measures
+yours. Address space has a check of its own (PL903).
+
+Suppress it where the service runs under another limit than this command does.
+""",
+        _pool,
+    ),
+    Check(
+        "PL902",
+        "max_connections was raised beyond the server's memory",
+        Level.WARNING,
+        CLASSIC,
+        "The server itself is killed when the connections are used, and with it every service on it.",
+        """\
+Where `max_connections` is above what it comes with: the server's buffers and as many connections, each with all it
+may take, against the memory of the server's machine.
+
+`SET GLOBAL max_connections = 200` is a line in many guides. It needs a privilege that hosted accounts lack, is lost
+at the next restart, and promises memory that nobody counted. Few of the connections would work at a time anyway: the
+processor and the disk set that number.
+
+85 % of RAM, mysqltuner's threshold. 151 (MySQL, MariaDB) and 100 (PostgreSQL) are the defaults. The sum is the worst
+case, which few servers ever see: compare it with the most that were in use.
+
+Suppress it where the connections are known to be light and the most in use is far below.
+""",
+        _raised,
+    ),
+    Check(
+        "PL903",
+        "A limit of address space stands in for a limit of memory",
+        Level.WARNING,
+        CLASSIC | {"limits"},
+        "MemoryErrors while most of the memory is free: what is reserved counts, whether it is used or not.",
+        """\
+RLIMIT_AS (`ulimit -v`) of this process, what of it is in use and how much of that is memory.
+
+An address is not memory. Threads reserve 64 MiB of addresses each, libraries are mapped, and a TLS connection takes
+300 KiB. Measured: with 40 MiB left, MemoryErrors began at about 130 TLS connections, while resident memory was far
+below any limit. The error is raised wherever the next allocation happens to be, such as in the TLS code, which then
+gets the blame.
+
+That it is set at all. Where fewer connections fit than the pool may open it is an error.
+
+Suppress it where a hoster sets it and it is known to be wide enough.
+""",
+        _address_space,
+    ),
+)

@@ -1,0 +1,125 @@
+"""The checks of capacity, time limits, process, host and habits, over facts that are made by hand."""
+
+from collections import defaultdict
+from dataclasses import replace
+
+import pytest
+
+from plimsoll.checks.facts import Facts
+from plimsoll.checks.registry import BY_ID
+from plimsoll.checks.verdict import CouldNot, Found, Known, Level, NotApplicable, Passed, Verdict
+from plimsoll.settings import DatabaseSettings
+from plimsoll.settings.declaration import specs_of
+from tests.checks.cases import ALWAYS_APPLY, CASES, Case
+from tests.checks.made import ASYNCMY, SECRET, URL, VERSIONS, facts, settings, topology, verdict
+
+OURS = sorted({case.id for case in CASES})
+FOUND = [case for case in CASES if case.verdict is Found]
+
+
+def named(case: Case) -> str:
+    return f"{case.id}-{case.verdict.__name__}"
+
+
+def said(answer: Verdict) -> str:
+    match answer:
+        case Passed(evidence) | Found(evidence=evidence):
+            return evidence
+        case NotApplicable(why) | CouldNot(why):
+            return why
+
+
+@pytest.mark.parametrize("case", CASES, ids=named)
+def test_a_check_answers_with_its_numbers(case: Case) -> None:
+    """Found, passed, not applicable or not known, and why."""
+    answer = verdict(case.id, case.about)
+    assert isinstance(answer, case.verdict), answer
+    for words in case.words:
+        assert words in said(answer)
+
+
+@pytest.mark.parametrize("case", [case for case in FOUND if case.mends], ids=named)
+def test_the_change_that_is_proposed_mends_it(case: Case) -> None:
+    """Its lines of .env applied, the check finds nothing any more."""
+    answer = verdict(case.id, case.about)
+    assert isinstance(answer, Found)
+    assert any(change.kind == "env" for change in answer.changes)
+    assert not isinstance(verdict(case.id, changed(case.about, answer)), Found)
+
+
+def changed(about: Facts, found: Found) -> Facts:
+    """The facts with the lines of .env in force."""
+    groups = {"settings": about.settings.value, "service": about.service.value, "topology": about.topology.value}
+    for change in found.changes:
+        assert change.kind != "env" or change.text == f"{change.name}={change.value}"
+        for key, group in groups.items():
+            names = {spec.name: attribute for attribute, spec in specs_of(type(group)).items()}
+            if change.kind == "env" and change.name in names:
+                groups[key] = group.model_copy(update={names[change.name]: change.value})
+    return replace(about, **{key: Known(group) for key, group in groups.items()})
+
+
+def test_every_check_is_seen_to_find_pass_not_apply_and_not_know() -> None:
+    """None is left out of the table."""
+    seen = defaultdict(set)
+    for case in CASES:
+        seen[case.id].add(case.verdict)
+    for check_id in OURS:
+        wanted = {Found, Passed, CouldNot} | (set() if check_id in ALWAYS_APPLY else {NotApplicable})
+        assert seen[check_id] == wanted, check_id
+
+
+@pytest.mark.parametrize("check_id", OURS)
+def test_where_all_is_well_there_is_no_finding(check_id: str) -> None:
+    """Nor a question without an answer."""
+    assert isinstance(verdict(check_id, facts()), (Passed, NotApplicable))
+
+
+@pytest.mark.parametrize("case", FOUND, ids=named)
+def test_a_finding_says_what_to_do_and_how_to_take_it_back(case: Case) -> None:
+    """Every change has an undo; no secret is in anything."""
+    answer = verdict(case.id, case.about)
+    assert isinstance(answer, Found)
+    assert answer.fix
+    assert SECRET not in repr(answer)
+    for change in answer.changes:
+        assert change.undo
+        assert change.name
+
+
+@pytest.mark.parametrize("check_id", OURS)
+def test_a_check_has_a_page(check_id: str) -> None:
+    """What is looked at, why, the threshold, and when it may be suppressed, each a paragraph of its own."""
+    check = BY_ID[check_id]
+    assert len(check.about.strip().split("\n\n")) >= 4
+    assert check.stages == {"before"}
+    assert check.meaning.endswith(".")
+    assert not check.title.endswith(".")
+
+
+def test_what_the_environment_sets_is_not_changed_in_the_file() -> None:
+    """It wins over .env: the change says so."""
+    read = DatabaseSettings.from_env({"DATABASE_URL": URL, "DB_POOL_TIMEOUT": "60"}, env_file=None)
+    answer = verdict("PL207", facts(settings=read))
+    assert isinstance(answer, Found)
+    assert "environment" in answer.changes[0].risk
+    assert answer.changes[0].undo == "DB_POOL_TIMEOUT=60"
+
+
+def test_a_default_is_taken_back_by_removing_the_line() -> None:
+    """It was not there before."""
+    answer = verdict("PL203", facts(topology=topology(WEB_CONCURRENCY=2)))
+    assert isinstance(answer, Found)
+    assert [change.undo for change in answer.changes] == [
+        "remove the line DB_POOL_SIZE=",
+        "remove the line DB_MAX_OVERFLOW=",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("installed", "level"), [("0.2.9", Level.CRITICAL), ("0.2.12", Level.CRITICAL), ("0.2.13", None), ("0.10.0", None)]
+)
+def test_versions_are_compared_as_versions(installed: str, level: Level | None) -> None:
+    """0.2.9 is older than 0.2.13; such an asyncmy gives a cancelled query's rows away."""
+    answer = verdict("PL608", facts(settings=settings(ASYNCMY), versions={**VERSIONS, "asyncmy": installed}))
+    assert (answer.level if isinstance(answer, Found) else None) == level
