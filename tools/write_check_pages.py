@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from plimsoll.checks.pages import write_pages
-from plimsoll.checks.registry import CHECKS
+from plimsoll.checks.registry import CHECKS, TOLD
 
 if __name__ == "__main__":
-    write_pages(Path(__file__).resolve().parents[1] / "docs" / "checks", CHECKS)
+    write_pages(Path(__file__).resolve().parents[1] / "docs" / "checks", CHECKS, TOLD)

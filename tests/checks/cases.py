@@ -225,7 +225,7 @@ MEMORY = (
     passed("PL902", "max_connections 500", server=server(max_connections=500)),
     irrelevant("PL902", "151"),
     irrelevant("PL902", "SQLite", settings=settings(SQLITE)),
-    cannot("PL902", "another machine", server=server(max_connections=500, memory_bytes=None)),
+    cannot("PL902", "not known", server=server(max_connections=500, memory_bytes=None)),
     cannot("PL902", "buffers", server=server(max_connections=500, variables={})),
     cannot("PL902", "max_connections", server=server(max_connections=None)),
     found("PL903", "500.0 MiB", "TLS connections", mends=False, host=survey(ADDRESS_SPACE)),

@@ -114,9 +114,12 @@ def facts(**changes: Any) -> Facts:
         "versions": VERSIONS,
         "environ": {"PYTHONUNBUFFERED": "1"},
     }
-    every = {**good, **changes}
     plain = ("versions", "environ")
-    return Facts(**{k: v if k in plain or isinstance(v, Known) else Known(v) for k, v in every.items()})
+    ready: dict[str, Any] = {
+        name: value if name in plain or isinstance(value, Known) else Known(value)
+        for name, value in {**good, **changes}.items()
+    }
+    return Facts(**ready)
 
 
 def unknown(why: str = "no answer") -> Known[Any]:

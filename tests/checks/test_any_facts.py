@@ -40,7 +40,9 @@ NAMES = (
 
 def known(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Known[Any]]:
     """A fact, or the reason why it is not known, or that there is none."""
-    missing = st.sampled_from([Known(why="no privilege"), Known(why="no such thing", irrelevant=True)])
+    missing: st.SearchStrategy[Known[Any]] = st.sampled_from(
+        [Known(why="no privilege"), Known(why="no such thing", irrelevant=True)]
+    )
     return st.one_of(*[values.map(Known)] * 5, missing)
 
 

@@ -1,17 +1,23 @@
 """The checks of capacity, time limits, process, host and habits, over facts that are made by hand."""
 
+import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 
 from plimsoll.checks.facts import Facts
-from plimsoll.checks.registry import BY_ID
+from plimsoll.checks.pages import pages
+from plimsoll.checks.registry import BY_ID, CHECKS, TOLD
 from plimsoll.checks.verdict import CouldNot, Found, Known, Level, NotApplicable, Passed, Verdict
-from plimsoll.settings import DatabaseSettings
+from plimsoll.settings import DatabaseSettings, Settings
 from plimsoll.settings.declaration import specs_of
 from tests.checks.cases import ALWAYS_APPLY, CASES, Case
 from tests.checks.made import ASYNCMY, SECRET, URL, VERSIONS, facts, settings, topology, verdict
+
+Group = TypeVar("Group", bound=Settings)
 
 OURS = sorted({case.id for case in CASES})
 FOUND = [case for case in CASES if case.verdict is Found]
@@ -49,14 +55,20 @@ def test_the_change_that_is_proposed_mends_it(case: Case) -> None:
 
 def changed(about: Facts, found: Found) -> Facts:
     """The facts with the lines of .env in force."""
-    groups = {"settings": about.settings.value, "service": about.service.value, "topology": about.topology.value}
-    for change in found.changes:
-        assert change.kind != "env" or change.text == f"{change.name}={change.value}"
-        for key, group in groups.items():
-            names = {spec.name: attribute for attribute, spec in specs_of(type(group)).items()}
-            if change.kind == "env" and change.name in names:
-                groups[key] = group.model_copy(update={names[change.name]: change.value})
-    return replace(about, **{key: Known(group) for key, group in groups.items()})
+    lines = {change.name: change.value for change in found.changes if change.kind == "env"}
+    assert [change.text for change in found.changes if change.kind == "env"] == [f"{k}={v}" for k, v in lines.items()]
+    return replace(
+        about,
+        settings=Known(written(about.settings.value, lines)),
+        service=Known(written(about.service.value, lines)),
+        topology=Known(written(about.topology.value, lines)),
+    )
+
+
+def written(group: Group, lines: Mapping[str, str]) -> Group:
+    """The group with those of the lines that are its own."""
+    names = {spec.name: attribute for attribute, spec in specs_of(type(group)).items()}
+    return group.model_copy(update={names[name]: value for name, value in lines.items() if name in names})
 
 
 def test_every_check_is_seen_to_find_pass_not_apply_and_not_know() -> None:
@@ -95,6 +107,25 @@ def test_a_check_has_a_page(check_id: str) -> None:
     assert check.stages == {"before"}
     assert check.meaning.endswith(".")
     assert not check.title.endswith(".")
+
+
+def test_what_no_check_sees_has_a_page_all_the_same() -> None:
+    """Under an id that no check has, in the list of pages."""
+    written = pages(CHECKS, TOLD)
+    for page in TOLD:
+        assert page.id not in BY_ID
+        assert page.title in written["README.md"]
+        assert page.about.strip() in written[f"{page.id}.md"]
+        for other in re.findall(r"PL\d{3}", page.about):
+            assert other in BY_ID
+
+
+def test_pages_name_checks_that_there_are() -> None:
+    """No page sends its reader to one that does not exist."""
+    known = {*BY_ID, *(page.id for page in TOLD)}
+    for check_id in OURS:
+        check = BY_ID[check_id]
+        assert known >= set(re.findall(r"PL\d{3}", f"{check.about} {check.meaning}"))
 
 
 def test_what_the_environment_sets_is_not_changed_in_the_file() -> None:

@@ -13,6 +13,7 @@ from plimsoll.checks.subjects import (
     capacity_fit,
     classics,
     database_servers,
+    classics_told,
     debugging,
     files,
     host_limits,
@@ -60,6 +61,9 @@ def _sorted(checks: Iterable[Check]) -> tuple[Check, ...]:
 
 
 CHECKS = _sorted(check for checks in _SUBJECTS for check in checks)
+TOLD = classics_told.PAGES
+"""Pages with ids of their own, to which no check belongs."""
+
 BY_ID = MappingProxyType({check.id: check for check in CHECKS})
 TAGS = frozenset(tag for check in CHECKS for tag in check.tags)
 

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from plimsoll.checks.check import Stage
-from plimsoll.checks.pages import page
-from plimsoll.checks.registry import BY_ID, CHECKS, check_of, select
+from plimsoll.checks.pages import page, told
+from plimsoll.checks.registry import BY_ID, CHECKS, TOLD, check_of, select
 from plimsoll.checks.render_json import render_json
 from plimsoll.checks.render_junit import render_junit
 from plimsoll.checks.render_markdown import render_markdown
@@ -84,7 +84,7 @@ def check(
     Exit status: 0 safe, 1 something at or above --fail-level was found, 2 something that matters could not be checked.
     """
     if explain is not None:
-        typer.echo(page(check_of(explain)), nl=False)
+        typer.echo(_explained(explain), nl=False)
         return
     if show_list:
         typer.echo("\n".join(_listed()))
@@ -103,6 +103,12 @@ def check(
 
 def _split(words: list[str] | None) -> list[str]:
     return [part for word in words or () for part in word.split(",") if part.strip()]
+
+
+def _explained(id: str) -> str:  # noqa: A002 - it is what checks call it
+    """The page of this id, of a check or without one."""
+    other = next((one for one in TOLD if one.id == id.strip().upper()), None)
+    return told(other) if other is not None else page(check_of(id))
 
 
 def _listed() -> Iterator[str]:

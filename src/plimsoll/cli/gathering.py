@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 from plimsoll.checks.facts import AppFacts, Facts
 from plimsoll.checks.gather_database import GOOD_BYE_S, Asked, read_database, within
 from plimsoll.checks.gather_files import env_file_facts
+from plimsoll.checks.loggers import silenced_loggers
 from plimsoll.checks.verdict import Known
 from plimsoll.cli.importing import Imported, import_application, most_connections, same_server
 from plimsoll.cli.target import HOW, Named, Target
@@ -38,7 +40,7 @@ PACKAGES = (
 """Installed packages whose versions checks look at."""
 
 _SHOWN_NAMES = re.compile(
-    r"(MALLOC_|PYTHON|UVICORN_|GUNICORN_|WEB_CONCURRENCY$|GLIBC_TUNABLES$|PASSENGER_|LD_PRELOAD$|TZ$)"
+    r"(MALLOC_|PYTHON|UVICORN_|GRANIAN_|GUNICORN_|WEB_CONCURRENCY$|GLIBC_TUNABLES$|PASSENGER_|LD_PRELOAD$|TZ$)"
 )
 _SECRET_NAMES = re.compile(r"PASS|_PWD|SECRET|TOKEN|CREDENTIAL|KEY|_URL$|_DSN$", re.IGNORECASE)
 
@@ -97,6 +99,7 @@ def _of_application(target: Target | None, imported: Imported, secrets: Sequence
         arenas=Known(arenas()),
         versions=_versions(),
         environ=_environ(),
+        utc_offset_s=Known(_utc_offset_s()),
     )
 
 
@@ -128,6 +131,7 @@ def _app(target: Target | None, imported: Imported) -> Known[AppFacts]:
             other_engines=len(imported.engines) - len(ours),
             has_migrations=imported.database.migrations is not None,
             routes=tuple(_routes(imported.app)),
+            silenced_loggers=silenced_loggers(),
         )
     )
 
@@ -156,6 +160,12 @@ def _environ() -> dict[str, str]:
     return {
         name: value for name, value in os.environ.items() if _SHOWN_NAMES.match(name) and not _SECRET_NAMES.search(name)
     }
+
+
+def _utc_offset_s() -> float:
+    """Seconds by which local time is ahead of UTC now."""
+    offset = datetime.now().astimezone().utcoffset()
+    return offset.total_seconds() if offset is not None else 0.0
 
 
 def secrets_in(environ: Mapping[str, str], env_file: str) -> tuple[str, ...]:
