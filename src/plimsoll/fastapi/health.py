@@ -71,8 +71,9 @@ def health_routes(runtime: Runtime) -> list[APIRoute]:
     ]
 
 
-class _HealthRoute(APIRoute):
-    """Stands before all other routes, so every request asks whether it is this one: answered at a glance.
+class OwnRoute(APIRoute):
+    """A route of Plimsoll's own. It stands before all others, so every request asks whether it is this one: answered at
+    a glance.
 
     Many monitors ask by HEAD, which FastAPI does not add to a GET; servers leave the body out.
     """
@@ -91,7 +92,7 @@ class _HealthRoute(APIRoute):
 
 
 def _route(path: str, endpoint: Callable[..., Any], summary: str, **options: Any) -> APIRoute:
-    return _HealthRoute(path, endpoint, methods=["GET"], tags=["health"], summary=summary, **options)
+    return OwnRoute(path, endpoint, methods=["GET"], tags=["health"], summary=summary, **options)
 
 
 async def readiness(runtime: Runtime, probe: DatabaseProbe) -> Ready:

@@ -12,13 +12,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from plimsoll.asgi.admission import Policy
 from plimsoll.database import Database
 from plimsoll.errors import DatabaseUnavailableError, InstallationError
+from plimsoll.fastapi.figures import Worker
 from plimsoll.fastapi.health import LIVE_PATH, READY_PATH, health_routes
 from plimsoll.fastapi.middleware import SessionMiddleware
+from plimsoll.fastapi.ops import FIGURES_PATH, ops_routes
 from plimsoll.fastapi.problems import answer_database_error
 from plimsoll.fastapi.protection import Protection
 from plimsoll.fastapi.runtime import Runtime
 from plimsoll.limiter import Priority
 from plimsoll.settings import ServiceSettings, Settings
+
+ALWAYS = (LIVE_PATH, READY_PATH, FIGURES_PATH)
+"""Answered whatever load there is, and whether the database is there or not."""
 
 
 def install(
@@ -32,7 +37,7 @@ def install(
     extra_settings: Sequence[Settings] = (),
 ) -> None:
     """Give `app` sessions from `database`, its start-up and shut-down, answers for database errors, health routes,
-    and the protection against more load than the database and the memory carry.
+    figures for operators, and the protection against more load than the database and the memory carry.
 
     The application's own lifespan runs inside: after the gate was opened or `GRACE_S` have passed, and it ends
     before the pool is closed. Handlers that the application has for SQLAlchemy's errors keep their place.
@@ -54,19 +59,20 @@ def install(
     protection = Protection(
         database,
         service or ServiceSettings.from_env(),
-        priorities={LIVE_PATH: Priority.ALWAYS, READY_PATH: Priority.ALWAYS, **(priorities or {})},
+        priorities={**dict.fromkeys(ALWAYS, Priority.ALWAYS), **(priorities or {})},
         policy=policy,
         body_limits=body_limits or {},
     )
     runtime = Runtime(database, (protection.settings, *extra_settings), protection)
     app.state.plimsoll = runtime
-    app.add_middleware(SessionMiddleware, runtime=runtime, always=(LIVE_PATH, READY_PATH))
+    app.add_middleware(SessionMiddleware, runtime=runtime, always=ALWAYS)
     app.add_middleware(protection.around)
     for kind in (SQLAlchemyError, DatabaseUnavailableError):
         app.exception_handlers.setdefault(kind, answer_database_error)
     # First in the list: a catch-all route or a mount at "/" does not hide them.
-    app.router.routes[:0] = health_routes(runtime)
-    _compose_lifespan(app, runtime)
+    worker = Worker(protection)
+    app.router.routes[:0] = [*health_routes(runtime), *ops_routes(runtime, worker)]
+    _compose_lifespan(app, runtime, worker)
 
 
 def _refuse_where_too_late(app: FastAPI) -> None:
@@ -83,13 +89,14 @@ def _refuse_where_too_late(app: FastAPI) -> None:
         )
 
 
-def _compose_lifespan(app: FastAPI, runtime: Runtime) -> None:
+def _compose_lifespan(app: FastAPI, runtime: Runtime, worker: Worker) -> None:
     inner = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(started: Any) -> AsyncGenerator[Any]:
         serving = False
         try:
+            worker.begin()
             await runtime.start()
             async with inner(started) as state:
                 serving = True

@@ -29,6 +29,11 @@ class Figures(Pool):
         """Who holds a connection now, the oldest first."""
         return self.links.who()
 
+    def server_ids(self) -> list[int]:
+        """What the server calls the pool's connections (`PROCESSLIST`'s id, `pg_stat_activity.pid`), as far as the
+        driver tells."""
+        return self.links.server_ids()
+
     def snapshot(self) -> PoolSnapshot:
         """All numbers at this moment."""
         opening, closing = self.opening.now, self.killing.pending
@@ -41,6 +46,8 @@ class Figures(Pool):
             closing=closing,
             waiting=self.places.waiting,
             killed=self.killing.killed,
+            most_taken=self.places.most_taken,
+            most_waiting=self.places.most_waiting,
         )
 
     def status(self) -> str:

@@ -136,6 +136,10 @@ class Links:
         """Those in somebody's hands."""
         return [link for link in self._by_connection.values() if link.checkout is not None]
 
+    def server_ids(self) -> list[int]:
+        """What the server calls them, in order."""
+        return sorted(link.server_id for link in self._by_connection.values() if link.server_id is not None)
+
     # --- what `statements` reports ---
 
     def knows(self, connection: DBAPIConnection) -> bool:

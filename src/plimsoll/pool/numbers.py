@@ -92,6 +92,9 @@ class PoolSnapshot:
     acquire: HistogramSnapshot
     use: HistogramSnapshot
     create: HistogramSnapshot
+    most_taken: int = 0
+    """The most places that users had at a time since the pool was made, and the most users who waited for one."""
+    most_waiting: int = 0
 
     @property
     def closed_total(self) -> int:
@@ -178,6 +181,8 @@ class Numbers:
         closing: int,
         waiting: int,
         killed: int,
+        most_taken: int = 0,
+        most_waiting: int = 0,
     ) -> PoolSnapshot:
         """All of it, frozen, with the gauges of the moment."""
         counts = self.counts
@@ -206,6 +211,8 @@ class Numbers:
             acquire=self.acquire.snapshot(),
             use=self.use.snapshot(),
             create=self.create.snapshot(),
+            most_taken=most_taken,
+            most_waiting=most_waiting,
         )
 
 

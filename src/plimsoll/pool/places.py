@@ -39,6 +39,9 @@ class Places(Generic[Thing]):
     max_waiting: int
     clock: Callable[[], float]
     taken: int = 0
+    most_taken: int = 0
+    """The most that were taken at a time by users, and the most who waited (`most_waiting`)."""
+    most_waiting: int = 0
     closed: bool = False
     _idle: list[Thing] = field(default_factory=list)
     _line: "OrderedDict[asyncio.Future[Thing | Open], None]" = field(default_factory=OrderedDict)
@@ -79,6 +82,7 @@ class Places(Generic[Thing]):
             raise LineFullError
         waiter: asyncio.Future[Thing | Open] = asyncio.get_running_loop().create_future()
         self._line[waiter] = None
+        self.most_waiting = max(self.most_waiting, len(self._line))
         return await self._wait(waiter, deadline_s)
 
     async def _wait(self, waiter: asyncio.Future[Thing | Open], deadline_s: float) -> Thing | Open:
@@ -133,6 +137,7 @@ class Places(Generic[Thing]):
         self.limit = limit
         while self._line and self.taken + len(self._idle) < self.limit:
             self.taken += 1
+            self.most_taken = max(self.most_taken, self.taken)
             self._pass_on(Open.ONE)
 
     def close(self) -> list[Thing]:
@@ -147,13 +152,16 @@ class Places(Generic[Thing]):
         return idle
 
     def _grab(self, suits: Callable[[Thing], bool] | None) -> Thing | Open | None:
+        got: Thing | Open
         if self._idle:
-            self.taken += 1
-            return self._idle.pop(self._best(suits))
-        if self.taken < self.limit:
-            self.taken += 1
-            return Open.ONE
-        return None
+            got = self._idle.pop(self._best(suits))
+        elif self.taken < self.limit:
+            got = Open.ONE
+        else:
+            return None
+        self.taken += 1
+        self.most_taken = max(self.most_taken, self.taken)
+        return got
 
     def _best(self, suits: Callable[[Thing], bool] | None) -> int:
         """The last returned that suits, so that few are kept warm and the rest can be closed; else the last."""

@@ -2,6 +2,8 @@
 
 from ipaddress import ip_network
 
+from pydantic import SecretStr
+
 from plimsoll.settings.base import Settings
 from plimsoll.settings.declaration import setting
 
@@ -24,10 +26,29 @@ def _check_header(name: str) -> str | None:
     return None if good else "has a character in it that no header's name has"
 
 
+LEAST_TOKEN = 16
+"""Characters of a token. Of hexadecimal digits that is 64 bits, which nobody guesses over a network (RFC 4086, 8.2)."""
+
+LONGEST_RELEASE = 100
+
+
+def _check_token(token: SecretStr) -> str | None:
+    text = token.get_secret_value()
+    if len(text) < LEAST_TOKEN:
+        return f"is shorter than {LEAST_TOKEN} characters"
+    return None if text.isascii() and text.isprintable() and " " not in text else "has a character that no header takes"
+
+
+def _check_release(release: str) -> str | None:
+    if len(release) > LONGEST_RELEASE:
+        return f"is longer than {LONGEST_RELEASE} characters"
+    return None if release.isprintable() else "has a character that cannot be printed"
+
+
 class ServiceSettings(Settings):
     """What the web side of a service takes on. Frozen; every number has its unit in its name or is a count."""
 
-    lookalike_prefixes = ("REQUEST_", "ADMISSION", "MEMORY_", "MAX_BODY", "TRUSTED_")
+    lookalike_prefixes = ("REQUEST_", "ADMISSION", "MEMORY_", "MAX_BODY", "TRUSTED_", "OPS_")
 
     request_timeout_s: float = setting(
         "REQUEST_TIMEOUT",
@@ -118,4 +139,19 @@ class ServiceSettings(Settings):
         le=HOUR_S,
         unit="s",
         help="After a signal to stop, how long requests may go on; then they are cancelled and rolled back",
+    )
+    release: str = setting(
+        "RELEASE",
+        default="",
+        check=_check_release,
+        allowed=f"text of at most {LONGEST_RELEASE} characters",
+        help="Which release this is, as the deployment calls it; shown to operators, and compared by 'plimsoll check'",
+    )
+    ops_token: SecretStr | None = setting(
+        "OPS_TOKEN",
+        default=None,
+        secret=True,
+        check=_check_token,
+        allowed=f"{LEAST_TOKEN} characters or more, without spaces",
+        help="Lets its bearer read /ops/figures; without it, nobody in production, in development this machine only",
     )
