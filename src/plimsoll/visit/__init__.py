@@ -1,0 +1,1 @@
+"""A visit to a running service: a bounded number of polite requests, and what they tell."""

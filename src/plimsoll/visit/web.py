@@ -1,0 +1,255 @@
+"""One HTTP/1.1 client for visits: every answer has an end in time and in size, and every failure is a sentence.
+
+Of the standard library's client only each single read is limited, not the whole answer; here one deadline holds for
+connecting, sending and reading. HTTP is h11's, which uvicorn brings along."""
+
+import asyncio
+import os
+import socket
+import ssl
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from time import perf_counter
+from types import TracebackType
+from typing import Self
+from urllib.parse import SplitResult, urlsplit
+
+import h11
+
+from plimsoll.errors import CommandError
+
+CONNECT_LIMIT_S = 5.0
+"""For a connection with its TLS: a service farther away than this is not usable."""
+
+BODY_LIMIT_BYTES = 4 << 20
+"""Of a body no more is read; an OpenAPI document of 1,000 routes has 2 MB or so."""
+
+HEADER_LIMIT_BYTES = 64 << 10
+READ_BYTES = 64 << 10
+AGENT = b"plimsoll-check"
+PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a service is: from `--url`."""
+
+    scheme: str
+    host: str
+    port: int
+    prefix: str
+
+    @property
+    def url(self) -> str:
+        """As it was given, without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{self.prefix}"
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody on the way can read what is sent: TLS, or not leaving this machine."""
+        if self.scheme == "https" or self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def place_of(url: str) -> Place:
+    """The place that a person named.
+
+    Raises:
+        CommandError: it is no such URL.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise _wrong("it cannot be read") from None
+    if parts.scheme not in PORTS or not parts.hostname:
+        raise _wrong("it does not begin with http:// or https:// and a host")
+    if parts.username is not None or parts.password is not None:
+        raise _wrong("it has a user or a password in it; OPS_TOKEN is the way to be let in")
+    if parts.query or parts.fragment or not url.isprintable() or not _is_plain(parts):
+        raise _wrong("it has more than host, port and path in it")
+    try:
+        host = parts.hostname.encode("idna").decode("ascii")
+    except UnicodeError:
+        raise _wrong("its host is no name that could be looked up") from None
+    return Place(parts.scheme, host, port or PORTS[parts.scheme], parts.path.rstrip("/"))
+
+
+def _is_plain(parts: SplitResult) -> bool:
+    return parts.path.isascii() and not any(char.isspace() for char in parts.netloc + parts.path)
+
+
+def _wrong(what: str) -> CommandError:
+    return CommandError(f"--url is wrong: {what}. Give the service's address, such as --url https://shop.example.com")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response, or in `error` why there is none. `seconds` from sending the request to the end of the response,
+    connecting left out. `whole` is False where the body was longer than is read."""
+
+    status: int | None = None
+    seconds: float = 0.0
+    body: bytes = b""
+    location: str = ""
+    retry_after: str = ""
+    whole: bool = True
+    error: str = ""
+
+
+@dataclass(eq=False)
+class Line:
+    """One connection to a service, made with its first request, kept while both sides like, made anew after that."""
+
+    place: Place
+    limit_s: float
+    tls: ssl.SSLContext | None = None
+    _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+    _http: h11.Connection = field(default_factory=lambda: h11.Connection(h11.CLIENT))
+    _requests: int = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection; the rest of what it would have said is not waited for."""
+        if self._streams is not None:
+            self._streams[1].transport.abort()
+        self._streams = None
+
+    async def get(self, path: str, token: str | None = None) -> Answer:
+        """One GET. Raises nothing but cancellation: a failure is an answer too."""
+        try:
+            reused = self._streams is not None
+            answer = await self._get(path, token)
+            if answer.error and reused and answer.status is None:
+                # The other side may have ended an idle connection just then, which says nothing of the service.
+                answer = await self._get(path, token)
+        except UnicodeEncodeError:
+            return Answer(error=f"the path {path!r} is not ASCII")
+        return answer
+
+    async def _get(self, path: str, token: str | None) -> Answer:
+        try:
+            if self._streams is None:
+                async with asyncio.timeout(min(CONNECT_LIMIT_S, self.limit_s)):
+                    await self._connect()
+        except (OSError, ValueError) as error:
+            self.close()
+            return Answer(error=self._connect_words(error))
+        began_s = perf_counter()
+        try:
+            async with asyncio.timeout(self.limit_s):
+                answer = await self._exchange(path, token, began_s)
+        except TimeoutError:
+            self.close()
+            return Answer(seconds=perf_counter() - began_s, error=f"no whole answer within {self.limit_s:g} s")
+        except (OSError, EOFError) as error:
+            self.close()
+            return Answer(seconds=perf_counter() - began_s, error=f"the connection was lost: {_reason(error)}")
+        except h11.RemoteProtocolError as error:
+            self.close()
+            return Answer(seconds=perf_counter() - began_s, error=f"what answers does not speak HTTP: {error}")
+        return answer
+
+    async def _connect(self) -> None:
+        place = self.place
+        tls = self.tls if place.scheme == "https" else None
+        self._streams = await asyncio.open_connection(place.host, place.port, ssl=tls)
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADER_LIMIT_BYTES)
+
+    async def _exchange(self, path: str, token: str | None, began_s: float) -> Answer:
+        assert self._streams is not None
+        _, writer = self._streams
+        headers = [(b"host", self._host()), (b"user-agent", AGENT), (b"accept", b"application/json, */*;q=0.5")]
+        if token is not None:
+            headers.append((b"authorization", b"Bearer " + token.encode("ascii")))
+        target = f"{self.place.prefix}{path}".encode("ascii")
+        writer.write(self._http.send(h11.Request(method=b"GET", target=target, headers=headers)) or b"")
+        writer.write(self._http.send(h11.EndOfMessage()) or b"")
+        response, body, whole = await self._read()
+        seconds = perf_counter() - began_s
+        self._rest(whole=whole)
+        found = {bytes(name): bytes(value).decode("latin-1") for name, value in response.headers}
+        return Answer(
+            response.status_code,
+            seconds,
+            bytes(body),
+            _shown(found.get(b"location", "")),
+            _shown(found.get(b"retry-after", "")),
+            whole,
+        )
+
+    async def _read(self) -> tuple[h11.Response, bytearray, bool]:
+        response: h11.Response | None = None
+        body = bytearray()
+        while True:
+            event = await self._event()
+            if isinstance(event, h11.Response):
+                response = event
+            elif isinstance(event, h11.Data):
+                body += event.data
+                if len(body) > BODY_LIMIT_BYTES and response is not None:
+                    return response, body, False
+            elif isinstance(event, h11.EndOfMessage) and response is not None:
+                return response, body, True
+            elif isinstance(event, h11.ConnectionClosed):
+                raise EOFError
+
+    async def _event(self) -> object:
+        assert self._streams is not None
+        reader, _ = self._streams
+        while True:
+            event = self._http.next_event()
+            if event is not h11.NEED_DATA:
+                return event
+            self._http.receive_data(await reader.read(READ_BYTES))
+
+    def _rest(self, *, whole: bool) -> None:
+        """Between two requests."""
+        if whole and self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
+            self._http.start_next_cycle()
+        else:
+            self.close()
+
+    def _host(self) -> bytes:
+        return self.place.url.removesuffix(self.place.prefix).partition("://")[2].encode("ascii")
+
+    def _connect_words(self, error: Exception) -> str:
+        where = f"{self.place.host}, port {self.place.port}"
+        if isinstance(error, ssl.SSLCertVerificationError):
+            why = error.verify_message or "it is not trusted"
+            return f"the TLS certificate of {where} was not accepted: {why} (SSL_CERT_FILE names authorities to trust)"
+        if isinstance(error, ssl.SSLError):
+            return f"{where} does not speak TLS as https:// asks for: {error.reason or 'the handshake failed'}"
+        if isinstance(error, socket.gaierror):
+            return f"the name {self.place.host} was not found: {error.strerror}"
+        if isinstance(error, TimeoutError):
+            return f"no connection to {where} within {min(CONNECT_LIMIT_S, self.limit_s):g} s"
+        return f"no connection to {where}: {_reason(error)}"
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, EOFError):
+        return "it was closed before the whole answer had come"
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno)
+    if isinstance(error, OSError) and "Multiple exceptions" in str(error):
+        return "none of its addresses answers there"
+    return str(error) or type(error).__name__
+
+
+def _shown(text: str) -> str:
+    """A header for people: its beginning, without a query, which may hold secrets."""
+    return "".join(char for char in text.partition("?")[0] if char.isprintable())[:200]
