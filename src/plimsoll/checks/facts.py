@@ -6,6 +6,8 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
+from plimsoll.checks.baseline import Baseline
+from plimsoll.checks.running import LogFacts, Worker
 from plimsoll.checks.verdict import Known
 from plimsoll.host import Arenas, Place, Survey
 from plimsoll.server.facts import ServerFacts
@@ -103,8 +105,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class RunningFacts:
-    """The service that runs at `--url`. `figures` is what it tells of itself (`/ops/figures`), flat, numbers by dotted
-    names; `watch` are (seconds since the first, bytes RSS) of one process over `--watch`."""
+    """The service that runs at `--url`. `live` and `ready` are the statuses of the health pages, None where there was
+    no answer (`live_error`, `ready_detail`). `figures` is what its workers tell of themselves (`/ops/figures`), flat,
+    numbers by dotted names, added up; `claimed` are the connections that their pools hold, by the server's ids. `watch`
+    are (seconds since the first, bytes RSS) of one process over `--watch`, by process id."""
 
     url: str
     live: int | None
@@ -117,6 +121,16 @@ class RunningFacts:
     watch: Mapping[int, tuple[tuple[float, float], ...]] = field(default_factory=dict)
     expected_release: str | None = None
     request_limit_s: float = 1.0
+    live_error: str = ""
+    ready_database: bool | None = None
+    """What the ready page says of the database; None where it does not say."""
+    pages: Known[tuple[str, ...]] = field(default_factory=lambda: Known(why=NOT_ASKED))
+    """The pages that were to be asked."""
+    workers: tuple[Worker, ...] = ()
+    workers_expected: int | None = None
+    claimed: frozenset[int] = frozenset()
+    watched_s: float = 0.0
+    log: Known[LogFacts] = field(default_factory=lambda: Known(why="no log was named (--log)", irrelevant=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +154,9 @@ class Facts:
     privileges: Known[Privileges] = field(default_factory=lambda: Known(why=NOT_ASKED))
     utc_offset_s: Known[float] = field(default_factory=lambda: Known(why=NOT_ASKED))
     """Seconds by which this host's local time is ahead of UTC."""
+    baseline: Known[Baseline] = field(
+        default_factory=lambda: Known(why="there is no earlier run to compare with (--against)", irrelevant=True)
+    )
     problems: tuple[Problem, ...] = ()
     """Settings that are wrong; `settings` and what needs them are then not known."""
     groups: tuple[Settings, ...] = ()

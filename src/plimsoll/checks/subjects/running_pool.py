@@ -1,0 +1,254 @@
+"""PL71x: the pools of the running service, and the server's process list beside them."""
+
+from collections.abc import Sequence
+
+from plimsoll.checks.check import AFTER, Check
+from plimsoll.checks.facts import Facts, RunningFacts
+from plimsoll.checks.running import Worker
+from plimsoll.checks.subjects.running import FEW
+from plimsoll.checks.verdict import (
+    CouldNot,
+    Found,
+    IrrelevantError,
+    Level,
+    NotApplicable,
+    Passed,
+    UnknownError,
+    Verdict,
+)
+from plimsoll.server.facts import ServerClient, ServerFacts
+
+TAGS = frozenset({"running", "pool"})
+
+LEAST_REUSED = 0.8
+"""Of the checkouts. A pool that is used at all reuses nearly all; this project's own runs had above 0.99."""
+
+LEAST_CHECKOUTS = 50
+"""With fewer, the first connections of a start are most of them."""
+
+IDLE_TRANSACTION_S = 5.0
+"""As DB_IDLE_TRANSACTION's default: no request that works sits still for so long."""
+
+
+def _figures(facts: Facts) -> RunningFacts:
+    running = facts.running.value
+    _ = running.figures.value
+    return running
+
+
+def _exhausted(facts: Facts) -> Verdict:
+    running = _figures(facts)
+    full = [worker for worker in running.workers if worker.number("pool.most_taken") >= worker.places > 0]
+    waited = [worker for worker in full if worker.number("pool.most_waiting") > 0]
+    worst = max(running.workers, key=lambda worker: worker.number("pool.most_taken") / max(worker.places, 1))
+    words = _use(worst)
+    if not waited:
+        return Passed(words)
+    now_full = any(worker.number("pool.waiting") > 0 for worker in waited)
+    return Found(
+        words,
+        "See who holds connections for how long: 'plimsoll check' reckons what fits the server (PL2xx), the service's "
+        "log names holders. A bigger pool helps only where the server has room for it.",
+        level=Level.ERROR if now_full else None,
+        numbers={"most_waiting": max(worker.number("pool.most_waiting") for worker in waited)},
+    )
+
+
+def _use(worker: Worker) -> str:
+    number = worker.number
+    return (
+        f"{worker.name}: {number('pool.checked_out'):g} in use now and {number('pool.most_taken'):g} at most of "
+        f"{worker.places:g}; {number('pool.waiting'):g} waiting now, {number('pool.most_waiting'):g} at most"
+    )
+
+
+def _reused(facts: Facts) -> Verdict:
+    running = _figures(facts)
+    checkouts = sum(worker.number("pool.checkouts") for worker in running.workers)
+    reused = sum(worker.number("pool.reused") for worker in running.workers)
+    opened = sum(worker.number("pool.opened") for worker in running.workers)
+    words = f"{reused:g} of {checkouts:g} uses got a connection that was open; {opened:g} were opened"
+    if checkouts < LEAST_CHECKOUTS:
+        return NotApplicable(f"the pools were used {checkouts:g} times since the start, too few to tell")
+    share = reused / checkouts
+    if share >= LEAST_REUSED:
+        return Passed(f"{share:.1%}: {words}")
+    return Found(
+        f"{share:.1%}: {words}",
+        "See why they end: DB_POOL_RECYCLE or the server's wait_timeout far too short, a pool much smaller than its "
+        "overflow, DB_POOL_IDLE_TIMEOUT below the pauses between requests, clients that give up their queries.",
+        numbers={"reuse_ratio": share},
+    )
+
+
+def _server(facts: Facts) -> ServerFacts:
+    server = facts.server.value
+    if server.dialect == "sqlite":
+        raise IrrelevantError("SQLite has no process list")
+    if "clients" in server.unread:
+        raise UnknownError(f"the server's process list could not be read: {server.unread['clients']}")
+    return server
+
+
+def _strangers(facts: Facts) -> Verdict:
+    running = _figures(facts)
+    server = _server(facts)
+    if server.in_between is not None:
+        return CouldNot(f"{server.in_between} is in between, so the server's connections are not those of the pools")
+    user = server.account.user if server.account is not None else None
+    ours = [client for client in server.clients if user is None or client.user == user]
+    strangers = [client for client in ours if client.id not in running.claimed]
+    claimed = sum(client.id in running.claimed for client in ours)
+    words = f"the server lists {len(ours)} of {user or 'this database'}, and pools hold {claimed} of them"
+    allowed = facts.topology.value.other_connections if facts.topology.known else 0
+    if len(strangers) <= allowed:
+        return Passed(words)
+    met, wanted = len(running.workers), running.workers_expected
+    unseen = f"; only {met} of {wanted} workers were met" if wanted is not None and met < wanted else ""
+    return Found(
+        f"{words}; nobody's: {_clients(strangers)}{unseen}",
+        "Find them by host and name: workers of an old release that did not end, a second engine in the application, "
+        "a shell, a cron job. Those that shall be there are declared by DEPLOY_OTHER_CONNECTIONS.",
+        numbers={"strangers": len(strangers)},
+    )
+
+
+def _clients(clients: Sequence[ServerClient]) -> str:
+    named = [
+        f"{client.id} from {client.host.rpartition(':')[0] or client.host or 'here'}"
+        f"{f' ({client.application})' if client.application else ''}, {client.state}"
+        f"{f' for {client.seconds:.0f} s' if client.seconds is not None else ''}"
+        for client in clients[:FEW]
+    ]
+    more = f"; and {len(clients) - FEW} more" if len(clients) > FEW else ""
+    return "; ".join(named) + more
+
+
+def _sleepers(facts: Facts) -> Verdict:
+    server = _server(facts)
+    limit_s = IDLE_TRANSACTION_S
+    if facts.settings.known and facts.settings.value.idle_transaction_s > 0:
+        limit_s = facts.settings.value.idle_transaction_s
+    old = [client for client in server.clients if _asleep_s(client) > limit_s]
+    if not old:
+        if "transactions" in server.unread:
+            return _sleepers_by_pools(facts, server.unread["transactions"])
+        seen = "" if server.sees_all_clients else " that this account may see"
+        return Passed(f"none of {len(server.clients)} connections{seen} sits in a transaction for over {limit_s:g} s")
+    old.sort(key=_asleep_s, reverse=True)
+    return Found(
+        f"over {limit_s:g} s: {_clients(old)}",
+        "End the transaction before slow work that needs no database. The service's log names the route and line "
+        "(DB_IDLE_TRANSACTION); DB_END_IDLE_TRANSACTION ends them.",
+        numbers={"sleepers": len(old), "oldest_s": _asleep_s(old[0])},
+    )
+
+
+def _sleepers_by_pools(facts: Facts, why: str) -> Verdict:
+    """The server does not tell this account; our own pools do."""
+    running = facts.running.value
+    grant = "Give the account PROCESS to see every connection, or look as an administrator."
+    if not running.figures.known:
+        return CouldNot(f"the server does not say who is in a transaction ({why})", grant)
+    seen = sum(worker.number("pool.idle_transactions") for worker in running.workers)
+    if not seen:
+        return Passed(f"the pools saw none since their start; the server does not tell of other clients ({why})")
+    return Found(
+        f"{seen:g} since the workers began, by their own count; the server does not tell who is at it now ({why})",
+        f"The service's log names the route and line (DB_IDLE_TRANSACTION). {grant}",
+        level=Level.WARNING,
+        numbers={"sleepers": seen},
+    )
+
+
+def _asleep_s(client: ServerClient) -> float:
+    return (client.seconds or 0.0) if client.state == "idle in transaction" else 0.0
+
+
+def _leaks(facts: Facts) -> Verdict:
+    running = _figures(facts)
+    late = sum(worker.number("pool.leaks") for worker in running.workers)
+    lost = sum(worker.number("pool.lost") for worker in running.workers)
+    in_log = running.log.value.words("leaks") if running.log.known else ""
+    if not (late or lost or in_log):
+        return Passed("none was held over DB_LEAK_THRESHOLD, none lost")
+    words = f"{late:g} held over DB_LEAK_THRESHOLD, {lost:g} lost to the garbage collector"
+    return Found(
+        f"{words}{f'; {in_log}' if in_log else ''}",
+        "The service's log names the route and the line that took each. Use 'async with' or the session dependencies.",
+        level=None if lost else Level.WARNING,
+        numbers={"leaks": late, "lost": lost},
+    )
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        "PL710",
+        "The pool was exhausted",
+        Level.WARNING,
+        TAGS,
+        "Requests had to wait for a connection; from there it is not far to time-outs.",
+        """\
+Each worker tells the most connections that it had in use at a time since its start, and how many waited at most. It
+is a finding where all were in use and somebody waited, and an error where somebody waits at this moment.
+""",
+        _exhausted,
+        AFTER,
+    ),
+    Check(
+        "PL711",
+        "Connections are opened rather than reused",
+        Level.WARNING,
+        TAGS,
+        "Each costs several round trips, with TLS milliseconds of CPU, and memory on both sides.",
+        """\
+The share of a pool's uses that got a connection which was open already, over all workers that were met. Below 80 %,
+with 50 uses or more, it is a finding; a pool in good order has 99 % and more.
+""",
+        _reused,
+        AFTER,
+    ),
+    Check(
+        "PL712",
+        "Connections that no worker claims",
+        Level.WARNING,
+        frozenset({"running", "pool", "server"}),
+        "They count against max_connections and are in nobody's budget: old workers, other programs, more engines.",
+        """\
+Every worker tells the ids of its pool's connections as the server has them. Those in the server's process list with
+the same account that no worker claims are nobody's. Workers are asked before and after the server, so that a
+connection that was opened meanwhile is not taken for a stranger's. `DEPLOY_OTHER_CONNECTIONS` says how many there may
+be. Behind a proxy such as ProxySQL or PgBouncer ids do not match, and the check says that it cannot tell.
+""",
+        _strangers,
+        AFTER,
+    ),
+    Check(
+        "PL713",
+        "Connections sit idle in a transaction",
+        Level.ERROR,
+        frozenset({"running", "server"}),
+        "They keep locks and old row versions, and others wait for them.",
+        """\
+From the server's process list: connections whose transaction is open while they send nothing, for longer than
+`DB_IDLE_TRANSACTION` (5 s where it is off). MySQL and MariaDB tell it of transactions that have touched a table, and
+only to accounts with PROCESS.
+""",
+        _sleepers,
+        AFTER,
+    ),
+    Check(
+        "PL714",
+        "Connections leak",
+        Level.ERROR,
+        TAGS,
+        "Each takes a place of the pool for as long as it is held; lost ones took it for good before the pool noticed.",
+        """\
+Since the start of the workers: connections held for longer than `DB_LEAK_THRESHOLD` (a warning: it may be a slow
+route), and such as were garbage-collected without being given back (an error). With `--log`, lines of the log that
+say so as well.
+""",
+        _leaks,
+        AFTER,
+    ),
+)

@@ -1,0 +1,263 @@
+"""PL80x: memory and pools of the running service, since its workers began."""
+
+from collections.abc import Callable
+
+from plimsoll.checks.check import AFTER, Check
+from plimsoll.checks.facts import Facts, RunningFacts
+from plimsoll.checks.running import Worker
+from plimsoll.checks.trend import LEAST_POINTS, MIB, Trend, trend_of
+from plimsoll.checks.verdict import CouldNot, Found, Level, NotApplicable, Passed, Verdict
+
+MEMORY = frozenset({"running", "memory"})
+POOL = frozenset({"running", "pool"})
+
+FLAT_MIB_AN_HOUR = 1.0
+"""Growth that is surely above this is a finding: 24 MiB a day, so that a worker with the room of MEMORY_RESERVE
+(16 MiB) is at its limit before the day is over."""
+
+TOO_WIDE_MIB_AN_HOUR = 60.0
+"""An interval that reaches so far above 0 says nothing: a worker that grows so would double within hours."""
+
+REFUSALS = ("answered_database-busy", "ended_deadline", "ended_shutdown", "connections_refused")
+
+
+def _workers(facts: Facts) -> RunningFacts:
+    running = facts.running.value
+    _ = running.figures.value
+    return running
+
+
+def _total(running: RunningFacts, name: str) -> float:
+    return sum(worker.number(name) for worker in running.workers)
+
+
+def _since(running: RunningFacts) -> str:
+    """How long the workers have run, in words."""
+    ages = sorted(worker.number("age_s") for worker in running.workers)
+    first = duration(ages[0])
+    return f"in {first}" if ages[0] == ages[-1] else f"in {first} to {duration(ages[-1])}"
+
+
+def duration(seconds: float) -> str:
+    """In one unit that fits."""
+    for unit, length in (("days", 86_400.0), ("h", 3_600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _log(running: RunningFacts, kind: str) -> str:
+    return running.log.value.words(kind) if running.log.known else ""
+
+
+def _none_in_log(running: RunningFacts) -> str:
+    if running.log.known:
+        log = running.log.value
+        return f", nor in {log.bytes_read} bytes of {log.name}"
+    return "" if running.log.irrelevant else f"; the log was not read: {running.log.why}"
+
+
+def _memory_errors(facts: Facts) -> Verdict:
+    running = _workers(facts)
+    errors, in_log = _total(running, "memory.errors"), _log(running, "memory_errors")
+    refused = _total(running, "events.answered_memory-short")
+    if not (errors or in_log or refused):
+        return Passed(f"none {_since(running)}{_none_in_log(running)}")
+    words = [
+        *([f"{errors:g} MemoryErrors"] if errors else []),
+        *([f"{refused:g} requests refused for lack of memory"] if refused else []),
+        *([in_log] if in_log else []),
+    ]
+    nearest = next((worker.memory_limit for worker in running.workers if worker.memory_limit), "")
+    return Found(
+        f"{', '.join(words)} {_since(running)}{f'; nearest limit: {nearest}' if nearest else ''}",
+        "'plimsoll limits --pid' shows which limit strikes: where it is the address space, TLS connections and the arenas "
+        "of threads are what takes it. A bigger pool makes it worse.",
+        level=None if errors or in_log else Level.WARNING,
+        numbers={"memory_errors": errors, "refused": refused},
+    )
+
+
+def _timeouts(facts: Facts) -> Verdict:
+    running = _workers(facts)
+    timeouts, refused = _total(running, "pool.timeouts"), _total(running, "pool.refused")
+    in_log = _log(running, "pool_timeouts")
+    if not (timeouts or refused or in_log):
+        return Passed(f"none {_since(running)}{_none_in_log(running)}")
+    words = f"{timeouts:g} waited in vain, {refused:g} refused at once, {_since(running)}"
+    return Found(
+        f"{words}{f'; {in_log}' if in_log else ''}",
+        "The log names who held the connections at that moment, and the line that took each. Shorten that; then see "
+        "what size fits ('plimsoll check', PL2xx).",
+        numbers={"timeouts": timeouts, "refused": refused},
+    )
+
+
+def _oom_kills(facts: Facts) -> Verdict:
+    running = _workers(facts)
+    since = max((worker.number("memory.oom_kills_since_start") for worker in running.workers), default=0)
+    ever = max((worker.number("memory.oom_kills") for worker in running.workers), default=0)
+    in_log = " and ".join(filter(None, (_log(running, "oom_kills"), _log(running, "lost_workers"))))
+    if not (ever or in_log):
+        return Passed(f"none in the workers' control groups{_none_in_log(running)}")
+    words = f"{since:g} since the workers began, {ever:g} in the life of their control group"
+    return Found(
+        f"{words}{f'; {in_log}' if in_log else ''}",
+        "Fewer workers, or a higher limit for the group ('plimsoll limits --pid' names it). A worker that took the "
+        "place of a killed one counts from its own start only.",
+        level=None if since or in_log else Level.WARNING,
+        numbers={"oom_kills": ever},
+    )
+
+
+def _connect_failures(facts: Facts) -> Verdict:
+    running = _workers(facts)
+    failures = _total(running, "pool.connect_failures")
+    if not failures:
+        return Passed(f"none {_since(running)}")
+    return Found(
+        f"{failures:g} attempts to connect failed {_since(running)}",
+        "The service's log has the server's words. Max_connections or the account's limit reached (PL2xx, PL807), or "
+        "the server was away.",
+        numbers={"connect_failures": failures},
+    )
+
+
+def _refusals(facts: Facts) -> Verdict:
+    running = _workers(facts)
+    counts = {name: count for name in REFUSALS if (count := _total(running, f"events.{name}"))}
+    if not counts:
+        return Passed(f"none {_since(running)}")
+    listed = ", ".join(f"{name.replace('_', ' ', 1)}: {count:g}" for name, count in counts.items())
+    return Found(
+        f"{listed}, {_since(running)}",
+        "Refused quickly is better than served late, and still somebody was not served: see docs/admission.md for what "
+        "each means, and what the pages wait for.",
+        numbers=counts,
+    )
+
+
+def _flat(facts: Facts) -> Verdict:
+    running = _workers(facts)
+    if not running.watched_s:
+        return NotApplicable("memory was not watched (--watch 10m)")
+    trends = {pid: trend_of(points) for pid, points in running.watch.items()}
+    known = {pid: trend for pid, trend in trends.items() if trend is not None}
+    if not known:
+        return CouldNot(
+            f"no worker was seen {LEAST_POINTS} times in {duration(running.watched_s)}", "Watch for longer."
+        )
+    words = "; ".join(_trend_words(pid, trend, running.workers) for pid, trend in sorted(known.items()))
+    growing = {pid: trend for pid, trend in known.items() if _mib_an_hour(trend.low) > FLAT_MIB_AN_HOUR}
+    if growing:
+        return Found(
+            words,
+            "In the first minutes after a start memory grows while code and caches are loaded: watch again later. If "
+            "it goes on, see which requests do it, by comparing growth with the pages asked (tracemalloc, memray).",
+            numbers={f"mib_an_hour.{pid}": trend.mib_an_hour for pid, trend in growing.items()},
+        )
+    if any(_mib_an_hour(trend.high) > TOO_WIDE_MIB_AN_HOUR for trend in known.values()):
+        return CouldNot(f"it moves too much to tell: {words}", "Watch for longer, or while there is less load.")
+    return Passed(words)
+
+
+def _mib_an_hour(bytes_a_second: float) -> float:
+    return Trend(bytes_a_second, 0, 0, 0, 0).mib_an_hour
+
+
+def _trend_words(pid: int, trend: Trend, workers: tuple[Worker, ...]) -> str:
+    rss = next((worker.number("memory.rss_bytes") for worker in workers if worker.pid == pid), 0.0)
+    how = "grows" if _mib_an_hour(trend.low) > FLAT_MIB_AN_HOUR else "flat"
+    return (
+        f"worker {pid}, {rss / MIB:.0f} MiB: {how}, {trend.mib_an_hour:+.1f} MiB an hour ± "
+        f"{trend.margin_mib_an_hour:.1f} (95 %, {trend.points} points in {duration(trend.seconds)})"
+    )
+
+
+def _check(
+    id_: str, title: str, level: Level, tags: frozenset[str], meaning: str, about: str, look: Callable[[Facts], Verdict]
+) -> Check:
+    return Check(id_, title, level, tags, meaning, about, look, AFTER)
+
+
+CHECKS: tuple[Check, ...] = (
+    _check(
+        "PL801",
+        "Memory ran out",
+        Level.ERROR,
+        MEMORY,
+        "Requests failed with MemoryError, or were refused so that none would.",
+        """\
+Counted by the workers since their start: MemoryErrors that came out of handlers, and requests that were refused since
+memory was short. With `--log`, lines with MemoryError too, of which one error may write two; lines themselves are
+never shown. Of a log longer than 16 MiB its end is read, and of one that an earlier run of `--baseline` saw, what
+came after.
+""",
+        _memory_errors,
+    ),
+    _check(
+        "PL802",
+        "Requests waited in vain for a connection",
+        Level.ERROR,
+        POOL,
+        "They were answered 503 after DB_POOL_TIMEOUT, or at once where the line was full.",
+        """\
+Counted by the pools since the start of the workers. With `--log`, lines that tell of it, also of SQLAlchemy's own
+pool.
+""",
+        _timeouts,
+    ),
+    _check(
+        "PL803",
+        "The kernel killed a process for want of memory",
+        Level.ERROR,
+        MEMORY,
+        "A killed worker answers nobody; its requests end in the middle, and its connections stay for a while.",
+        """\
+The control groups' own counters (`oom_kill` in `memory.events`), as far as a memory limit is set there: since each
+worker began, and in the life of the group. Where kills are older than all workers it is a warning. With `--log`,
+lines of the kernel, gunicorn and uvicorn that tell of it.
+""",
+        _oom_kills,
+    ),
+    _check(
+        "PL804",
+        "Connections to the database failed",
+        Level.WARNING,
+        POOL,
+        "Requests of those moments were answered 503.",
+        """\
+Attempts of the pools to connect that failed since the start of the workers.
+""",
+        _connect_failures,
+    ),
+    _check(
+        "PL805",
+        "Memory grows",
+        Level.WARNING,
+        MEMORY,
+        "The worker meets its limit, sooner or later.",
+        """\
+With `--watch 10m` each worker's resident memory is read for so long, some 60 times. The slope is Theil's, the median
+of the slopes between all pairs of points, with Sen's interval of 95 % (P. K. Sen, Journal of the American Statistical
+Association 63, 1968). Memory moves in steps, and one step does not mislead this. Points that follow each other are
+not independent, so the interval is somewhat too narrow: a finding asks for a longer look, not for a verdict.
+
+It is a finding where the whole interval is above 1 MiB an hour, and the check says that it cannot tell where the
+interval reaches above 60.
+""",
+        _flat,
+    ),
+    _check(
+        "PL809",
+        "Requests were refused or cut short",
+        Level.INFO,
+        frozenset({"running"}),
+        "Somebody was not served, so that others were.",
+        """\
+Counted by the workers since their start: refused while the database was busy, ended since their time was up or the
+process stopped, connections refused for want of room.
+""",
+        _refusals,
+    ),
+)
