@@ -71,8 +71,8 @@ def _memory_errors(facts: Facts) -> Verdict:
     nearest = next((worker.memory_limit for worker in running.workers if worker.memory_limit), "")
     return Found(
         f"{', '.join(words)} {_since(running)}{f'; nearest limit: {nearest}' if nearest else ''}",
-        "'plimsoll limits --pid' shows which limit strikes: where it is the address space, TLS connections and the arenas "
-        "of threads are what takes it. A bigger pool makes it worse.",
+        "'plimsoll limits --pid' shows which limit strikes: where it is the address space, TLS connections and the "
+        "arenas of threads are what takes it. A bigger pool makes it worse.",
         level=None if errors or in_log else Level.WARNING,
         numbers={"memory_errors": errors, "refused": refused},
     )

@@ -9,7 +9,6 @@ from plimsoll.checks.check import AFTER, Check
 from plimsoll.checks.facts import Facts
 from plimsoll.checks.subjects.since import duration
 from plimsoll.checks.verdict import Found, IrrelevantError, Level, Passed, UnknownError, Verdict
-from plimsoll.server.facts import ServerFacts
 
 TAGS = frozenset({"server"})
 
@@ -103,8 +102,8 @@ def _aborted(facts: Facts) -> Verdict:
     return Found(
         words,
         "Failed logins and broken handshakes are in the server's log; connections that end without a good-bye come "
-        "from processes that are killed, wait_timeout below DB_POOL_RECYCLE, a firewall that forgets idle connections. A "
-        "baseline (--baseline before, --against after) tells old ones from new.",
+        "from processes that are killed, wait_timeout below DB_POOL_RECYCLE, a firewall that forgets idle connections. "
+        "A baseline (--baseline before, --against after) tells old ones from new.",
         numbers=counts,
     )
 
