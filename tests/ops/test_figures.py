@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from plimsoll import Database, DatabaseSettings
@@ -30,7 +31,7 @@ async def service(
     more = {"environment": "production"} if production else {}
     database = Database(DatabaseSettings(database_url=url, cleanup_timeout_s=1, **more, **settings))
     app = FastAPI()
-    install(app, database, service=ServiceSettings(OPS_TOKEN=token, RELEASE="2025.1"))
+    install(app, database, service=ServiceSettings(ops_token=SecretStr(token) if token else None, release="2025.1"))
 
     @app.get("/{path:path}")
     async def everything(path: str) -> str:

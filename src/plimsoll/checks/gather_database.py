@@ -20,7 +20,7 @@ from plimsoll.engine import build_engine, is_in_memory
 from plimsoll.errors import PlimsollError
 from plimsoll.migrations import Migrations
 from plimsoll.seeding import AdminAccount
-from plimsoll.server import Fault, fault_of, read_facts
+from plimsoll.server import Fault, ServerFacts, fault_of, read_facts
 from plimsoll.server.privileges import read_privileges
 from plimsoll.server.words import words_of
 from plimsoll.settings import DatabaseSettings
@@ -64,6 +64,15 @@ async def read_database(asked: Asked) -> dict[str, Any]:
     engine = build_engine(_patient(asked.settings, asked.limit_s))
     try:
         return await _read(engine, asked)
+    finally:
+        await within(engine.dispose(), GOOD_BYE_S)
+
+
+async def read_server(asked: Asked) -> Known[ServerFacts]:
+    """The server's facts alone, over one connection. Raises nothing of the database's."""
+    engine = build_engine(_patient(asked.settings, asked.limit_s))
+    try:
+        return await _known(_on(engine, read_facts), asked, monotonic() + asked.limit_s, "the server's facts")
     finally:
         await within(engine.dispose(), GOOD_BYE_S)
 

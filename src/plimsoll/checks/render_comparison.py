@@ -9,9 +9,14 @@ from plimsoll.checks.comparison import Comparison, Row
 NOTHING = "-"
 
 
+def _shown(found: Comparison) -> list[tuple[str, str, str, str]]:
+    """The rows for people: what is 0 in both runs would only hide the others."""
+    return [_cells(row) for row in found.rows if row.before or row.after]
+
+
 def comparison_text(found: Comparison) -> str:
     """For people, with a line break at the end."""
-    cells = [_cells(row) for row in found.rows]
+    cells = _shown(found)
     head = ("", "before", "after", "change")
     widths = [max(len(row[column]) for row in (head, *cells)) for column in range(4)]
     lines = [_title(found), *_notes(found)]
@@ -25,7 +30,7 @@ def comparison_text(found: Comparison) -> str:
 def comparison_markdown(found: Comparison) -> str:
     """For a page."""
     lines = [f"## {_title(found)}", "", *_notes(found), "| | before | after | change |", "|---|---:|---:|---:|"]
-    lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in _cells(row))} |" for row in found.rows]
+    lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in _shown(found)]
     lines += ["", *(f"- {line}" for line in _findings(found))]
     return "\n".join(lines) + "\n"
 

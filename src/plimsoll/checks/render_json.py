@@ -1,6 +1,7 @@
 """The report for programs."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -12,9 +13,9 @@ FORMAT = 1
 """Raised when a name of this form goes or changes its meaning; new ones may come at any time."""
 
 
-def render_json(report: Report) -> str:
-    """The report as one JSON object, with a line break at the end."""
-    return json.dumps(as_json(report), indent=2) + "\n"
+def render_json(report: Report, more: Mapping[str, Any] | None = None) -> str:
+    """The report as one JSON object, and `more` in it, with a line break at the end."""
+    return json.dumps({**as_json(report), **(more or {})}, indent=2) + "\n"
 
 
 def as_json(report: Report) -> dict[str, Any]:

@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
+from time import time
 from typing import Annotated
 
 import typer
 
+from plimsoll.checks.baseline import load
 from plimsoll.checks.check import Stage
+from plimsoll.checks.comparison import Comparison, as_baseline, compare, fits
 from plimsoll.checks.pages import page, told
 from plimsoll.checks.registry import BY_ID, CHECKS, TOLD, check_of, select
+from plimsoll.checks.render_comparison import comparison_json, comparison_markdown, comparison_text
 from plimsoll.checks.render_json import render_json
 from plimsoll.checks.render_junit import render_junit
 from plimsoll.checks.render_markdown import render_markdown
@@ -19,6 +23,7 @@ from plimsoll.checks.suppressions import read_suppressions
 from plimsoll.checks.verdict import Level
 from plimsoll.cli.gathering import gather
 from plimsoll.cli.target import Named
+from plimsoll.cli.visiting import keep, visit, wishes_of
 from plimsoll.errors import CommandError
 
 TIMEOUT_S = 5.0
@@ -67,6 +72,24 @@ def check(
     require: Annotated[
         list[str] | None, typer.Option(metavar="TABLE.COLUMN", help="A column that must exist; several times.")
     ] = None,
+    url: Annotated[str | None, typer.Option(help="After: the address of the running service.")] = None,
+    release: Annotated[
+        str | None, typer.Option(help="After: the release that should run, as RELEASE names it.")
+    ] = None,
+    endpoint: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="After: a page to ask; several times. Else the OpenAPI's.")
+    ] = None,
+    request_limit_ms: Annotated[
+        float, typer.Option(min=1, max=600_000, help="After: milliseconds that a page may take.")
+    ] = 1000.0,
+    log: Annotated[
+        Path | None, typer.Option(help="After: the service's log, whose lines of trouble are counted.")
+    ] = None,
+    watch: Annotated[
+        str | None, typer.Option(metavar="TIME", help="After: watch the memory for so long: 90s, 10m, 2h.")
+    ] = None,
+    baseline: Annotated[Path | None, typer.Option(help="Keep this run's numbers in a file, for --against.")] = None,
+    against: Annotated[Path | None, typer.Option(help="Compare with the numbers that --baseline has kept.")] = None,
     timeout: Annotated[
         float, typer.Option(min=0.1, max=600, help="Seconds that any one source of facts may take.")
     ] = TIMEOUT_S,
@@ -79,7 +102,8 @@ def check(
     ] = None,
     show_list: Annotated[bool, typer.Option("--list", help="List all checks, and ask nothing.")] = False,
 ) -> None:
-    """Look at the deployment: settings, files, application, database, host. Changes nothing.
+    """Look at the deployment: settings, files, application, database, host; after it, at the running service. Changes
+    nothing.
 
     Exit status: 0 safe, 1 something at or above --fail-level was found, 2 something that matters could not be checked.
     """
@@ -92,12 +116,23 @@ def check(
     named: Named = context.obj
     asked: Stage = "before" if stage is StageName.BEFORE else "after"
     checks = select(asked, _split(only), _split(skip))
-    output = output.absolute() if output else None  # the import changes the directory
+    wishes = wishes_of(asked, url, release, endpoint, request_limit_ms, log, watch)
+    # The import changes the directory.
+    output, baseline, against = (path.absolute() if path else None for path in (output, baseline, against))
+    before = load(against) if against else None
+    if before is not None:
+        fits(before, asked)
     target = named.find()
     suppressions = read_suppressions(target.home if target else Path.cwd(), BY_ID)
-    facts = gather(named, required=tuple(require or ()), limit_s=timeout)
+    facts = gather(named, required=tuple(require or ()), limit_s=timeout, whole=asked == "before")
+    if wishes is not None:
+        facts = visit(facts, wishes, before, timeout)
     report = Report(asked, run_checks(checks, facts, suppressions), Level[fail_level.name])
-    _write(_rendered(report, output_format, verbose=verbose), report, output)
+    now = as_baseline(facts, report, time())
+    compared = compare(before, now) if before is not None else None
+    _write(_rendered(report, output_format, compared, verbose=verbose), report, output)
+    if baseline is not None:
+        keep(baseline, now)
     raise typer.Exit(report.status)
 
 
@@ -116,11 +151,16 @@ def _listed() -> Iterator[str]:
         yield f"{each.id}  {each.level.name.lower():<8}  {each.title}  ({', '.join(sorted(each.tags))})"
 
 
-def _rendered(report: Report, output_format: Format, *, verbose: bool) -> str:
-    if output_format is Format.TEXT:
-        return render_text(report, verbose=verbose)
-    render = {Format.JSON: render_json, Format.JUNIT: render_junit, Format.MARKDOWN: render_markdown}[output_format]
-    return render(report)
+def _rendered(report: Report, output_format: Format, compared: Comparison | None, *, verbose: bool) -> str:
+    """The report; what was compared comes before it, so that its last line is the last of all. JUnit has no place
+    for it."""
+    if output_format is Format.JSON:
+        return render_json(report, {"comparison": comparison_json(compared)} if compared is not None else None)
+    if output_format is Format.JUNIT:
+        return render_junit(report)
+    if output_format is Format.MARKDOWN:
+        return (f"{comparison_markdown(compared)}\n" if compared is not None else "") + render_markdown(report)
+    return (f"{comparison_text(compared)}\n" if compared is not None else "") + render_text(report, verbose=verbose)
 
 
 def _write(text: str, report: Report, output: Path | None) -> None:

@@ -54,8 +54,17 @@ T = TypeVar("T")
 Group = TypeVar("Group", bound=Settings)
 
 
-def gather(named: Named, *, required: Sequence[str] = (), limit_s: float = 5.0, more: More | None = None) -> Facts:
+def gather(
+    named: Named,
+    *,
+    required: Sequence[str] = (),
+    limit_s: float = 5.0,
+    more: More | None = None,
+    whole: bool = True,
+) -> Facts:
     """Everything that checks look at; no source takes longer than `limit_s` seconds, save the import.
+
+    Without `whole` the schema and the administrators are left out: what was deployed is not what they are about.
 
     Nothing is written to the database, the application's lifespan is not run, and its standard output is ours.
 
@@ -69,7 +78,7 @@ def gather(named: Named, *, required: Sequence[str] = (), limit_s: float = 5.0, 
     imported = import_application(target) if target is not None else Imported()
     secrets = secrets_in(os.environ, ENV_FILE)
     facts = _of_application(target, imported, secrets)
-    return _run(_ask(facts, imported.database, required, limit_s, secrets, more or {}))
+    return run_bounded(_ask(facts, imported.database, required, limit_s, secrets, more or {}, whole))
 
 
 def _of_application(target: Target | None, imported: Imported, secrets: Sequence[str]) -> Facts:
@@ -190,11 +199,12 @@ async def _ask(
     limit_s: float,
     secrets: Sequence[str],
     more: More,
+    whole: bool,
 ) -> Facts:
     sources: dict[str, Awaitable[Any]] = {name: ask(facts) for name, ask in more.items()}
     sources["env_file"] = asyncio.to_thread(env_file_facts, Path(ENV_FILE))
     if facts.settings.known:
-        migrations, admin = (database.migrations, database.admin) if database is not None else (None, None)
+        migrations, admin = (database.migrations, database.admin) if database is not None and whole else (None, None)
         asked = Asked(facts.settings.value, migrations, admin, required, limit_s, secrets)
         answers, *others = await asyncio.gather(read_database(asked), *sources.values())
     else:
@@ -209,7 +219,7 @@ async def _ask(
     return replace(facts, **answers, **dict(zip(sources, others, strict=True)))
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T:
+def run_bounded(work: Coroutine[Any, Any, T]) -> T:
     """As `asyncio.run`, which at its end would wait without limit for what was left behind."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -14,8 +14,8 @@ from plimsoll.visit.web import Answer, Line
 REQUESTS_EACH = 8
 """Of each page: enough that one slow answer is seen to be one, few enough that nobody else notices."""
 
-PAUSE_S = 0.02
-"""Between two requests, so that there are at most 50 a second, whatever the service can do."""
+PAUSE_S = 0.01
+"""Between two requests, so that there are at most 100 a second, whatever the service can do."""
 
 MOST_PAGES = 40
 FAILURES_EACH = 2

@@ -100,7 +100,7 @@ class Visit:
         watch: Watch = {}
         if wish.watch_s:
             watch = await samples_of(self._one_round, lambda: self.met, wish.watch_s)
-        await self._meet_workers()
+        await self._meet_again()
         workers = tuple(sorted(self._met.values(), key=lambda worker: (worker.host, worker.pid)))
         return replace(
             facts,
@@ -120,11 +120,19 @@ class Visit:
         for _ in range(MOST_ROUNDS):
             before = len(self._met)
             last = await self._one_round()
-            enough = self.wish.workers is not None and len(self._met) >= self.wish.workers
             without_news = 0 if len(self._met) > before else without_news + 1
-            if not last.known or enough or without_news >= ROUNDS_WITHOUT_NEWS:
+            enough = len(self._met) >= (self.wish.workers or 0) and without_news >= ROUNDS_WITHOUT_NEWS
+            if not last.known or enough:
                 break
         return last
+
+    async def _meet_again(self) -> None:
+        """Ask until all who were met have told once more which connections they hold."""
+        before = dict(self._met)
+        for _ in range(MOST_ROUNDS):
+            await self._one_round()
+            if all(self._met[key] is not worker for key, worker in before.items()):
+                break
 
     async def _one_round(self) -> Known[Worker]:
         """Figures on a few connections at once. What one of them was told; a refusal, where there was one."""
@@ -134,7 +142,7 @@ class Visit:
                 why=f"OPS_TOKEN is not sent to {place.host} without TLS, where anybody on the way could read it",
                 fix="Give an https:// address, or run this on the service's own machine with its address there.",
             )
-        lines = [self._line() for _ in range(1 if self.wish.workers == 1 else AT_ONCE)]
+        lines = [self._line() for _ in range(AT_ONCE)]
         try:
             answers = await asyncio.gather(*(line.get(FIGURES, token) for line in lines))
         finally:

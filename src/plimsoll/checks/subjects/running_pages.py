@@ -1,5 +1,7 @@
 """PL70x: the pages of the running service are fast enough, do not fail, and do not lie."""
 
+from collections import Counter
+
 from plimsoll.checks.check import AFTER, Check
 from plimsoll.checks.facts import Endpoint, Facts, RunningFacts
 from plimsoll.checks.subjects.running import FEW, OK, TAGS, reached
@@ -42,8 +44,11 @@ def _without_faults(facts: Facts) -> Verdict:
     _ = running.pages.value
     wrong = [words for page in running.endpoints if (words := _faults(page))]
     if not wrong:
-        count = sum(sum(page.statuses.values()) for page in running.endpoints)
-        return Passed(f"{count} requests to {len(running.endpoints)} pages, none answered with {FIRST_FAULT} or above")
+        statuses: Counter[int] = Counter()
+        for page in running.endpoints:
+            statuses.update(page.statuses)
+        counts = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
+        return Passed(f"{sum(statuses.values())} requests to {len(running.endpoints)} pages: {counts}")
     return Found(
         _listed(wrong),
         "The service's log says at these times what failed. A 503 with database-busy or memory-short is a refusal: see "
@@ -107,7 +112,7 @@ CHECKS: tuple[Check, ...] = (
         "Users wait; under load, requests that hold a connection for so long are what exhausts the pool.",
         """\
 The pages given with `--endpoint`, else all GET routes of `/openapi.json` that need no parameters, are asked 8 times
-each, one request at a time and at most 50 a second. Shown are the median and the 99th percentile by nearest rank,
+each, one request at a time and at most 100 a second. Shown are the median and the 99th percentile by nearest rank,
 which of 8 is the slowest: the first answer after a start counts too. Times are without connecting, as seen from here,
 the network included. The limit is `--request-limit-ms`, 1000 by default: about a second is what keeps a person's flow
 of thought (Nielsen, Usability Engineering, 1993, chapter 5).
