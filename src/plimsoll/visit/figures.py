@@ -34,7 +34,7 @@ def read_figures(answer: Answer, *, with_token: bool) -> Known[Worker]:
                 fix="Use the command of the same version of Plimsoll as the service.",
             )
         return Known(_worker(document))
-    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return Known(why=f"{PATH} answers with something that is no figures of a worker")
 
 

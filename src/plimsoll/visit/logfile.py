@@ -30,18 +30,26 @@ def read_log(path: Path, from_byte: int = 0) -> Known[LogFacts]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         return Known(why=f"{path} cannot be read: {error.strerror}", fix="Name a log that this user may read.")
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             return Known(why=f"{path} is no file", fix="Name the file that the service's output goes to.")
         begin = max(from_byte if from_byte <= status.st_size else 0, status.st_size - MOST_BYTES)
-        file.seek(begin)
-        try:
-            text = file.read(MOST_BYTES)
-        except OSError as error:
-            return Known(why=f"{path} cannot be read: {error.strerror}")
+        text = _read(descriptor, begin)
+    except OSError as error:
+        return Known(why=f"{path} cannot be read: {error.strerror}")
+    finally:
+        os.close(descriptor)
     counts = {kind: len(set(_lines(text, pattern))) for kind, pattern in _PATTERNS.items()}
     return Known(LogFacts(path.name, begin, len(text), status.st_size, counts))
+
+
+def _read(descriptor: int, begin: int) -> bytes:
+    parts: list[bytes] = []
+    while (left := MOST_BYTES - sum(map(len, parts))) and (part := os.pread(descriptor, left, begin)):
+        parts.append(part)
+        begin += len(part)
+    return b"".join(parts)
 
 
 def _lines(text: bytes, pattern: re.Pattern[bytes]) -> list[int]:

@@ -81,11 +81,11 @@ class Visit:
                 no = f"the service does not answer: {live.error}"
                 return replace(facts, live_error=live.error, figures=Known(why=no), pages=Known(why=no))
             facts = replace(facts, live=live.status, live_error=_moved(live))
-            facts = _with_readiness(facts, await line.get(READY))
             pages = Known(wish.endpoints) if wish.endpoints else pages_of(await line.get(OPENAPI))
             if pages.known:
                 facts = replace(facts, endpoints=await ask_pages(line, pages.value))
-            facts = replace(facts, pages=pages)
+            # What it says may be a second old, and the pages' troubles should be in it.
+            facts = _with_readiness(replace(facts, pages=pages), await line.get(READY))
         return await self._with_figures(facts, ask_server)
 
     async def _with_figures(

@@ -26,6 +26,7 @@ BODY_LIMIT_BYTES = 4 << 20
 
 HEADER_LIMIT_BYTES = 64 << 10
 READ_BYTES = 64 << 10
+NOT_HTTP = "what answers does not speak HTTP"
 AGENT = b"plimsoll-check"
 PORTS = {"http": 80, "https": 443}
 
@@ -112,7 +113,8 @@ class Line:
     tls: ssl.SSLContext | None = None
     _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
     _http: h11.Connection = field(default_factory=lambda: h11.Connection(h11.CLIENT))
-    _requests: int = 0
+    _ended: bool = False
+    """Whether the other side has ended the connection."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -160,13 +162,15 @@ class Line:
             return Answer(seconds=perf_counter() - began_s, error=f"the connection was lost: {_reason(error)}")
         except h11.RemoteProtocolError as error:
             self.close()
-            return Answer(seconds=perf_counter() - began_s, error=f"what answers does not speak HTTP: {error}")
+            what = f"the connection was lost: {_reason(EOFError())}" if self._ended else f"{NOT_HTTP}: {error}"
+            return Answer(seconds=perf_counter() - began_s, error=what)
         return answer
 
     async def _connect(self) -> None:
         place = self.place
         tls = self.tls if place.scheme == "https" else None
         self._streams = await asyncio.open_connection(place.host, place.port, ssl=tls)
+        self._ended = False
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADER_LIMIT_BYTES)
 
     async def _exchange(self, path: str, token: str | None, began_s: float) -> Answer:
@@ -214,7 +218,9 @@ class Line:
             event = self._http.next_event()
             if event is not h11.NEED_DATA:
                 return event
-            self._http.receive_data(await reader.read(READ_BYTES))
+            data = await reader.read(READ_BYTES)
+            self._ended = not data
+            self._http.receive_data(data)
 
     def _rest(self, *, whole: bool) -> None:
         """Between two requests."""

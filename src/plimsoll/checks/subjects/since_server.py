@@ -110,16 +110,20 @@ def _aborted(facts: Facts) -> Verdict:
 
 def _refused(facts: Facts) -> Verdict:
     _mysql_only(facts, "connections that they had to refuse")
+    server = facts.server.value
     counted = _counted(facts, REFUSED)
-    since = counted.since
     some = {name: count for name, count in counted.counts.items() if count}
-    if not some:
-        return Passed(f"none {since}")
-    listed = ", ".join(f"{name} {count:g}" for name, count in some.items())
+    words = [f"{name} {count:g}, {counted.since}" for name, count in some.items()]
+    most, limit = server.connections_most, server.max_connections
+    before = facts.baseline.value.server.get("max_used_connections", 0) if counted.fresh else 0
+    if most is not None and limit is not None and most >= limit > before:
+        words.append(f"max_used_connections {most} of max_connections {limit}")
+    if not words:
+        return Passed(f"none {counted.since}; {most} of {limit} connections were used at most")
     return Found(
-        f"{listed}, {since}",
-        "max_connections was reached where that counter rose: see PL2xx for who takes how many before it is raised. A "
-        "baseline tells old ones from new.",
+        "; ".join(words),
+        "See PL2xx for who takes how many before max_connections is raised. A baseline (--baseline before, --against "
+        "after) tells old ones from new.",
         level=Level.ERROR if counted.fresh else None,
         numbers=some,
     )
@@ -165,8 +169,10 @@ the server's start.
         TAGS,
         "Whoever was refused got error 1040, and its request failed.",
         """\
-The counters `Connection_errors_max_connections`, `_internal`, `_accept`, `_select` and `_tcpwrap` of MySQL and
-MariaDB. Any is a finding; with `--against`, where it is new since that baseline, an error.
+The counters `Connection_errors_max_connections`, `_internal`, `_accept`, `_select` and `_tcpwrap` of MySQL and MariaDB;
+and `Max_used_connections` at `max_connections` or above: MariaDB keeps one connection more for administrators, and
+refuses whoever else would take it without counting that (seen with 10.11). Any is a finding; with `--against`, where it
+is new since that baseline, an error.
 """,
         _refused,
         AFTER,
