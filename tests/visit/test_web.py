@@ -69,7 +69,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 @pytest.mark.parametrize(
     ("serve", "error"),
     [
-        (saying(b"220 mail.example ESMTP\r\n"), "what answers does not speak HTTP"),
+        (saying(b"220 mail.example ESMTP\r\n"), "before a whole answer of HTTP"),
         (saying(b"\x00\xff" * 100), "what answers does not speak HTTP"),
         (saying(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 2 * HEADER_LIMIT_BYTES), "what answers does not speak HTTP"),
         (saying(b""), "the connection was lost"),

@@ -248,7 +248,7 @@ class Line:
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, EOFError):
-        return "it was closed before the whole answer had come"
+        return "it was closed before a whole answer of HTTP had come"
     if isinstance(error, OSError) and error.errno is not None:
         return os.strerror(error.errno)
     if isinstance(error, OSError) and "Multiple exceptions" in str(error):
