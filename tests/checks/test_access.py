@@ -157,7 +157,7 @@ def verdict(id_: str, facts: Facts) -> Verdict:
 def remote(server: ServerFacts | None = REMOTE, **settings: str) -> Facts:
     """A deployment whose database is on another machine."""
     return Facts(
-        settings=Known(DatabaseSettings(database_url=URL, **settings)),  # type: ignore[arg-type]
+        settings=Known(DatabaseSettings(database_url=URL, **settings)),
         server=Known(server) if server else Known(why="the database could not be reached (PL010)"),
     )
 

@@ -36,7 +36,8 @@ def server(**more: Any) -> ServerFacts:
 
 def verdict(id_: str, service: RunningFacts, **more: Any) -> Verdict:
     """Of one check."""
-    facts = replace(Facts(running=Known(service)), **{name: Known(value) for name, value in more.items()})
+    known: dict[str, Any] = {name: Known(value) for name, value in more.items()}
+    facts = Facts(running=Known(service), **known)
     (result,) = run_checks([BY_ID[id_]], facts)
     return result.verdict
 

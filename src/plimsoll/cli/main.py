@@ -16,6 +16,7 @@ from plimsoll.cli.migrate import migrate
 from plimsoll.cli.serve import serve
 from plimsoll.cli.settings import show_settings
 from plimsoll.cli.target import Named
+from plimsoll.cli.tune import tune
 from plimsoll.errors import PlimsollError
 
 COULD_NOT = 2
@@ -38,6 +39,7 @@ cli.command("settings")(show_settings)
 cli.command("capacity")(show_capacity)
 cli.command("limits")(show_limits)
 cli.command("check")(check)
+cli.command("tune")(tune)
 cli.command("serve")(serve)
 cli.add_typer(admin, name="admin")
 

@@ -14,6 +14,7 @@ from plimsoll.engine import build_engine
 from plimsoll.errors import DatabaseRefusedError, DatabaseUnavailableError
 from plimsoll.server import Fault, fault_of
 from plimsoll.server.words import words_of
+from plimsoll.settings import DatabaseSettings
 
 Result = TypeVar("Result")
 
@@ -46,17 +47,17 @@ async def _run(database: Database, work: Callable[[AsyncEngine], Awaitable[Resul
     try:
         return await work(engine)
     except SQLAlchemyError as error:
-        raise _explained(error, database) from error
+        raise explained(error, database.settings) from error
     finally:
         await engine.dispose()
         await database.close()
 
 
-def _explained(error: SQLAlchemyError, database: Database) -> DatabaseUnavailableError:
+def explained(error: SQLAlchemyError, settings: DatabaseSettings) -> DatabaseUnavailableError:
     """The server's words and what to do, without the statement."""
-    where = f"The database at {database.settings.safe_url}"
+    where = f"The database at {settings.safe_url}"
     words = words_of(error)
-    fault = fault_of(error, database.settings.dialect)
+    fault = fault_of(error, settings.dialect)
     if fault is Fault.REFUSED:
         return DatabaseRefusedError(
             f"{where} refused: {words}. Check the user, the password and the "
