@@ -29,7 +29,6 @@ FOR_TESTS = {"PL441", "PL442", "PL444"}
 SETTINGS = [
     ("PL411", "idle_in_transaction_session_timeout", "0"),
     ("PL413", "lock_timeout", "0"),
-    ("PL414", "idle_session_timeout", "5s"),
     ("PL431", "timezone", "Asia/Kolkata"),
     ("PL433", "default_transaction_isolation", "serializable"),
     ("PL434", "default_transaction_read_only", "on"),
@@ -153,6 +152,6 @@ async def test_an_ordinary_role_is_told_all(postgres_database: TestDatabase) -> 
     came_to = {check_id: verdict(check_id, deployment(server)) for check_id in OURS}
     assert not [result for result in came_to.values() if isinstance(result, CouldNot)], came_to
     found = {check_id for check_id, result in came_to.items() if isinstance(result, Found)}
-    # With the defaults a transaction may idle for ever, and a statement outlives its request by 15 s.
-    assert found - {"PL431"} == FOR_TESTS | {"PL411", "PL412", "PL413"}, came_to
+    # With the defaults a transaction may idle for ever, and a statement wait for a lock.
+    assert found - {"PL431"} == FOR_TESTS | {"PL411", "PL413"}, came_to
     assert isinstance(came_to["PL405"], NotApplicable)

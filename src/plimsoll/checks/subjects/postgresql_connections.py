@@ -16,6 +16,9 @@ MOST_USED = 0.85
 SMALLEST_WORK_MEM = 1 << 20
 """Less makes every sort go to the disk; the manual's default is 4 MB."""
 
+BACKEND_BYTES = 4 << 20
+"""Private memory of a process of the server that has used some tables, without work_mem: 2 to 5 MiB as a rule."""
+
 RESERVED = 3
 """superuser_reserved_connections' default (manual, "Connection Settings")."""
 
@@ -61,12 +64,12 @@ def _look_at_memory(facts: Facts) -> Verdict:
     server = server_of(facts, "postgresql")
     shared, work = size(server, "shared_buffers"), size(server, "work_mem")
     hashes = number(server, "hash_mem_multiplier") if "hash_mem_multiplier" in server.variables else 1.0
-    each = work * max(1.0, hashes)
-    most, upkeep = number(server, "max_connections"), _upkeep(server)
-    total = shared + upkeep + most * each
+    hashes = max(1.0, hashes)
+    most = number(server, "max_connections")
+    total = shared + most * (BACKEND_BYTES + work * hashes)
     arithmetic = (
-        f"shared_buffers {amounts.size(shared)} + autovacuum {amounts.size(upkeep)} + {most:.0f} connections x work_mem"
-        f" {amounts.size(work)} x {max(1.0, hashes):g} (hash_mem_multiplier) = {amounts.size(total)}"
+        f"shared_buffers {amounts.size(shared)} + {most:.0f} connections x ({amounts.size(BACKEND_BYTES)} + work_mem"
+        f" {amounts.size(work)} x {hashes:g} (hash_mem_multiplier)) = {amounts.size(total)}"
     )
     ram = ram_of(facts, server)
     if not ram:
@@ -77,14 +80,8 @@ def _look_at_memory(facts: Facts) -> Verdict:
     evidence = f"{arithmetic}, {amounts.percent(total, ram)} of {amounts.size(ram)} RAM."
     if total <= MOST_OF_RAM * ram:
         return Passed(evidence)
-    fix, changes = _less(server, MOST_OF_RAM * ram - shared - upkeep, most, each / work if work > 0 else 1.0)
+    fix, changes = _less(server, MOST_OF_RAM * ram - shared - most * BACKEND_BYTES, most, hashes)
     return Found(evidence=evidence, fix=fix, changes=changes, numbers={"peak_bytes": total, "ram_bytes": ram})
-
-
-def _upkeep(server: ServerFacts) -> float:
-    """Bytes that autovacuum's workers may take."""
-    own = size(server, "autovacuum_work_mem") if "autovacuum_work_mem" in server.variables else -1
-    return number(server, "autovacuum_max_workers") * (own if own >= 0 else size(server, "maintenance_work_mem"))
 
 
 def _less(server: ServerFacts, room: float, most: float, hashes: float) -> tuple[str, tuple[Change, ...]]:
@@ -182,9 +179,8 @@ CHECKS: tuple[Check, ...] = (
         meaning="When as many connections sort as the server admits, its machine swaps or the kernel ends a process of"
         " the server, which then throws out everybody and recovers.",
         about=about(
-            looks_at="`shared_buffers`, what autovacuum may take (`autovacuum_max_workers` times"
-            " `autovacuum_work_mem` or `maintenance_work_mem`), and `max_connections` times `work_mem`, for hashes"
-            " times `hash_mem_multiplier`, against the RAM of the server's machine.",
+            looks_at="`shared_buffers`, and `max_connections` times the 4 MiB of a process and `work_mem` (for hashes"
+            " times `hash_mem_multiplier`), against the RAM of the server's machine.",
             why="The manual, 'Resource Consumption': a statement may take `work_mem` several times, and several"
             " sessions do so at once. Here each is counted once: a middling case, not the worst.",
             threshold="85 % of the RAM, as for MySQL. The RAM is known where the server runs on the same machine; else"

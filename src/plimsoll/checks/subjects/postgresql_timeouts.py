@@ -1,4 +1,4 @@
-"""PostgreSQL: how long it lets transactions idle, statements run and wait, and dead clients stay."""
+"""PostgreSQL: how long it lets transactions idle, statements wait for a lock, and dead clients stay."""
 
 from plimsoll.checks import amounts
 from plimsoll.checks.about import about
@@ -6,12 +6,10 @@ from plimsoll.checks.answers import number, seconds, server_of
 from plimsoll.checks.check import Check
 from plimsoll.checks.facts import Facts
 from plimsoll.checks.postgresql_changes import alter_system, duration, set_for_us
-from plimsoll.checks.verdict import Change, Found, Level, NotApplicable, Passed, Verdict
+from plimsoll.checks.verdict import Found, Level, NotApplicable, Passed, Verdict
 
 IDLE_S = 60.0
 """Advised for a transaction in which nothing happens: longer than any request may take (REQUEST_TIMEOUT is 45 s)."""
-
-SINCE_14 = (14,)
 
 LOCK_SHARE = 0.5
 """The part of a request's time that it is advised to wait for a lock: it still has to work, and to answer."""
@@ -39,38 +37,6 @@ def _look_at_idle_transactions(facts: Facts) -> Verdict:
     )
 
 
-def _look_at_statements(facts: Facts) -> Verdict:
-    server = server_of(facts, "postgresql")
-    theirs, ours = max(0.0, seconds(server, "statement_timeout")), facts.settings.value.statement_timeout_s
-    request = facts.service.value.request_timeout_s
-    evidence = (
-        f"statement_timeout {amounts.time(theirs) if theirs else '0 (none)'},"
-        f" DB_STATEMENT_TIMEOUT {amounts.time(ours) if ours else '0 (none)'},"
-        f" REQUEST_TIMEOUT {amounts.time(request) if request else '0 (none)'}."
-    )
-    least = min((limit for limit in (theirs, ours) if limit), default=0.0)
-    if least and (not request or least <= request):
-        return Passed(evidence)
-    advised = f"{max(1, request * 2 // 3):.0f}" if request else "30"
-    change = Change(
-        kind="env",
-        text=f"DB_STATEMENT_TIMEOUT={advised}",
-        undo=f"DB_STATEMENT_TIMEOUT={ours:g}",
-        name="DB_STATEMENT_TIMEOUT",
-        value=advised,
-        old=f"{ours:g}",
-        risk="Statements of the service that take longer fail; migrations have their own connection.",
-    )
-    return Found(
-        evidence=evidence,
-        fix=f"Give statements up after {advised} s: the pool then ends them on the server as well. statement_timeout on"
-        " the server would stop migrations and backups too.",
-        changes=(change,),
-        level=None if not least else Level.INFO,
-        numbers={"statement_s": least, "request_s": request},
-    )
-
-
 def _look_at_locks(facts: Facts) -> Verdict:
     server = server_of(facts, "postgresql")
     request = facts.service.value.request_timeout_s
@@ -93,32 +59,7 @@ def _look_at_locks(facts: Facts) -> Verdict:
         " it can answer, and its connection back, before its own time is over. Migrations set a limit of their own"
         " (DB_LOCK_WAIT_TIMEOUT).",
         changes=set_for_us(server, "lock_timeout", duration(advised), risk="Jobs with this role get 55P03 sooner."),
-        level=None if not bound else Level.INFO,
         numbers={"lock_wait_s": bound, "request_s": request},
-    )
-
-
-def _look_at_idle_sessions(facts: Facts) -> Verdict:
-    server = server_of(facts, "postgresql")
-    if "idle_session_timeout" not in server.variables and () < server.version < SINCE_14:
-        return NotApplicable("The server's version has no idle_session_timeout; it came with 14.")
-    limit = seconds(server, "idle_session_timeout")
-    if limit <= 0:
-        return Passed("idle_session_timeout is 0: the server closes no idle connection.")
-    settings = facts.settings.value
-    kept = (
-        settings.pool_recycle_s
-        if settings.pool_min_idle
-        else min(settings.pool_idle_timeout_s, settings.pool_recycle_s)
-    )
-    evidence = f"idle_session_timeout is {amounts.time(limit)}, the pool keeps an idle connection {amounts.time(kept)}."
-    if limit > kept:
-        return Passed(evidence)
-    return Found(
-        evidence=evidence,
-        fix="Take the limit off for our role, whose pool closes what it does not need; or make DB_POOL_RECYCLE and"
-        " DB_POOL_IDLE_TIMEOUT less.",
-        changes=set_for_us(server, "idle_session_timeout", "0"),
     )
 
 
@@ -154,24 +95,9 @@ CHECKS: tuple[Check, ...] = (
         look=_look_at_idle_transactions,
     ),
     Check(
-        id="PL412",
-        title="A statement may run longer than its request may take",
-        level=Level.WARNING,
-        tags=frozenset({"postgresql", "server", "timeouts"}),
-        meaning="The client has its error long since, and the statement still holds a connection.",
-        about=about(
-            looks_at="`statement_timeout` of our session and `DB_STATEMENT_TIMEOUT`, against `REQUEST_TIMEOUT`.",
-            why="Times have to be nested: lock < statement < request < proxy.",
-            threshold="A warning where nothing bounds a statement at all; only told where the bound is above the"
-            " request's.",
-            suppress="Long statements run outside of requests, with the same settings.",
-        ),
-        look=_look_at_statements,
-    ),
-    Check(
         id="PL413",
         title="A statement may wait for a lock longer than its request may take",
-        level=Level.WARNING,
+        level=Level.INFO,
         tags=frozenset({"postgresql", "server", "timeouts"}),
         meaning="One row or table that is locked for long empties the pool: each request that needs it waits with a"
         " connection in its hand.",
@@ -179,27 +105,11 @@ CHECKS: tuple[Check, ...] = (
             looks_at="The least of `lock_timeout`, `statement_timeout` and `DB_STATEMENT_TIMEOUT`, against"
             " `REQUEST_TIMEOUT`.",
             why="PostgreSQL waits for a lock without limit unless told otherwise.",
-            threshold="It has to be less than the request's. A warning where there is no bound, else only told;"
-            " advised is half of the request's time.",
+            threshold="It has to be less than the request's; advised is half of it. It is only told: the request's own"
+            " end, and PL209, bound the harm.",
             suppress="No statement of the service locks rows that others write.",
         ),
         look=_look_at_locks,
-    ),
-    Check(
-        id="PL414",
-        title="The server closes idle connections that the pool still keeps",
-        level=Level.WARNING,
-        tags=frozenset({"postgresql", "server", "timeouts"}),
-        meaning="The first request after a quiet time finds its connection closed.",
-        about=about(
-            looks_at="`idle_session_timeout` of our session, against how long the pool keeps an idle connection:"
-            " `DB_POOL_IDLE_TIMEOUT`, or `DB_POOL_RECYCLE` for those of `DB_POOL_MIN_IDLE`.",
-            why="The manual warns of this setting where a pool is in use: it cannot tell that a connection is kept on"
-            " purpose.",
-            threshold="It has to be 0 or longer than the pool's.",
-            suppress="A provider sets it so. Plimsoll's pool asks an idle connection before it gives it out.",
-        ),
-        look=_look_at_idle_sessions,
     ),
     Check(
         id="PL415",
