@@ -298,6 +298,15 @@ def test_shares_of_a_young_server_are_not_judged(check_id: str) -> None:
         assert "10 min only" in came_to.why
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "1e300", "-1", "many", ""])
+def test_a_number_that_makes_no_sense_is_not_judged(value: str) -> None:
+    """Nothing is concluded from it, and nothing multiplied with it."""
+    for check_id in ("PL301", "PL311"):
+        came_to = verdict(check_id, deployment(changed(MYSQL, {"max_connections": value})))
+        assert isinstance(came_to, CouldNot)
+        assert f"max_connections is {value!r}, which makes no sense" in came_to.why
+
+
 def test_few_connections_have_no_share() -> None:
     """One of ten that failed is no tenth of anything."""
     server = changed(MYSQL, {"connections": "10", "aborted_connects": "1", "threads_created": "10"})
