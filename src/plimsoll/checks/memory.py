@@ -1,19 +1,21 @@
 """The RAM of the machine that the database server runs on, as far as it can be known, and how much of it is for it."""
 
-from plimsoll.checks.facts import Facts
+from plimsoll.capacity.server_memory import MEMORY_SHARE
+from plimsoll.checks.verdict import Known
+from plimsoll.host import Survey
 from plimsoll.server.facts import ServerFacts
 
-MOST_OF_RAM = 0.85
+MOST_OF_RAM = MEMORY_SHARE
 """The part of the RAM that the server's peak may take (mysqltuner's); the rest is for the system and its cache."""
 
 MACHINE = "memory of the machine"
 """The limit of `plimsoll.host` whose value is all of the RAM."""
 
 
-def ram_of(facts: Facts, server: ServerFacts) -> float | None:
+def ram_of(server: ServerFacts, host: Known[Survey]) -> float | None:
     """Bytes of RAM of the server's machine: as the server tells, or this machine's if it runs here."""
     if server.memory_bytes is not None and server.memory_bytes > 0:
         return float(server.memory_bytes)
-    if not server.is_local or not facts.host.known:
+    if not server.is_local or not host.known:
         return None
-    return next((float(limit.limit) for limit in facts.host.value.memory if limit.name == MACHINE), None)
+    return next((float(limit.limit) for limit in host.value.memory if limit.name == MACHINE), None)

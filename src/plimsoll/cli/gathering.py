@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 from plimsoll.checks.facts import AppFacts, Facts
 from plimsoll.checks.gather_database import GOOD_BYE_S, Asked, read_database, within
 from plimsoll.checks.gather_files import env_file_facts
+from plimsoll.checks.gather_machine import place_facts, with_machine
 from plimsoll.checks.loggers import silenced_loggers
 from plimsoll.checks.verdict import Known
 from plimsoll.cli.importing import Imported, import_application, most_connections, same_server
@@ -109,6 +110,7 @@ def _of_application(target: Target | None, imported: Imported, secrets: Sequence
         versions=_versions(),
         environ=_environ(),
         utc_offset_s=Known(_utc_offset_s()),
+        today=Known(datetime.now(UTC).date()),
     )
 
 
@@ -206,7 +208,9 @@ async def _ask(
     if facts.settings.known:
         migrations, admin = (database.migrations, database.admin) if database is not None and whole else (None, None)
         asked = Asked(facts.settings.value, migrations, admin, required, limit_s, secrets)
+        sources["database_place"] = asyncio.to_thread(place_facts, facts.settings.value)
         answers, *others = await asyncio.gather(read_database(asked), *sources.values())
+        answers["server"] = with_machine(answers["server"], facts.host)
     else:
         why = facts.settings.why
         names = ("contact", "connect_s", "round_trip_s", "server", "privileges", "schema", "admin")

@@ -49,7 +49,7 @@ def _more_or_fewer(facts: Facts, server: ServerFacts, allowed: float, most: floa
     )
     wanted = max(allowed, most) * 1.3 // 1
     try:
-        demand, ram = demand_of(server), ram_of(facts, server)
+        demand, ram = demand_of(server), ram_of(server, facts.host)
     except UnknownError:
         return first, ()
     if not ram or demand.of(wanted) > MOST_OF_RAM * ram:

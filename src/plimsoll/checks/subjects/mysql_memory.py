@@ -66,7 +66,7 @@ def demand_of(server: ServerFacts) -> Demand:
 def _look(facts: Facts) -> Verdict:
     server = server_of(facts, "mysql")
     demand, most = demand_of(server), number(server, "max_connections")
-    ram = ram_of(facts, server)
+    ram = ram_of(server, facts.host)
     if not ram:
         raise UnknownError(
             f"the RAM of the server's machine is not known from here. At its worst the server takes"
@@ -129,7 +129,7 @@ def _look_at_misses(facts: Facts) -> Verdict:
         return NotApplicable(f"There were only {asked:.0f} reads in {since}: too few to tell.")
     if missed <= MOST_MISSES * asked or free > 0:
         return Passed(evidence)
-    ram = ram_of(facts, server)
+    ram = ram_of(server, facts.host)
     demand = demand_of(server)
     larger = 2 * pool
     total = demand.of(number(server, "max_connections")) + pool

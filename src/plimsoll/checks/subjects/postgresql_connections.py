@@ -1,5 +1,6 @@
 """PostgreSQL: connections in use, what is kept for superusers, memory at the worst, sleepers, a pooler in between."""
 
+from plimsoll.capacity.server_memory import POSTGRESQL_BACKEND_BYTES
 from plimsoll.checks import amounts, sleepers
 from plimsoll.checks.about import about
 from plimsoll.checks.answers import number, seconds, server_of, size
@@ -15,9 +16,6 @@ MOST_USED = 0.85
 
 SMALLEST_WORK_MEM = 1 << 20
 """Less makes every sort go to the disk; the manual's default is 4 MB."""
-
-BACKEND_BYTES = 4 << 20
-"""Private memory of a process of the server that has used some tables, without work_mem: 2 to 5 MiB as a rule."""
 
 RESERVED = 3
 """superuser_reserved_connections' default (manual, "Connection Settings")."""
@@ -66,12 +64,12 @@ def _look_at_memory(facts: Facts) -> Verdict:
     hashes = number(server, "hash_mem_multiplier") if "hash_mem_multiplier" in server.variables else 1.0
     hashes = max(1.0, hashes)
     most = number(server, "max_connections")
-    total = shared + most * (BACKEND_BYTES + work * hashes)
+    total = shared + most * (POSTGRESQL_BACKEND_BYTES + work * hashes)
     arithmetic = (
-        f"shared_buffers {amounts.size(shared)} + {most:.0f} connections x ({amounts.size(BACKEND_BYTES)} + work_mem"
-        f" {amounts.size(work)} x {hashes:g} (hash_mem_multiplier)) = {amounts.size(total)}"
+        f"shared_buffers {amounts.size(shared)} + {most:.0f} connections x ({amounts.size(POSTGRESQL_BACKEND_BYTES)}"
+        f" + work_mem {amounts.size(work)} x {hashes:g} (hash_mem_multiplier)) = {amounts.size(total)}"
     )
-    ram = ram_of(facts, server)
+    ram = ram_of(server, facts.host)
     if not ram:
         raise UnknownError(
             f"the RAM of the server's machine is not known from here. With one sort each it takes {arithmetic}",
@@ -80,7 +78,7 @@ def _look_at_memory(facts: Facts) -> Verdict:
     evidence = f"{arithmetic}, {amounts.percent(total, ram)} of {amounts.size(ram)} RAM."
     if total <= MOST_OF_RAM * ram:
         return Passed(evidence)
-    fix, changes = _less(server, MOST_OF_RAM * ram - shared - most * BACKEND_BYTES, most, hashes)
+    fix, changes = _less(server, MOST_OF_RAM * ram - shared - most * POSTGRESQL_BACKEND_BYTES, most, hashes)
     return Found(evidence=evidence, fix=fix, changes=changes, numbers={"peak_bytes": total, "ram_bytes": ram})
 
 
