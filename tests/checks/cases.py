@@ -156,6 +156,7 @@ TIMEOUTS = (
     irrelevant("PL211", "DEPLOY_STOP_TIMEOUT is 0", topology=topology(DEPLOY_STOP_TIMEOUT="0")),
     cannot("PL211", "no answer", topology=NO_ANSWER),
     found("PL909", "30 s and REQUEST_TIMEOUT 30 s", service=service(REQUEST_TIMEOUT="30")),
+    found("PL909", "30.5 s", settings=settings(DB_POOL_TIMEOUT="30.5"), service=service(REQUEST_TIMEOUT="30")),
     passed("PL909", "30 s, REQUEST_TIMEOUT 45 s"),
     irrelevant("PL909", "PL208", service=service(REQUEST_TIMEOUT="0")),
     cannot("PL909", "no answer", service=NO_ANSWER),
@@ -278,6 +279,7 @@ PROCESS = (
     found("PL911", "keyfile (GUNICORN_CMD_ARGS)", mends=False, environ={"GUNICORN_CMD_ARGS": "--keyfile '/k.pem"}),
     found("PL911", "the application", mends=False, app=replace(APP, server_options={"ssl_keyfile": "/k"})),
     passed("PL911", "command line"),
+    passed("PL911", "command line", environ={"GUNICORN_CMD_ARGS": "-n keyfile"}),
     cannot("PL911", "looked at", environ={}, app=NO_ANSWER),
 )
 

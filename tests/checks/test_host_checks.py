@@ -15,7 +15,7 @@ from plimsoll.checks.verdict import CouldNot, Found, Known, Level, NotApplicable
 from plimsoll.settings import DatabaseSettings, Settings
 from plimsoll.settings.declaration import specs_of
 from tests.checks.cases import ALWAYS_APPLY, CASES, Case
-from tests.checks.made import ASYNCMY, SECRET, URL, VERSIONS, facts, settings, topology, verdict
+from tests.checks.made import ASYNCMY, MIB, SECRET, URL, VERSIONS, facts, memory, settings, survey, topology, verdict
 
 Group = TypeVar("Group", bound=Settings)
 
@@ -145,6 +145,31 @@ def test_a_default_is_taken_back_by_removing_the_line() -> None:
         "remove the line DB_POOL_SIZE=",
         "remove the line DB_MAX_OVERFLOW=",
     ]
+
+
+ADDRESS_SPACE = survey(memory("RLIMIT_AS", 500 * MIB, 200 * MIB))
+IN_PRODUCTION = settings(ENVIRONMENT="production")
+CERTIFICATE = {"UVICORN_SSL_CERTFILE": "/c.pem"}
+
+
+@pytest.mark.parametrize(
+    ("check_id", "about", "level"),
+    [
+        ("PL606", facts(settings=IN_PRODUCTION, environ={"UVICORN_RELOAD": "1"}), Level.ERROR),
+        ("PL606", facts(settings=IN_PRODUCTION, environ={"PYTHONDEVMODE": "1"}), None),
+        ("PL911", facts(environ=CERTIFICATE, host=ADDRESS_SPACE), Level.ERROR),
+        ("PL911", facts(environ=CERTIFICATE), None),
+        ("PL601", facts(host=ADDRESS_SPACE), Level.ERROR),
+        ("PL601", facts(host=survey(memory("RLIMIT_AS", 2 << 30, 200 * MIB))), None),
+        ("PL903", facts(host=ADDRESS_SPACE, settings=settings(ASYNCMY, DB_POOL_SIZE="1000")), Level.ERROR),
+        ("PL903", facts(host=survey(memory("RLIMIT_AS", 2 << 30, 200 * MIB))), None),
+    ],
+)
+def test_what_strikes_at_once_is_an_error(check_id: str, about: Facts, level: Level | None) -> None:
+    """The same finding is milder where it only may; then it has the check's own level."""
+    answer = verdict(check_id, about)
+    assert isinstance(answer, Found)
+    assert answer.level == level
 
 
 @pytest.mark.parametrize(
