@@ -160,8 +160,7 @@ hosts x workers x engines x (`DB_POOL_SIZE` + `DB_MAX_OVERFLOW`), as declared by
 Each process has pools of its own and knows nothing of the others. A number that is right for one process is wrong for
 eight; it shows on the day on which all of them are busy.
 
-The limit itself: `plimsoll capacity` shows the reckoning. One connection is kept free
-for commands.
+Threshold: the limit itself: `plimsoll capacity` shows the reckoning. One connection is kept free for commands.
 
 Suppress it where other means keep the number down, such as a proxy with pools of its own: then its limit counts.
 """,
@@ -181,7 +180,7 @@ connection limit of the role and the database in PostgreSQL.
 Shared hosting allows an account 10 to 50 connections, whatever the server has. The pool's default of 20 + 20 is over
 most of these limits with a single worker.
 
-The limit itself. Where the account may not see it, the check says so and does not pass.
+Threshold: the limit itself. Where the account may not see it, the check says so and does not pass.
 
 There is no good reason to: the server enforces the limit.
 """,
@@ -201,7 +200,7 @@ account's limit, whichever is nearer.
 A rolling deployment starts new workers before the old ones have finished. Their pools fill at once, since clients are
 already there.
 
-The limit itself. `DEPLOY_OVERLAP=0` says that old workers end first.
+Threshold: the limit itself. `DEPLOY_OVERLAP=0` says that old workers end first.
 
 Suppress it where pools are hardly used at the hour of a deployment.
 """,

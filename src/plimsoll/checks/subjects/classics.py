@@ -98,7 +98,7 @@ would reach a handler.
 The pool's lines are many just when something is wrong, and are then switched off for their number. They name the
 route and the line of code that holds a connection, which is the quickest way to the cause.
 
-WARNING must pass. What the server's command sets up later (`--log-config`) is not seen.
+Threshold: WARNING must pass. What the server's command sets up later (`--log-config`) is not seen.
 
 Suppress it where another program reads the pool's numbers (`/ops/figures`) and raises the alarm.
 """,
@@ -117,7 +117,7 @@ Suppress it where another program reads the pool's numbers (`/ops/figures`) and 
 Both are often set to 30. Then the request's limit and the pool's strike in the same moment: the log has either, by
 chance, and connections are handed to requests that are ended at once.
 
-Less than a second of difference. Two thirds are proposed, as the defaults are (30 of 45 s).
+Threshold: less than a second of difference. Two thirds are proposed, as the defaults are (30 of 45 s).
 
 There is no reason to.
 """,
@@ -138,8 +138,8 @@ Each connection takes a buffer of 256 KiB in Python's TLS, about 300 KiB of addr
 before any limit of requests counts. A web server in front is there anyway. In one service
 this was the cause of MemoryErrors that the pool was blamed for.
 
-Measured: 287 KiB of memory a client under asyncio, 45 KiB under uvloop, 300 KiB of address space under both. Where
-RLIMIT_AS is set it is an error.
+Threshold: measured: 287 KiB of memory a client under asyncio, 45 KiB under uvloop, 300 KiB of address space under
+both. Where RLIMIT_AS is set it is an error.
 
 Suppress it where clients are few and known, as between services of your own.
 """,

@@ -103,7 +103,7 @@ granian (`UVICORN_RELOAD`, ...), `GUNICORN_CMD_ARGS`, and options of the applica
 Debug modes keep a stack for each task or allocation. Reload watches files, runs one process whatever
 `WEB_CONCURRENCY` says, and restarts in the middle of an upload of new code.
 
-Any of them, in production (PL003). Reload is an error. The server's own command line is not seen.
+Threshold: any of them, in production (PL003). Reload is an error. The server's own command line is not seen.
 
 Suppress it while a fault is looked for, with a date.
 """,
@@ -121,7 +121,7 @@ How far local time is from UTC where this command runs.
 A naive `datetime.now()`, a log line and the database's `NOW()` are compared by people and by code. With one zone
 everywhere they agree, and no hour is missing or doubled in spring and autumn.
 
-Any difference. It is for information: code that always keeps zones is right anyway.
+Threshold: any difference. It is for information: code that always keeps zones is right anyway.
 
 Suppress it where all times have a zone.
 """,

@@ -190,9 +190,9 @@ space that is left.
 An arena is a reservation and hardly memory, yet RLIMIT_AS counts it. A service that was fine for weeks fails on the
 day on which forty plain `def` handlers run at once, and resident memory shows nothing.
 
-64 MiB an arena, 8 arenas a core (glibc, mallopt(3)); 40 threads are AnyIO's default for `def` handlers. More than a
-quarter of what is left is a finding, more than all of it an error. Measured here: four threads took their 256 MiB,
-and none of it with `MALLOC_ARENA_MAX=1`.
+Threshold: 64 MiB an arena, 8 arenas a core (glibc, mallopt(3)); 40 threads are AnyIO's default for `def` handlers.
+More than a quarter of what is left is a finding, more than all of it an error. Measured here: four threads took their
+256 MiB, and none of it with `MALLOC_ARENA_MAX=1`.
 
 Suppress it where no `def` handler and no thread allocates: all is async.
 """,
@@ -211,7 +211,7 @@ RLIMIT_NOFILE against the connections of all pools of a process, its clients, an
 A socket is a file. The service stops to accept clients when files run out, and the pool cannot open a connection just
 when many are asked for.
 
-The sum itself, with the 32 that `plimsoll capacity` reckons with too.
+Threshold: the sum itself, with the 32 that `plimsoll capacity` reckons with too.
 
 Suppress it where the service is started with another limit than this command has.
 """,
@@ -231,8 +231,8 @@ that a worker may start.
 All of these count threads, and those of everything else that the user runs. With aiosqlite every connection is a
 thread too.
 
-1 + 40 threads a worker: AnyIO's default for plain `def` handlers. It is the worst case: where not even the workers
-themselves fit, the finding is an error. Shared hosting often allows 100.
+Threshold: 1 + 40 threads a worker: AnyIO's default for plain `def` handlers. It is the worst case: where not even the
+workers themselves fit, the finding is an error. Shared hosting often allows 100.
 
 Suppress it where all handlers are `async def`.
 """,
@@ -251,7 +251,7 @@ A request that the web server passes on is an entry process, of every site of th
 than 20 connections can be in use at a time; a larger pool changes nothing, and what helps is requests that end
 sooner.
 
-The limit itself, 20 as a rule. A quarter of what fits is proposed as overflow.
+Threshold: the limit itself, 20 as a rule. A quarter of what fits is proposed as overflow.
 
 Suppress it where work outside of requests needs the connections.
 """,

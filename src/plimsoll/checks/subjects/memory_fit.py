@@ -191,8 +191,8 @@ and of the machine: whichever leaves the least.
 Each worker is a whole Python with the application in it. What they leave is what connections, requests and clients
 live on; where nothing is left, the first busy minute ends one of them.
 
-The memory of this process after it imported the application, at least 96 MiB a worker; 85 % of the limit may be
-promised; `MEMORY_RESERVE` is kept free in each. `plimsoll capacity` has the reckoning.
+Threshold: the memory of this process after it imported the application, at least 96 MiB a worker; 85 % of the limit
+may be promised; `MEMORY_RESERVE` is kept free in each. `plimsoll capacity` has the reckoning.
 
 Suppress it where the service runs under another limit than this command does.
 """,
@@ -215,8 +215,8 @@ slow queries or connections that are never returned, more of them make it worse.
 connections and then, under the same error, down to 2: neither was the cause. TLS that ended in the process, under a
 limit of address space, was.
 
-Measured costs: aiomysql 7 KiB and 297 KiB with TLS, asyncmy 267 and 554 KiB; `plimsoll capacity --measure` measures
-yours. Address space has a check of its own (PL903).
+Threshold: measured costs: aiomysql 7 KiB and 297 KiB with TLS, asyncmy 267 and 554 KiB; `plimsoll capacity --measure`
+measures yours. Address space has a check of its own (PL903).
 
 Suppress it where the service runs under another limit than this command does.
 """,
@@ -236,8 +236,8 @@ may take, against the memory of the server's machine.
 at the next restart, and promises memory that nobody counted. Few of the connections would work at a time anyway: the
 processor and the disk set that number.
 
-85 % of RAM, mysqltuner's threshold. 151 (MySQL, MariaDB) and 100 (PostgreSQL) are the defaults. The sum is the worst
-case, which few servers ever see: compare it with the most that were in use.
+Threshold: 85 % of RAM, mysqltuner's threshold. 151 (MySQL, MariaDB) and 100 (PostgreSQL) are the defaults. The sum is
+the worst case, which few servers ever see: compare it with the most that were in use.
 
 Suppress it where the connections are known to be light and the most in use is far below.
 """,
@@ -257,7 +257,7 @@ An address is not memory. Threads reserve 64 MiB of addresses each, libraries ar
 below any limit. The error is raised wherever the next allocation happens to be, such as in the TLS code, which then
 gets the blame.
 
-That it is set at all. Where fewer connections fit than the pool may open it is an error.
+Threshold: that it is set at all. Where fewer connections fit than the pool may open it is an error.
 
 Suppress it where a hoster sets it and it is known to be wide enough.
 """,

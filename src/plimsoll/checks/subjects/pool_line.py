@@ -65,7 +65,7 @@ CHECKS: tuple[Check, ...] = (
 In a line of first come, first served the last one waits for all before it: places / connections x time of a use. If
 that is longer than the limit, the end of the line is load that is carried for nothing.
 
-50 ms a use, by which the default of 200 was chosen. Uses that take longer make it worse.
+Threshold: 50 ms a use, by which the default of 200 was chosen. Uses that take longer make it worse.
 
 Suppress it where uses are known to be much shorter than 50 ms.
 """,
@@ -83,7 +83,7 @@ Suppress it where uses are known to be much shorter than 50 ms.
 `DB_POOL_SIZE` is what a process keeps, `DB_MAX_OVERFLOW` what it may open beyond that for a moment. Connections that
 are kept although nobody uses them cost the server memory and other processes their share.
 
-The number is compared with the setting itself; there is no threshold beside it.
+Threshold: the number is compared with the setting itself; there is no threshold beside it.
 
 There is no reason to suppress this: raise `DB_POOL_SIZE` where the number is meant.
 """,

@@ -177,7 +177,7 @@ Whoever gives up first tells the story. The pool knows that all connections are 
 limit only knows that time is up. A wait that ends together with the request also leaves no time for the work it was
 for.
 
-Two thirds of the request's time are proposed: the part that the defaults have (30 of 45 s).
+Threshold: two thirds of the request's time are proposed: the part that the defaults have (30 of 45 s).
 
 Never, as far as we know: with `REQUEST_TIMEOUT=0` the check does not apply.
 """,
@@ -196,8 +196,8 @@ A proxy that gives up closes its connection, and the work behind goes on for nob
 the load doubles just when there is too much of it. A request that ends before gives its connection back and answers
 with a reason.
 
-The proxy's limit is 60 s by default in nginx (`proxy_read_timeout`) and Apache (`Timeout`). Limits that differ by
-less than a second count as equal. Three quarters are proposed, as the defaults are.
+Threshold: the proxy's limit is 60 s by default in nginx (`proxy_read_timeout`) and Apache (`Timeout`). Limits that
+differ by less than a second count as equal. Three quarters are proposed, as the defaults are.
 
 Suppress it where the routes that take long are streams: a proxy's limit is between two pieces of them.
 """,
@@ -216,7 +216,7 @@ The limit of a request ends its statement on the server as well. Start-up, backg
 request around them: there this is the only limit. A frozen server was measured to stop everything for as long as it
 was frozen, as nothing timed out.
 
-0 is a finding. 60 s are the default, which is longer than any request may take.
+Threshold: 0 is a finding. 60 s are the default, which is longer than any request may take.
 
 Suppress it for a service whose statements rightly take hours, and which is watched in another way.
 """,
@@ -235,7 +235,7 @@ connecting took when it was measured.
 A new connection is opened while a request waits for it. If the wait ends first, the error speaks of the pool, and the
 cause (no answer from the server) is lost.
 
-Five times the measured time at least: a lost first packet alone is sent again after a second (RFC 6298).
+Threshold: five times the measured time at least: a lost first packet alone is sent again after a second (RFC 6298).
 
 Suppress it where connecting was slow only while it was measured.
 """,
@@ -255,7 +255,7 @@ After a signal requests may finish for `SHUTDOWN_TIMEOUT`; what is left is rolle
 ended on the server this takes another connection, each within `DB_CLEANUP_TIMEOUT`. A kill before that rolls nothing
 back. [Serving](../serving.md) has the order of events.
 
-systemd waits 90 s by default (`DefaultTimeoutStopSec`), Docker 10 s (`docker stop`), Kubernetes 30 s
+Threshold: systemd waits 90 s by default (`DefaultTimeoutStopSec`), Docker 10 s (`docker stop`), Kubernetes 30 s
 (`terminationGracePeriodSeconds`).
 
 Suppress it where no request takes long and every one can be repeated.

@@ -156,7 +156,7 @@ SQLAlchemy and the driver of `DATABASE_URL`, as they are installed.
 pip compares versions only where a package is installed as one of Plimsoll's extras. A driver installed by itself, or
 held back by another package, is never compared.
 
-What `pyproject.toml` asks for. Versions are compared as versions (PEP 440), not as numbers.
+Threshold: what `pyproject.toml` asks for. Versions are compared as versions (PEP 440), not as numbers.
 
 After your own tests have passed with that version.
 """,
@@ -175,8 +175,8 @@ PyMySQL before 1.1.1 (CVE-2024-36039), on which aiomysql is built, and aiomysql 
 Each is reached by ordinary use of a service: a client that goes away, a JSON body used as parameters, a database at
 the other end of an unchecked connection.
 
-The versions in which they were mended, by their maintainers. It is no audit: `pip-audit` looks for all that is
-published, of all packages.
+Threshold: the versions in which they were mended, by their maintainers. It is no audit: `pip-audit` looks for all
+that is published, of all packages.
 
 Suppress it where your distribution has mended it under the old number.
 """,
