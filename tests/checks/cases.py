@@ -230,6 +230,7 @@ MEMORY = (
     cannot("PL902", "buffers", server=server(max_connections=500, variables={})),
     cannot("PL902", "max_connections", server=server(max_connections=None)),
     found("PL903", "500.0 MiB", "TLS connections", mends=False, host=survey(ADDRESS_SPACE)),
+    found("PL903", "500.0 MiB", mends=False, host=survey(ADDRESS_SPACE), settings=NO_ANSWER),
     passed("PL903", "not limited"),
     cannot("PL903", "odd", host=survey(unlimited=(), unreadable=("odd",))),
 )

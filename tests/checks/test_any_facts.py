@@ -3,6 +3,7 @@
 from typing import Any
 
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from plimsoll.checks.facts import AppFacts, Facts
@@ -150,6 +151,7 @@ FACTS = st.builds(
 )
 
 
+@examples(deadline=None)
 @given(FACTS)
 def test_a_check_answers_whatever_the_facts(facts: Facts) -> None:
     """It raises nothing but what says that a fact is not known or not there, and no secret is in its answer."""

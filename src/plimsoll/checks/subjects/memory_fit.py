@@ -142,25 +142,38 @@ def _address_space(facts: Facts) -> Verdict:
     limit = the_limit(host, ADDRESS_SPACE)
     if limit is None:
         return Passed("the address space is not limited (RLIMIT_AS)")
-    question = question_of(facts, needs_server=False)
-    allowance = next((one for one in budget(question).allowances if one.source == ADDRESS_SPACE), None)
-    each, most = allowance.each if allowance else 0, question.plan.most
     tls = limit.left // (TLS_ADDRESS_SPACE_KIB * KIB)
-    return Found(
+    told = (
         f"RLIMIT_AS is {amount(limit.limit)}, {HERE}: {amount(limit.used)} of address space are in use, of which "
         f"{amount(host.rss_bytes)} are memory. What is left is enough for {tls} TLS connections of "
         f"{TLS_ADDRESS_SPACE_KIB} "
-        f"KiB; {each} connections of {most} of a pool fit beside clients",
+        "KiB"
+    )
+    room = _room(facts)
+    short = room is not None and room[0] < room[1]
+    return Found(
+        f"{told}; a pool may open {room[1]} connections, {room[0]} fit beside clients" if room else told,
         "Take the limit away, and limit memory itself: systemd's MemoryMax=, or a container's limit. Where a hoster "
         "sets "
         "it: TLS ended by the web server (PL911), MALLOC_ARENA_MAX=1 (PL601), and pools that fit.",
-        tuple(_lift(facts, limit.limit, each, most, is_auto=question.plan.is_auto)),
-        level=Level.ERROR if each < most and not question.plan.is_auto else None,
-        numbers={"limit_bytes": limit.limit, "left_bytes": limit.left, "fit": each},
+        tuple(_lift(facts, limit.limit, room[0] if room is not None and short else 0)),
+        level=Level.ERROR if short else None,
+        numbers={"limit_bytes": limit.limit, "left_bytes": limit.left},
     )
 
 
-def _lift(facts: Facts, limit_bytes: int, each: int, most: int, *, is_auto: bool) -> Iterator[Change]:
+def _room(facts: Facts) -> tuple[int, int] | None:
+    """Connections that fit the address space, and those that a pool may open; None where the settings are not known or
+    leave the number to start-up."""
+    if not (facts.settings.known and facts.service.known and facts.topology.known):
+        return None
+    question = question_of(facts, needs_server=False)
+    allowance = next((one for one in budget(question).allowances if one.source == ADDRESS_SPACE), None)
+    return None if allowance is None or question.plan.is_auto else (allowance.each, question.plan.most)
+
+
+def _lift(facts: Facts, limit_bytes: int, each: int) -> Iterator[Change]:
+    """The limit taken away; and where `each` connections fit, but not all, the pool for where it must stay."""
     yield Change(
         "shell",
         "ulimit -v unlimited",
@@ -171,7 +184,7 @@ def _lift(facts: Facts, limit_bytes: int, each: int, most: int, *, is_auto: bool
         privilege="root, where the hard limit (ulimit -Hv) is set too",
         risk="Set a limit of memory first (MemoryMax=), so that something still ends a process that grows.",
     )
-    if 1 <= each < most and not is_auto:
+    if each >= 1:
         settings = facts.settings.value
         yield env_line(settings, "DB_POOL_SIZE", each - each // 4, risk="For where the limit must stay.")
         yield env_line(settings, "DB_MAX_OVERFLOW", each // 4, risk="For where the limit must stay.")
