@@ -8,6 +8,8 @@ from plimsoll.capacity.question import Question
 from plimsoll.capacity.wording import amount, duration, plain
 from plimsoll.settings.topology import MOST_WORKERS
 
+ALONE = " With one, a request that asks for a second connection while it holds the first waits for itself."
+
 NO_LOAD = "without --arrival-rate and --hold-ms nothing says whether less would do or more is needed"
 
 
@@ -29,7 +31,7 @@ def size_words(question: Question, size: int, needed: int | None = None) -> Reco
         "DB_POOL_SIZE",
         str(size),
         "auto" if plan.is_auto else str(plan.pool_size),
-        _size_reason(question, size, needed),
+        _size_reason(question, size, needed) + (ALONE if size == 1 else ""),
         f"One more is {topology.pools_deploying} more on the server during a deployment, and "
         f"{amount(question.costs.rss_bytes * topology.engines)} more in each process.",
     )

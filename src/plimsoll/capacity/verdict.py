@@ -104,7 +104,7 @@ def _raise(question: Question, limit: Allowance, wanted: int) -> str:
     if limit.source == "account":
         return f"{wanted} for the account: only who runs the server can grant that ({limit.name})."
     if limit.source != "server":
-        return f"{limit.name} would have to allow {wanted}: {limit.reckoning}."
+        return f"More of {limit.name}, for the {wanted} that are wanted while deploying ({limit.reckoning})."
     total = wanted + question.others + question.server.reserved_connections
     memory = server_memory(question.server)
     if not isinstance(memory, ServerMemory):
