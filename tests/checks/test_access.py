@@ -13,7 +13,7 @@ from plimsoll.checks.runner import run_checks
 from plimsoll.checks.verdict import CouldNot, Found, Known, NotApplicable, Passed, Verdict
 from plimsoll.server.facts import Account, ServerFacts
 from plimsoll.server.privileges import Privileges
-from tests.checks.conftest import Deployment
+from tests.checks.conftest import OURS, Deployment
 from tests.servers import TestDatabase
 
 Deploy = Callable[[TestDatabase], Deployment]
@@ -45,7 +45,7 @@ def test_a_wrong_password_is_not_a_dead_server(served: Deployment) -> None:
     """The server's words, and neither password."""
     database = served.database
     served.set(DATABASE_URL=database.url.replace(str(database.password), "hush-hush"))
-    ended = served.command("check")
+    ended = served.command("check", *OURS)
     assert "CRITICAL  PL011  The database refuses the account" in ended.out
     assert "hush" not in ended.printed
     checked = served.check()
