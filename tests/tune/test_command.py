@@ -72,13 +72,13 @@ def test_nothing_is_changed_without_apply(
     statement = (
         "SET GLOBAL slow_query_log = 'ON';" if mysql else "ALTER SYSTEM SET log_min_duration_statement = '2000ms';"
     )
-    assert f"  server:   {statement}\n" in ended.out
+    assert f"  server:    {statement}\n" in ended.out
     assert ("under [mysqld] in a file that it reads" in ended.out) is mysql
     assert ("SELECT pg_reload_conf();" in ended.out) is not mysql
     assert "-DB_POOL_SIZE=20  # as the note says\n+DB_POOL_SIZE=8  # as the note says\n" in ended.out
-    assert "memory:   4 workers x 12 connections x 0.1 MiB = 5 MiB less in the server" in ended.out
-    assert "by hand:  a command: it is never run here\n              chmod 600 .env\n" in ended.out
-    assert "withheld: shell: ulimit -v limits address space" in ended.out
+    assert "memory:    4 workers x 12 connections x 0.1 MiB = 5 MiB less in the server" in ended.out
+    assert "by hand:   a command: it is never run here\n               chmod 600 .env\n" in ended.out
+    assert "withheld:  shell: ulimit -v limits address space" in ended.out
     assert "ulimit -v 2000000" not in ended.out
     assert "docs/checks/PL903.md" in ended.out
     assert "could not be checked: PL399" in ended.out
@@ -359,3 +359,42 @@ def test_ctrl_c_in_the_middle_leaves_what_can_be_taken_back(
     ended = tune("--undo", str(undo_file), "--yes")
     assert ended.status == 0, ended.printed
     assert value_of(own_mariadb, "slow_query_log") == "0"
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("mysql://shop:hush-hush@127.0.0.1:9/shop", "could not be checked: PL202, PL301"),
+        ("mysql://shop:hush-hush@", "could not be checked: PL202, PL301"),
+    ],
+)
+def test_without_an_answer_the_rest_is_still_planned(
+    tune: Command, use: Callable[[str], None], env_file: Path, url: str, words: str
+) -> None:
+    """A server that is down, or settings that are wrong: what needs them is named, and nothing of it is offered."""
+    use(url)
+    ended = tune("--skip", "PL399", "--apply", "--yes")
+    assert ended.status == 0, ended.printed
+    assert words in ended.out
+    assert "chmod 600 .env" in ended.out
+    assert ended.out.endswith("Nothing that could be changed from here.\n")
+    assert undo_files(env_file) == []
+
+
+def test_a_server_that_dies_before_the_undo_says_so(
+    tune: Command, use: Callable[[TestDatabase], None], own_mariadb: TestDatabase, env_file: Path
+) -> None:
+    """.env is taken back; the rest can be, once the server is there again."""
+    use(own_mariadb)
+    assert tune("--apply", "--yes").status == 0
+    assert own_mariadb.server is not None
+    own_mariadb.server.stop()
+    (undo_file,) = undo_files(env_file)
+    ended = tune("--undo", str(undo_file), "--yes")
+    assert ended.status == 2
+    assert "taken back: " in ended.out
+    assert "could not be used" in ended.err
+    assert env_file.read_text() == ENV
+    own_mariadb.server.start()
+    again = tune("--undo", str(undo_file), "--yes")
+    assert (again.status, value_of(own_mariadb, "slow_query_log")) == (0, "0")

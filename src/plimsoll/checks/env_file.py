@@ -1,6 +1,7 @@
 """Rewrites a `.env` file as a whole or not at all: same owner and mode, written out before it takes the old one's
 place, with a copy of the old one kept."""
 
+import contextlib
 import os
 import stat
 from dataclasses import dataclass
@@ -129,14 +130,22 @@ def put(path: Path, text: str, mode: int, like: os.stat_result | None = None) ->
 
 
 def _give(descriptor: int, like: os.stat_result) -> None:
-    """The owner and the group of the old file. A group that this user is not in cannot be given."""
-    os.fchown(descriptor, like.st_uid, like.st_gid)
+    """The owner and the group of the old file."""
+    try:
+        os.fchown(descriptor, like.st_uid, like.st_gid)
+    except PermissionError as error:
+        raise EnvFileError(
+            f"It belongs to user {like.st_uid} and group {like.st_gid}, which this user cannot give to a new file: run "
+            "this as root, or as a user who is in that group. It is as it was."
+        ) from error
 
 
 def sync_directory(directory: Path) -> None:
     """Make a rename or a removal in a directory outlive a crash of the machine."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    # Some file systems cannot do that; the file itself is in its place all the same.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -3,8 +3,16 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from plimsoll.checks.env_edit import EnvEdit, change, stands, take_back
-from plimsoll.checks.env_file import EnvContent, keep_copy, may_rewrite, read_file, remove_file, write_file
+from plimsoll.checks.env_edits import EnvEdit, change, stands, take_back
+from plimsoll.checks.env_file import (
+    EnvContent,
+    EnvFileError,
+    keep_copy,
+    may_rewrite,
+    read_file,
+    remove_file,
+    write_file,
+)
 from plimsoll.checks.journal import EnvEntry, Journal
 from plimsoll.checks.steps import StepFailedError
 
@@ -25,10 +33,14 @@ def rewrite(path: Path, wanted: Mapping[str, str], planned: str, journal: Journa
         return f"{path} (it was so already)"
     made = content.stat is None
     backup = None if made else content.path.with_name(f"{content.path.name}.{journal.path.stem}.bak")
-    index = journal.begin(EnvEntry(str(content.path), edits, made, str(backup or "")))
     if backup is not None:
         keep_copy(content, backup)
-    write_file(content, text)
+    index = journal.begin(EnvEntry(str(content.path), edits, made, str(backup or "")))
+    try:
+        write_file(content, text)
+    except EnvFileError:
+        journal.drop(index)
+        raise
     journal.mark(index, "done")
     kept = f"; the old file is kept as {backup.name}, passwords and all" if backup else " (a new file)"
     return f"{path}: {', '.join(f'{name}={value}' for name, value in wanted.items())}{kept}"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from plimsoll.checks.env_edit import EnvEdit
+from plimsoll.checks.env_edits import EnvEdit
 from plimsoll.checks.env_file import NEW_MODE, put
 from plimsoll.errors import CommandError
 from plimsoll.server.changing import NAME, VALUE, Standing

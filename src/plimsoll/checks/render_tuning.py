@@ -11,7 +11,7 @@ from plimsoll.checks.tuning_view import PlanView, StepView
 from plimsoll.checks.verdict import Change, Found
 
 WIDTH = 110
-LABEL = 10
+LABEL = 11
 """Columns that a label takes."""
 
 
@@ -45,7 +45,11 @@ def _finding(check: Check, found: Found, view: PlanView) -> Iterator[str]:
     yield from _labelled("means", check.meaning)
     steps = [step for step in view.steps if check.id in step.step.checks]
     for step in steps:
-        yield from _step(step)
+        first = step.step.checks[0]
+        if first == check.id:
+            yield from _step(step)
+        else:
+            yield from _labelled("mended by", f"{step.step.name} = {step.step.value}, as for {first}")
     mine = [item for item in view.plan.by_hand if item.check == check.id]
     shown = {step.step.name for step in steps if step.keep}
     for item in mine:

@@ -1,6 +1,6 @@
 """What a plan's steps come to in statements and words; the same for a text, for JSON and for SQL to paste."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 from plimsoll.checks.tuning import Plan, Step
@@ -51,15 +51,17 @@ def step_views(
     plan: Plan,
     standing: Mapping[str, Standing | None],
     in_force: Mapping[str, str],
+    in_file: Container[str],
     changer: Changer | None,
     facts: ServerFacts | None,
 ) -> Iterator[StepView]:
-    """The steps of a plan, in their order. `in_force` are the settings of the application as they are now."""
+    """The steps of a plan, in their order. `in_force` are the settings of the application as they are now,
+    `in_file` the names that `.env` sets."""
     for step in plan.steps:
         stood = standing.get(step.name)
         if step.kind == "env":
             old = in_force.get(step.name, step.change.old)
-            undo = (f"{step.name}={old}",) if old else (f"take the line {step.name} out",)
+            undo = (f"{step.name}={old}",) if step.name in in_file else (f"take the line {step.name} out",)
             yield StepView(step, (f"{step.name}={step.value}",), undo, old, effect="at the service's next start")
         elif changer is not None and facts is not None and stood is not None:
             yield _on_server(step, stood, changer, facts, _own_line(plan, step))

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from plimsoll.checks.applying import EnvSource
-from plimsoll.checks.env_edit import EnvTextError, change, count_of, diff, values_in
+from plimsoll.checks.env_edits import EnvTextError, change, count_of, diff, values_in
 from plimsoll.checks.env_file import EnvContent, read_file
 from plimsoll.checks.facts import Facts
 from plimsoll.checks.runner import Result
@@ -163,4 +163,4 @@ def _views(plan: Plan, ground: Ground, facts: Facts, settings: DatabaseSettings 
     in_force = {row.name: row.value for group in facts.groups for row in group.rows()}
     changer = changer_of(settings.dialect) if settings is not None else None
     server = facts.server.value if facts.server.known else None
-    yield from step_views(plan, ground.standing, in_force, changer, server)
+    yield from step_views(plan, ground.standing, in_force, ground.in_file, changer, server)

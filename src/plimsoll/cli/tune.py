@@ -170,38 +170,36 @@ def _undo(named: Named, path: Path, *, yes: bool) -> None:
         typer.echo(f"  {line}")
     if not _agreed(f"Take this back (done at {journal.made})?", yes=yes):
         return
-    outcome = Outcome()
-    _run(undo_env(journal, outcome), outcome)
-    if journal.has_server and not outcome.cancelled:
-        _undo_server(named, journal, outcome)
-    _report(outcome, "taken back")
-    _end(outcome)
+    in_file, on_server = Outcome(), Outcome()
+    _run(undo_env(journal, in_file), in_file)
+    # Said before the server is asked: that may fail, and the settings it needs are of the file that was just changed.
+    _report(in_file, "taken back")
+    if journal.has_server and not in_file.cancelled:
+        settings = _settings_for(journal, named)
+        _run(_undone(settings, journal, on_server), on_server)
+        _report(on_server, "taken back")
+    _end(on_server if on_server.cancelled or in_file.complete else in_file)
 
 
-def _undo_server(named: Named, journal: Journal, outcome: Outcome) -> None:
-    settings = _settings(named)
+def _settings_for(journal: Journal, named: Named) -> DatabaseSettings:
+    """The settings of the database that the undo file is about.
+
+    Raises:
+        CommandError: the settings name another one.
+    """
+    target = named.find()
+    settings = DatabaseSettings.from_env() if target is None else target.load()[0].settings
     if settings.safe_url != journal.database:
-        _report(outcome, "taken back")
         raise CommandError(
             f"{journal.path} is about {journal.database}, and the settings name {settings.safe_url}: nothing was taken "
             "back on a server."
         )
-    later = Outcome()
-    _run(_undone(settings, journal, later), later)
-    outcome.done += later.done
-    outcome.failed += later.failed
-    outcome.not_done += later.not_done
-    outcome.cancelled = later.cancelled
+    return settings
 
 
 async def _undone(settings: DatabaseSettings, journal: Journal, outcome: Outcome) -> None:
     async with _server(settings) as server:
         await undo_server(journal, server, outcome)
-
-
-def _settings(named: Named) -> DatabaseSettings:
-    target = named.find()
-    return DatabaseSettings.from_env() if target is None else target.load()[0].settings
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ _PERSISTED = text("SELECT variable_value FROM performance_schema.persisted_varia
 _ORIGIN = text(
     "SELECT variable_source, variable_path FROM performance_schema.variables_info WHERE variable_name = :name"
 )
+COMMAND_LINE = "its command line"
 _ORIGINS = {
     "COMPILED": "the server's own default",
     "COMPILE-TIME": "the server's own default",
@@ -29,8 +30,8 @@ _ORIGINS = {
     "EXPLICIT": "its option file",
     "GLOBAL": "its option file",
     "SERVER": "its option file",
-    "COMMAND-LINE": "its command line",
-    "COMMAND_LINE": "its command line",
+    "COMMAND-LINE": COMMAND_LINE,
+    "COMMAND_LINE": COMMAND_LINE,
     "SQL": "a SET GLOBAL since it started",
     "DYNAMIC": "a SET GLOBAL since it started",
     "AUTO": "the server's own reckoning at its start",
@@ -98,6 +99,8 @@ class MySQLChanger:
         if _persists(facts):
             return "", ""
         line = f"{wanted.name} = {wanted.value}"
+        if standing is not None and standing.origin == COMMAND_LINE:
+            return line, "where its command line is written (systemctl cat), which sets it now and wins over its files"
         if standing is not None and standing.path:
             return line, f"under {SECTION} in {standing.path}, which sets it now"
         return line, (f"under {SECTION} in a file that it reads, such as {_own_file(facts)}")

@@ -8,7 +8,7 @@ from dotenv.parser import parse_stream
 from hypothesis import assume, given, note
 from hypothesis import strategies as st
 
-from plimsoll.checks.env_edit import EnvTextError, change, diff, take_back, value_in
+from plimsoll.checks.env_edits import EnvTextError, change, diff, take_back, value_in
 
 NAMES = ("DB_POOL_SIZE", "DB_POOL_TIMEOUT", "ENVIRONMENT", "LOG_LEVEL")
 ENDS = st.sampled_from(["\n", "\r\n"])
