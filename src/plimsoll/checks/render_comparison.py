@@ -7,6 +7,8 @@ from typing import Any
 from plimsoll.checks.comparison import Comparison, Row
 
 NOTHING = "-"
+LEAST_SHARE = 0.005
+"""A smaller share would be shown as 0 %."""
 
 
 def _shown(found: Comparison) -> list[tuple[str, str, str, str]]:
@@ -61,7 +63,7 @@ def _notes(found: Comparison) -> Iterator[str]:
 
 def _cells(row: Row) -> tuple[str, str, str, str]:
     change = NOTHING if row.change is None else "0" if not row.change else f"{_number(row.change, sign=True)}"
-    share = f" ({row.share:+.0%})" if row.share and row.change else ""
+    share = f" ({row.share:+.0%})" if row.share and abs(row.share) >= LEAST_SHARE else ""
     return row.name, _number(row.before), _number(row.after), f"{change}{share}"
 
 
