@@ -130,9 +130,9 @@ def check(
     report = Report(asked, run_checks(checks, facts, suppressions), Level[fail_level.name])
     now = as_baseline(facts, report, time())
     compared = compare(before, now) if before is not None else None
-    _write(_rendered(report, output_format, compared, verbose=verbose), report, output)
     if baseline is not None:
         keep(baseline, now)
+    _write(_rendered(report, output_format, compared, verbose=verbose), report, output)
     raise typer.Exit(report.status)
 
 
