@@ -47,12 +47,15 @@ Start = Callable[..., Running]
 def start(start_command: Callable[..., RunningCommand], monkeypatch: pytest.MonkeyPatch) -> Start:
     """Start the service: `start(database, DB_POOL_SIZE="2")`. The command is given the same database and token."""
 
-    def begin(database: TestDatabase, **settings: str) -> Running:
+    def begin(database: TestDatabase, workers: int = 1, **settings: str) -> Running:
         given = {"OPS_TOKEN": TOKEN, "RELEASE": RELEASE, "DB_CLEANUP_TIMEOUT": "1", **settings}
         environ = database.environ(**given)
         environ["PYTHONPATH"] = f"{environ['PYTHONPATH']}:{REPOSITORY}"
-        words = [sys.executable, "-m", "plimsoll", "--app", "tests.visit.application:app", "serve"]
-        command = start_command(words, env=environ, cwd=REPOSITORY).wait_ready("/health/ready")
+        words = [sys.executable, "-m", "uvicorn", "tests.visit.application:app", "--port", "{port}"]
+        if workers > 1:
+            # uvicorn kills a worker whose imports take 5 s, as they may beside other tests.
+            words += ["--workers", str(workers), "--timeout-worker-healthcheck", "60"]
+        command = start_command(words, env=environ, cwd=REPOSITORY).wait_ready("/health/ready", timeout_s=60)
         monkeypatch.setenv("DATABASE_URL", database.url)
         monkeypatch.setenv("OPS_TOKEN", TOKEN)
         return Running(command)

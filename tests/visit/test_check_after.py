@@ -23,7 +23,7 @@ def make_table(database: TestDatabase) -> None:
 
 def wait_for_workers(command: RunningCommand, count: int) -> None:
     """Return when so many have started: one answers before the others are there."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while command.output().count("Application startup complete") < count:
         assert time.monotonic() < deadline, command.output()
         time.sleep(0.1)
@@ -59,13 +59,13 @@ def test_a_service_that_is_well_is_safe(
     start: Start, look: Look, plimsoll: Callable[..., Ended], notes: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both workers are met, each claims its connections, and the last line says so."""
-    running = start(notes, WEB_CONCURRENCY="2", **SETTINGS)
+    running = start(notes, workers=2, **SETTINGS)
     wait_for_workers(running.command, 2)
     monkeypatch.setenv("ENVIRONMENT", "production")
     monkeypatch.setenv("WEB_CONCURRENCY", "2")
     began_s = time.monotonic()
     looked = look(running.url, "--release", RELEASE)
-    assert time.monotonic() - began_s < 5
+    assert time.monotonic() - began_s < 10, "a second or two, on a machine that does nothing else"
     assert (looked.status, looked.found, looked.unknown) == (0, set(), set()), looked.report
     assert looked.evidence("PL703") == f"2 workers of release {RELEASE}"
     assert looked.evidence("PL704") == "production: ENVIRONMENT=production"
@@ -109,16 +109,16 @@ def test_development_where_production_is_meant_is_an_error(
 
 def test_a_slow_page_is_named_with_its_times(start: Start, look: Look, notes: TestDatabase) -> None:
     """And no other; a warning does not make the deployment unsafe."""
-    looked = look(start(notes, PAGE_SECONDS="0.3").url, "--request-limit-ms", "250")
-    assert looked.evidence("PL705").startswith("over 250 ms: /page p50 3")
+    looked = look(start(notes, PAGE_SECONDS="1").url, "--request-limit-ms", "900")
+    assert looked.evidence("PL705").startswith("over 900 ms: /page p50 1")
     assert "/notes" not in looked.evidence("PL705")
     assert looked.status == 0
 
 
 def test_a_failing_page_is_named_with_its_statuses(start: Start, look: Look, notes: TestDatabase) -> None:
     """A page that was asked for; others are not asked then."""
-    looked = look(start(notes, PAGE_SECONDS="-1").url, "--endpoint", "/page", "--endpoint", "/nowhere")
-    assert looked.evidence("PL706") == "/page: 8 x 500"
+    looked = look(start(notes, PAGE_SECONDS="-1").url, "--endpoint", "/page?key=hunter2", "--endpoint", "/nowhere")
+    assert looked.evidence("PL706") == "/page?...: 8 x 500"
     assert looked.status == 1
 
 

@@ -49,8 +49,10 @@ async def _ask(line: Line, path: str) -> Endpoint:
         failures += bool(answer.error)
         await asyncio.sleep(PAUSE_S)
     taken = sorted(answer.seconds for answer in answers if not answer.error)
+    # A query may hold a secret, so it is left out of what is shown and kept.
+    shown, query, _ = path.partition("?")
     return Endpoint(
-        path,
+        f"{shown}?..." if query else shown,
         dict(Counter(answer.status for answer in answers if answer.status is not None)),
         percentile(taken, 0.50),
         percentile(taken, 0.99),
