@@ -33,6 +33,11 @@ _OUR_ERROR = re.compile(r"^plimsoll\.[\w.]+Error: .*\[PLE\d+\]\s*\Z", re.MULTILI
 """How Starlette's text of a traceback ends where start-up raised an error of ours."""
 
 
+WORKER_SILENT_S = 60
+"""A worker that does not answer its supervisor for so long is replaced. uvicorn's own 5 s end, over and over, workers
+that only take longer to start on a small or busy host."""
+
+
 class ServeSettings(TopologySettings):
     """Where the service listens, and with how many processes."""
 
@@ -90,6 +95,7 @@ def _options(target: Target, settings: ServeSettings) -> dict[str, Any]:
         "host": settings.host,
         "port": settings.port,
         "timeout_graceful_shutdown": _shutdown_timeout_s(target) + ROLL_BACK_S,
+        "timeout_worker_healthcheck": WORKER_SILENT_S,
         "log_config": _logging(target),
     }
 
