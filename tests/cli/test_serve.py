@@ -79,7 +79,7 @@ def test_a_start_that_fails_ends_with_3(postgres_database: TestDatabase, start_c
     environ = postgres_database.environ(WEB_CONCURRENCY=workers)
     environ["DATABASE_URL"] = postgres_database.url.replace(str(postgres_database.password), "hush-hush")
     service = start_command(SERVE, env=environ)
-    assert service.wait(20) == 3, service.output()
+    assert service.wait(60) == 3, service.output()
     assert "password authentication failed" in service.output()
     assert "hush-hush" not in service.output()
     assert "Traceback" not in service.output()

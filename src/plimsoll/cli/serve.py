@@ -33,9 +33,9 @@ _OUR_ERROR = re.compile(r"^plimsoll\.[\w.]+Error: .*\[PLE\d+\]\s*\Z", re.MULTILI
 """How Starlette's text of a traceback ends where start-up raised an error of ours."""
 
 
-WORKER_SILENT_S = 60
+WORKER_SILENT_S = 15
 """A worker that does not answer its supervisor for so long is replaced. uvicorn's own 5 s end, over and over, workers
-that only take longer to start on a small or busy host."""
+that only take longer to start on a small or busy host. Not longer, since one that has ended is noticed as late."""
 
 
 class ServeSettings(TopologySettings):
