@@ -43,7 +43,8 @@ PACKAGES = (
 _SHOWN_NAMES = re.compile(
     r"(MALLOC_|PYTHON|UVICORN_|GRANIAN_|GUNICORN_|WEB_CONCURRENCY$|GLIBC_TUNABLES$|PASSENGER_|LD_PRELOAD$|TZ$)"
 )
-_SECRET_NAMES = re.compile(r"PASS|_PWD|SECRET|TOKEN|CREDENTIAL|KEY|_URL$|_DSN$", re.IGNORECASE)
+_SECRET_NAMES = re.compile(r"PASS|_PWD|SECRET|TOKEN|CREDENTIAL|KEY(?!FILE)|_URL$|_DSN$", re.IGNORECASE)
+"""A KEYFILE is a path: UVICORN_SSL_KEYFILE says that TLS ends in the process (PL911)."""
 
 SHORTEST_SECRET = 4
 """Characters. Shorter ones would cut half of every text away, and are found by trying anyway."""
