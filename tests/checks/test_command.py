@@ -83,6 +83,14 @@ def test_the_level_that_fails_is_chosen(on_sqlite: Deployment) -> None:
     assert on_sqlite.command("check", *OURS, "--fail-level", "critical").status == 0
 
 
+def test_a_finding_below_the_level_is_an_answer(on_sqlite: Deployment) -> None:
+    """Also where nothing else was asked: something was checked, and it is safe at that level."""
+    on_sqlite.set(ENVIRONMENT="")
+    ended = on_sqlite.command("check", "--only", "PL003")
+    assert ended.status == 0
+    assert ended.out.splitlines()[-1] == "safe: no finding at or above 'error'; 1 finding below it (PL003)."
+
+
 def test_checks_are_chosen_by_id_and_tag(on_sqlite: Deployment) -> None:
     """Several times or with commas, in small letters too."""
     assert set(on_sqlite.check("--only", "pl001,PL010", "--only", "schema").results) >= {"PL001", "PL010", "PL110"}

@@ -74,6 +74,11 @@ class Report:
         return tuple(result for result in self.results if isinstance(result.verdict, Passed))
 
     @property
+    def answered(self) -> bool:
+        """Whether anything was learned: a finding below the level is an answer too."""
+        return bool(self.passed or self.found or any(isinstance(r.verdict, Found) for r in self.suppressed))
+
+    @property
     def not_applicable(self) -> tuple[Result, ...]:
         """Questions that do not arise."""
         return tuple(result for result in self.results if isinstance(result.verdict, NotApplicable))
@@ -88,7 +93,7 @@ class Report:
         """The exit status: 1 for a finding at the level, 2 where something that matters is not known, else 0."""
         if self.failing:
             return FOUND
-        return FINE if self.passed and not self.unknown_that_matter else COULD_NOT
+        return FINE if self.answered and not self.unknown_that_matter else COULD_NOT
 
     @property
     def last_line(self) -> str:
@@ -101,7 +106,7 @@ class Report:
             open_ = self.unknown_that_matter
             count = f"{_count(open_, 'question')} that {'matters' if len(open_) == 1 else 'matter'}"
             return f"not safe: {count} could not be answered ({_ids(open_)})."
-        if not self.passed:
+        if not self.answered:
             return "not safe: nothing could be checked."
         below = f"; {_count(self.found, 'finding')} below it ({_ids(self.found)})" if self.found else ""
         accepted = (
