@@ -76,9 +76,13 @@ def _found(facts: Facts, fit: Fit, evidence: str) -> Found:
         f"Let each pool have {fit.size} + {fit.overflow}: 'plimsoll capacity' has the reckoning. Raise the limit only "
         f"after "
         "PL902's arithmetic.",
-        (
-            env_line(settings, "DB_POOL_SIZE", fit.size, risk=risk, memory=memory),
-            env_line(settings, "DB_MAX_OVERFLOW", fit.overflow, risk=risk, memory=memory),
+        tuple(
+            env_line(settings, name, value, risk=risk, memory=memory)
+            for name, value, now in (
+                ("DB_POOL_SIZE", fit.size, fit.question.plan.pool_size),
+                ("DB_MAX_OVERFLOW", fit.overflow, fit.question.plan.max_overflow),
+            )
+            if value != now
         ),
         numbers=numbers,
     )
