@@ -7,6 +7,7 @@
 
 BIN := .venv/bin
 # Processes that share the tests, each with servers of its own. More than there are cores: many tests wait.
+# Bytecode is written whatever the environment says: the tests start some thousand processes.
 WORKERS ?= 3
 
 .PHONY: run test lint bench lock clean
@@ -21,7 +22,7 @@ run: .venv/run.stamp
 
 test: .venv/dev.stamp
 	@tools/servers.sh
-	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= exec $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
