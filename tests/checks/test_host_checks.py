@@ -139,7 +139,7 @@ def test_what_the_environment_sets_is_not_changed_in_the_file() -> None:
 
 def test_a_default_is_taken_back_by_removing_the_line() -> None:
     """It was not there before."""
-    answer = verdict("PL203", facts(topology=topology(WEB_CONCURRENCY=8)))
+    answer = verdict("PL201", facts(topology=topology(WEB_CONCURRENCY=8)))
     assert isinstance(answer, Found)
     assert [change.undo for change in answer.changes] == [
         "remove the line DB_POOL_SIZE=",
