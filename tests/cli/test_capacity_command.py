@@ -165,6 +165,14 @@ def test_offline_needs_a_number(offline: Command) -> None:
     assert "--offline needs --max-connections" in ended.err
 
 
+def test_a_file_admits_no_connections(plimsoll: Command, sqlite_database: TestDatabase, use: Use) -> None:
+    """A number for a server is not left out in silence."""
+    use(sqlite_database)
+    ended = plimsoll("capacity", "--offline", "--max-connections", "60")
+    assert ended.status == 2
+    assert "The database is SQLite" in ended.err
+
+
 def test_a_server_out_of_reach_ends_with_2(plimsoll: Command, use: Use, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no answer then."""
     use(f"mysql://shop:Sup3r-secret@127.0.0.1:{free_port()}/shop")

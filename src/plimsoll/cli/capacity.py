@@ -162,7 +162,16 @@ def _offline(database: Database, max_connections: int | None) -> Found:
 
 
 def _instead(facts: ServerFacts, max_connections: int | None, account_connections: int | None) -> ServerFacts:
-    """The facts, with what the command line puts in their place."""
+    """The facts, with what the command line puts in their place.
+
+    Raises:
+        CommandError: there is no server that could admit connections.
+    """
+    if facts.dialect == "sqlite" and (max_connections is not None or account_connections is not None):
+        raise CommandError(
+            "The database is SQLite, a file without a server: --max-connections and --account-connections say nothing "
+            "of it. Name the server's database in DATABASE_URL, or leave these options out."
+        )
     if max_connections is not None:
         facts = replace(facts, max_connections=max_connections)
     if account_connections is not None:
