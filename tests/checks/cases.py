@@ -102,7 +102,7 @@ CAPACITY = (
 )
 
 IDLE = (
-    found("PL205", "DB_POOL_RECYCLE is 280 s", "60 s", "held", server=waits("60")),
+    found("PL205", "DB_POOL_RECYCLE is 280 s", "60 s", "sends no statement", server=waits("60")),
     found("PL205", "5 s", "closed in the pool", server=waits("5")),
     found("PL205", "1 s", mends=False, server=waits("1")),
     found("PL205", "10 s", "idle_session_timeout", **idles("10000")),

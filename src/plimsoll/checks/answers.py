@@ -111,7 +111,7 @@ def counted_for(server: ServerFacts) -> str:
         age_s = flushed
     if age_s < DAY_S:
         raise UnknownError(
-            f"the server has counted for {amounts.time(age_s)} only; a share of so little says nothing",
+            f"the server has counted for {amounts.time(age_s)} only, too short for a share to mean anything",
             "Look again when it has run for a day.",
         )
     return amounts.time(age_s)

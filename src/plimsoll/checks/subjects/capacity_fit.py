@@ -74,8 +74,7 @@ def _found(facts: Facts, fit: Fit, evidence: str) -> Found:
     return Found(
         evidence,
         f"Let each pool have {fit.size} + {fit.overflow}: 'plimsoll capacity' has the reckoning. Raise the limit only "
-        f"after "
-        "PL902's arithmetic.",
+        "where the server's memory carries it.",
         tuple(
             env_line(settings, name, value, risk=risk, memory=memory)
             for name, value, now in (

@@ -85,7 +85,7 @@ def _judged(settings: DatabaseSettings, limit_s: float, whose: str) -> Verdict:
     how = (
         f"idle ones are pinged only every {KEEPALIVE_S:g} s, so they are closed in the pool"
         if strikes
-        else "a connection that is held without a statement for so long is closed"
+        else "a request that sends no statement for so long loses its connection"
     )
     shorter = proposed if proposed < limit_s else None
     return Found(

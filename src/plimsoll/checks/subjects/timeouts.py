@@ -227,7 +227,7 @@ Suppress it for a service whose statements rightly take hours, and which is watc
         "The limit for connecting does not fit",
         Level.WARNING,
         TAGS,
-        "Of a server that is down requests hear that the pool was full; or a server that is only busy counts as down.",
+        "A server that is down is reported as a full pool, or one that is only busy as down.",
         """\
 `DB_CONNECT_TIMEOUT` against the shorter of `DB_POOL_TIMEOUT` and `REQUEST_TIMEOUT`, and against the time that
 connecting took when it was measured.
