@@ -67,15 +67,18 @@ async def test_maintenance_that_is_cancelled_while_it_closes_a_connection_keeps_
         pool = pool_of(engine)
         await pool.warm_up(1)
         farewell = engine.dialect.do_close
+        closing = asyncio.Event()
 
         def slow_farewell(connection: DBAPIConnection) -> None:
+            closing.set()
             await_only(asyncio.sleep(60))
             farewell(connection)
 
         monkeypatch.setattr(engine.dialect, "do_close", slow_farewell)
         async with engine.connect():
             pass  # wakes the timer
-        await until(lambda: pool.places.taken == 1)
+        await until(closing.is_set)
+        assert pool.places.taken == 1
         for task in pool.keeping._tasks:
             task.cancel()
         await until(lambda: pool.places.taken == 0)
