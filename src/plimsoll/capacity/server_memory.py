@@ -25,7 +25,10 @@ MYSQL_BUFFERS = (
     "aria_pagecache_buffer_size",
     "query_cache_size",
 )
-"""Taken once. MySQL 8 has no query cache, and only MariaDB has Aria."""
+"""Taken once."""
+
+MYSQL_NOT_EVERYWHERE = frozenset({"aria_pagecache_buffer_size", "query_cache_size"})
+"""Of these, those that some servers do not have: MySQL 8 has no query cache, and only MariaDB has Aria."""
 
 MYSQL_PER_CONNECTION = (
     "read_buffer_size",

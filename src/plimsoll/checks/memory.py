@@ -1,12 +1,8 @@
-"""The RAM of the machine that the database server runs on, as far as it can be known, and how much of it is for it."""
+"""The RAM of the machine that the database server runs on, as far as it can be known."""
 
-from plimsoll.capacity.server_memory import MEMORY_SHARE
 from plimsoll.checks.verdict import Known
 from plimsoll.host import Survey
 from plimsoll.server.facts import ServerFacts
-
-MOST_OF_RAM = MEMORY_SHARE
-"""The part of the RAM that the server's peak may take (mysqltuner's); the rest is for the system and its cache."""
 
 MACHINE = "memory of the machine"
 """The limit of `plimsoll.host` whose value is all of the RAM."""

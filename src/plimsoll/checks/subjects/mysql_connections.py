@@ -1,11 +1,12 @@
 """MySQL and MariaDB: how close connections came to the limit, and which were refused."""
 
+from plimsoll.capacity.server_memory import MEMORY_SHARE
 from plimsoll.checks import amounts
 from plimsoll.checks.about import about
 from plimsoll.checks.answers import number, server_of, uptime_of
 from plimsoll.checks.check import Check
 from plimsoll.checks.facts import Facts
-from plimsoll.checks.memory import MOST_OF_RAM, ram_of
+from plimsoll.checks.memory import ram_of
 from plimsoll.checks.mysql_changes import set_global
 from plimsoll.checks.subjects.mysql_memory import demand_of
 from plimsoll.checks.verdict import Change, Found, Level, Passed, UnknownError, Verdict
@@ -52,7 +53,7 @@ def _more_or_fewer(facts: Facts, server: ServerFacts, allowed: float, most: floa
         demand, ram = demand_of(server), ram_of(server, facts.host)
     except UnknownError:
         return first, ()
-    if not ram or demand.of(wanted) > MOST_OF_RAM * ram:
+    if not ram or demand.of(wanted) > MEMORY_SHARE * ram:
         short = f" The server's {amounts.size(ram)} RAM do not carry more" if ram else " Its RAM is not known from here"
         return f"{first}{short}: {demand.arithmetic(wanted)}.", ()
     memory = f"{demand.arithmetic(wanted)} of {amounts.size(ram)} RAM"

@@ -3,12 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from plimsoll.capacity.server_memory import (
+    MEMORY_SHARE,
+    MYSQL_BUFFERS,
+    MYSQL_NOT_EVERYWHERE,
+    MYSQL_PER_CONNECTION,
+    TEMPORARY_TABLE,
+)
 from plimsoll.checks import amounts
 from plimsoll.checks.about import about
 from plimsoll.checks.answers import counted_for, number, server_of
 from plimsoll.checks.check import Check
 from plimsoll.checks.facts import Facts
-from plimsoll.checks.memory import MOST_OF_RAM, ram_of
+from plimsoll.checks.memory import ram_of
 from plimsoll.checks.mysql_changes import set_global
 from plimsoll.checks.verdict import Change, Found, Level, NotApplicable, Passed, UnknownError, Verdict
 from plimsoll.server.facts import ServerFacts
@@ -26,10 +33,6 @@ SMALL_TABLE = 16 << 20
 FEWEST_READS = 1e6
 MOST_MISSES = 0.01
 """A warm buffer pool answers 99 % of the reads and more. Below a million reads it has not warmed up."""
-
-_EACH = ("read_buffer_size", "read_rnd_buffer_size", "sort_buffer_size", "join_buffer_size", "binlog_cache_size")
-_SHARED = ("innodb_buffer_pool_size", "innodb_log_buffer_size", "key_buffer_size")
-_SHARED_IF_THERE = ("query_cache_size", "aria_pagecache_buffer_size")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,10 @@ class Demand:
 
 def demand_of(server: ServerFacts) -> Demand:
     """What the buffers add up to. Raises UnknownError where one of them is not known."""
-    shared = {name: number(server, name) for name in _SHARED}
-    # Not every version has them, and they are not there in one that has not.
-    shared |= {name: number(server, name) for name in _SHARED_IF_THERE if name in server.variables}
-    each = {name: number(server, name) for name in (*_EACH, "thread_stack")}
-    table = min(number(server, "tmp_table_size"), number(server, "max_heap_table_size"))
-    each["min(tmp_table_size, max_heap_table_size)"] = table
+    there = [name for name in MYSQL_BUFFERS if name not in MYSQL_NOT_EVERYWHERE or name in server.variables]
+    shared = {name: number(server, name) for name in there}
+    each = {name: number(server, name) for name in MYSQL_PER_CONNECTION}
+    each[f"min({', '.join(TEMPORARY_TABLE)})"] = min(number(server, name) for name in TEMPORARY_TABLE)
     return Demand(sum(shared.values()), sum(each.values()), shared | each)
 
 
@@ -71,13 +72,13 @@ def _look(facts: Facts) -> Verdict:
         raise UnknownError(
             f"the RAM of the server's machine is not known from here. At its worst the server takes"
             f" {demand.arithmetic(most)}",
-            f"Compare with 'free -h' there: it should be at most {MOST_OF_RAM:.0%} of the total.",
+            f"Compare with 'free -h' there: it should be at most {MEMORY_SHARE:.0%} of the total.",
         )
     evidence = f"{demand.arithmetic(most)}, {amounts.percent(demand.of(most), ram)} of {amounts.size(ram)} RAM."
-    if demand.of(most) <= MOST_OF_RAM * ram:
+    if demand.of(most) <= MEMORY_SHARE * ram:
         return Passed(evidence)
     used = server.connections_most or 0
-    happened = demand.of(used) > MOST_OF_RAM * ram
+    happened = demand.of(used) > MEMORY_SHARE * ram
     fix, changes = _remedy(server, demand, ram, used)
     largest = sorted(demand.parts.items(), key=lambda part: part[1], reverse=True)[:4]
     return Found(
@@ -92,7 +93,7 @@ def _look(facts: Facts) -> Verdict:
 
 def _remedy(server: ServerFacts, demand: Demand, ram: float, used: int) -> tuple[str, tuple[Change, ...]]:
     """Fewer connections if that is enough, else the buffer pool where it alone is too large, else smaller tables."""
-    room = MOST_OF_RAM * ram
+    room = MEMORY_SHARE * ram
     fits = (room - demand.shared) // demand.each if demand.each else 0
     if fits >= max(FEWEST_CONNECTIONS, used):
         memory = demand.arithmetic(fits)
@@ -107,7 +108,7 @@ def _remedy(server: ServerFacts, demand: Demand, ram: float, used: int) -> tuple
             set_global(server, "innodb_buffer_pool_size", f"{pool:.0f}", memory=memory, risk=risk),
         )
     changes: tuple[Change, ...] = ()
-    for name in ("tmp_table_size", "max_heap_table_size"):
+    for name in TEMPORARY_TABLE:
         if number(server, name) > SMALL_TABLE:
             memory = f"{amounts.size(number(server, name))} become 16 MiB, up to as often as there are connections"
             changes += set_global(server, name, SMALL_TABLE, memory=memory, risk="Larger ones go to the disk.")
@@ -133,7 +134,7 @@ def _look_at_misses(facts: Facts) -> Verdict:
     demand = demand_of(server)
     larger = 2 * pool
     total = demand.of(number(server, "max_connections")) + pool
-    fits = ram is not None and total <= MOST_OF_RAM * ram
+    fits = ram is not None and total <= MEMORY_SHARE * ram
     memory = f"{amounts.size(pool)} more; the server's peak becomes {amounts.size(total)}" + (
         f" of {amounts.size(ram)}" if ram else ""
     )

@@ -1,12 +1,12 @@
 """PostgreSQL: connections in use, what is kept for superusers, memory at the worst, sleepers, a pooler in between."""
 
-from plimsoll.capacity.server_memory import POSTGRESQL_BACKEND_BYTES
+from plimsoll.capacity.server_memory import MEMORY_SHARE, POSTGRESQL_BACKEND_BYTES
 from plimsoll.checks import amounts, sleepers
 from plimsoll.checks.about import about
 from plimsoll.checks.answers import number, seconds, server_of, size
 from plimsoll.checks.check import Check
 from plimsoll.checks.facts import Facts
-from plimsoll.checks.memory import MOST_OF_RAM, ram_of
+from plimsoll.checks.memory import ram_of
 from plimsoll.checks.postgresql_changes import alter_system, duration, quantity, set_for_us
 from plimsoll.checks.verdict import Change, Found, Level, NotApplicable, Passed, UnknownError, Verdict
 from plimsoll.server.facts import ServerFacts
@@ -73,12 +73,12 @@ def _look_at_memory(facts: Facts) -> Verdict:
     if not ram:
         raise UnknownError(
             f"the RAM of the server's machine is not known from here. With one sort each it takes {arithmetic}",
-            f"Compare with 'free -h' there: it should be at most {MOST_OF_RAM:.0%} of the total.",
+            f"Compare with 'free -h' there: it should be at most {MEMORY_SHARE:.0%} of the total.",
         )
     evidence = f"{arithmetic}, {amounts.percent(total, ram)} of {amounts.size(ram)} RAM."
-    if total <= MOST_OF_RAM * ram:
+    if total <= MEMORY_SHARE * ram:
         return Passed(evidence)
-    fix, changes = _less(server, MOST_OF_RAM * ram - shared - most * POSTGRESQL_BACKEND_BYTES, most, hashes)
+    fix, changes = _less(server, MEMORY_SHARE * ram - shared - most * POSTGRESQL_BACKEND_BYTES, most, hashes)
     return Found(evidence=evidence, fix=fix, changes=changes, numbers={"peak_bytes": total, "ram_bytes": ram})
 
 
