@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from plimsoll.errors import ConnectionEndedError, DatabaseDownError, LockTimeoutError, StatementTimeoutError
 from plimsoll.server import mysql_facts, postgresql_facts, sqlite_facts
+from plimsoll.server.asking import Questions
 from plimsoll.server.base import Server
 from plimsoll.server.facts import ServerFacts
 from plimsoll.server.faults import Fault
@@ -36,7 +37,7 @@ _SERVERS: dict[str, Server] = {
     "sqlite": SQLite(),
 }
 
-_FACTS: dict[str, Callable[[AsyncConnection], Awaitable[ServerFacts]]] = {
+_FACTS: dict[str, Callable[[AsyncConnection, Questions], Awaitable[ServerFacts]]] = {
     "mysql": mysql_facts.read,
     "mariadb": mysql_facts.read,
     "postgresql": postgresql_facts.read,
@@ -158,7 +159,12 @@ async def read_facts(connection: AsyncConnection) -> ServerFacts:
     A question that fails is noted in `ServerFacts.unread`, and does not keep the others from being asked. Each takes
     no longer than the statement timeout of the connection's pool. `KeyError` for any other database.
     """
-    return await _FACTS[connection.dialect.name](connection)
+    read = _FACTS[connection.dialect.name]
+    ask = Questions(connection)
+    try:
+        return await read(connection, ask)
+    finally:
+        await ask.end()
 
 
 async def _give_up(connection: AsyncConnection, server: Server, name: str) -> None:

@@ -42,19 +42,11 @@ _OTHER_SERVERS = re.compile(r"tidb|vitess|singlestore|memsql|oceanbase|dolt|dori
 Flavour = Literal["mariadb", "mysql", "percona", "other"]
 
 
-async def read(connection: AsyncConnection) -> ServerFacts:
-    """Everything that the server tells the account of `connection`, which must have nothing under way.
+async def read(connection: AsyncConnection, ask: Questions) -> ServerFacts:
+    """Everything that the server tells the account of `connection`.
 
     Some fifteen statements, none of which changes anything. Our own connection is not among the clients.
     """
-    ask = Questions(connection)
-    try:
-        return await _read(connection, ask)
-    finally:
-        await ask.end()
-
-
-async def _read(connection: AsyncConnection, ask: Questions) -> ServerFacts:
     handshake = await handshake_of(connection)
     version = text_of(await ask.value("version", "SELECT VERSION()"))
     # In these very letters: it is how ProxySQL knows a question that it answers itself.

@@ -52,19 +52,11 @@ class _Role:
     limit: int
 
 
-async def read(connection: AsyncConnection) -> ServerFacts:
-    """Everything that the server tells the role of `connection`, which must have nothing under way.
+async def read(connection: AsyncConnection, ask: Questions) -> ServerFacts:
+    """Everything that the server tells the role of `connection`.
 
     Some dozen statements, none of which changes anything. Our own connection is not among the clients.
     """
-    ask = Questions(connection)
-    try:
-        return await _read(connection, ask)
-    finally:
-        await ask.end()
-
-
-async def _read(connection: AsyncConnection, ask: Questions) -> ServerFacts:
     handshake = await handshake_of(connection)
     version = text_of(await ask.value("version", "SELECT version()"))
     variables, units = await _variables(ask)

@@ -29,16 +29,8 @@ _PRAGMAS = (
 )
 
 
-async def read(connection: AsyncConnection) -> ServerFacts:
-    """Everything that SQLite tells of the main database of `connection`, which must have nothing under way."""
-    ask = Questions(connection)
-    try:
-        return await _read(ask)
-    finally:
-        await ask.end()
-
-
-async def _read(ask: Questions) -> ServerFacts:
+async def read(_: AsyncConnection, ask: Questions) -> ServerFacts:
+    """Everything that SQLite tells of the main database."""
     version = text_of(await ask.value("version", "SELECT sqlite_version()"))
     variables = {}
     for name in _PRAGMAS:
