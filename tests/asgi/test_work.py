@@ -6,16 +6,22 @@ from typing import Any
 import pytest
 
 from plimsoll.asgi.routes import Kind
+from plimsoll.asgi.slow import ReaderRules
 from plimsoll.asgi.work import RequestWork
 from plimsoll.limiter import AdmissionLine, Priority
 from tests.limiter.virtual_time import run, turns
+
+
+async def sent(_message: Any) -> None:
+    """What a server does with a message."""
 
 
 def a_work() -> tuple[AdmissionLine, RequestWork]:
     """A line for one, and the request that was let in."""
     line = AdmissionLine(1, 0.1, 1.0, asyncio.get_running_loop().time)
     assert line.enter_now("client")
-    work = RequestWork(line, Kind("GET /", Priority.NORMAL), None)
+    kind = Kind("GET /", Priority.NORMAL)
+    work = RequestWork({}, sent, ReaderRules(0, 0.0), line, kind, None, lambda _work, _message: None)
     work.counted = work.fresh = True
     return line, work
 

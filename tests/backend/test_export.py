@@ -14,7 +14,7 @@ from app.core import BackendServiceSettings
 from app.models import Booking
 from app.routes import export
 from plimsoll import Database
-from plimsoll.pool import DEADLINE
+from plimsoll.pool import deadline_s
 from tests.backend.service import Service, a_booking, service_on
 from tests.servers import SqliteDatabase
 
@@ -65,7 +65,7 @@ async def test_an_export_may_take_longer_than_a_request(
     async def read_later(database: Database, after: int) -> Sequence[Any]:
         if after:
             await asyncio.sleep(0.7 * limit_s)  # twice, so that the last page is asked for after the time is up
-        deadlines.append(DEADLINE.get())
+        deadlines.append(deadline_s())
         return await read_page(database, after)
 
     monkeypatch.setattr(export, "PAGE_ROWS", 1)

@@ -14,11 +14,12 @@ from plimsoll.asgi.clients import AllowedTime, ClientOf, client_of
 from plimsoll.asgi.messages import CLOSE, ASGIApp, Message, Receive, Refusal, Scope, Send, closes
 from plimsoll.asgi.refusals import NO_MEMORY, OVERLOADED, STOPPING, TOO_LONG, Pacer, answer, leaves_body_unread
 from plimsoll.asgi.routes import Kinds, PriorityOf
+from plimsoll.asgi.slow import ReaderRules
 from plimsoll.asgi.work import TICK_S, RequestWork, Running
 from plimsoll.events import Counters, LimitedLog
 from plimsoll.limiter import AdaptiveLimit, AdmissionLine, MemoryGuard, Priority, RefusedError, RetryAfter
 from plimsoll.limiter.line import PATIENCE
-from plimsoll.pool import DEADLINE, WORK
+from plimsoll.pool import WORK
 from plimsoll.settings import ServiceSettings
 
 logger = logging.getLogger("plimsoll.requests")
@@ -188,11 +189,15 @@ class Admission:
 
 
 class AdmissionLayer:
-    """The outermost layer. Adds no task and no buffer to a request."""
+    """The outermost layer. Adds no task and no buffer to a request.
 
-    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+    With `readers` it does what `SlowReaders` does, at less cost; without them a slow reader is waited for without end.
+    """
+
+    def __init__(self, app: ASGIApp, admission: Admission, readers: ReaderRules | None = None) -> None:
         self._app = app
         self._admission = admission
+        self._readers = readers or ReaderRules(min_rate_bytes=0, grace_s=0.0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -209,15 +214,9 @@ class AdmissionLayer:
             return
         allowed_s = admission.allowed.of(scope)
         deadline_s = None if allowed_s is None else admission.clock() + allowed_s
-        work = RequestWork(admission.line, kind, deadline_s)
-
-        async def sending(message: Message) -> None:
-            if not work.started and message["type"] == "http.response.start":
-                self._starts(work, message, scope)
-            await send(message)
-
+        work = RequestWork(scope, send, self._readers, admission.line, kind, deadline_s, self._starts)
         # All that takes memory was made by now: a place in the line that was given is never lost for the lack of it.
-        working, timing = WORK.set(work), DEADLINE.set(deadline_s)
+        working = WORK.set(work)
         try:
             admission.running.add(work)
             if admission.adaptive is not None and kind.limited:
@@ -231,7 +230,7 @@ class AdmissionLayer:
                 if let_in and announced_bytes(scope) != NO_BODY:
                     receive = partial(work.receive, receive)
             work.let_in = True
-            await self._app(scope, receive, sending)
+            await self._app(scope, receive, work.send)
         except asyncio.CancelledError:
             if not work.ended or work.task is None or work.task.uncancel() > 0:
                 # Somebody else cancelled it, perhaps too: a server whose own patience is shorter than ours.
@@ -244,21 +243,23 @@ class AdmissionLayer:
             if work.started:
                 raise
             await answer(scope, send, NO_MEMORY, retry_after_s=admission.retry.refuse(), close=True)
+        except Exception:
+            if not work.given_up:
+                raise
         finally:
             admission.let_go(work, scope)
+            if work.given_up:
+                self._readers.gave_up(scope)
             WORK.reset(working)
-            DEADLINE.reset(timing)
 
-    def _starts(self, work: RequestWork, message: Message, scope: Scope) -> None:
+    def _starts(self, work: RequestWork, message: Message) -> None:
         """The response starts: what follows is the client's pace, not ours, and needs no place in the line."""
-        work.started = True
         if work.fresh:
             work.settle()
             self._admission.line.let_in()
-        if work.deadline_s is not None:
-            DEADLINE.set(None)
+        work.deadline_s = None
         admission = self._admission
-        if (admission.pressed or admission.stopping) and closes(scope):
+        if (admission.pressed or admission.stopping) and closes(work.scope):
             message["headers"] = [*message.get("headers", ()), CLOSE]
 
     async def _answer_ended(self, work: RequestWork, scope: Scope, send: Send) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, NoReturn
 
 from plimsoll.asgi.messages import ASGIApp, Message, Receive, Refusal, Scope, Send, closes
@@ -61,10 +61,12 @@ class BodyLimits:
         self._counters = counters or Counters()
         self._log = log or LimitedLog(logger)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http" or (announced := announced_bytes(scope)) == NO_BODY:
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
+        return self._limited(announced, scope, receive, send)
+
+    async def _limited(self, announced: int, scope: Scope, receive: Receive, send: Send) -> None:
         limit = self._limit_for(scope)
         reader = BodyReader(receive, send, limit, self._patience())
         if announced > limit:

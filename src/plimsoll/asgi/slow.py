@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Generator
+from collections.abc import Awaitable, Generator
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from plimsoll.asgi.connections.opened import current_connection
+from plimsoll.asgi.connections.opened import LOW_WATER_BYTES, current_connection
 from plimsoll.asgi.messages import ASGIApp, Message, Receive, Scope, Send
 from plimsoll.asgi.patience import Patience
 from plimsoll.errors import SlowReaderError
@@ -22,6 +23,23 @@ BUFFER_BYTES = 2 * SLICE_BYTES
 TURNS_TO_HEAR = 4
 """Turns of the loop until a server has heard that a connection was aborted, through TLS too (asyncio: 3). It complains
 of an application that ends without a whole answer only where the client is still there."""
+
+
+@dataclass(frozen=True)
+class ReaderRules:
+    """How slowly a client may read its answer, and who is told of one that was given up."""
+
+    min_rate_bytes: int
+    """Bytes a second; 0 sets no minimum."""
+    grace_s: float
+    counters: Counters = field(default_factory=Counters)
+    log: LimitedLog = field(default_factory=lambda: LimitedLog(logger))
+
+    def gave_up(self, scope: Scope) -> None:
+        """Count one, and say so."""
+        self.counters.add("slow_readers")
+        words = f"{scope['method']}: a client read below {self.min_rate_bytes} bytes/s and was given up"
+        self.log.log(logging.WARNING, "slow-reader", words)
 
 
 class SlowReaders:
@@ -42,56 +60,60 @@ class SlowReaders:
         log: LimitedLog | None = None,
     ) -> None:
         self._app = app
-        self._min_rate_bytes = min_rate_bytes
-        self._grace_s = grace_s
-        self._counters = counters or Counters()
-        self._log = log or LimitedLog(logger)
+        self._rules = ReaderRules(min_rate_bytes, grace_s, counters or Counters(), log or LimitedLog(logger))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        sender = PatientSender(send, self._min_rate_bytes, self._grace_s)
+        sender = PatientSender(send, self._rules)
         try:
             await self._app(scope, receive, sender.send)
         except Exception:
             if not sender.given_up:
                 raise
         if sender.given_up:
-            self._counters.add("slow_readers")
-            words = f"{scope['method']}: a client read below {self._min_rate_bytes} bytes/s and was given up"
-            self._log.log(logging.WARNING, "slow-reader", words)
+            self._rules.gave_up(scope)
 
 
 class PatientSender:
     """The `send` of one request."""
 
-    __slots__ = ("_grace_s", "_min_rate_bytes", "_patience", "_send", "_sent_bytes", "given_up")
+    given_up = False
+    """Whether its client was."""
 
-    def __init__(self, send: Send, min_rate_bytes: int, grace_s: float) -> None:
+    _patience: Patience | None = None
+    _sent_bytes = 0
+
+    def __init__(self, send: Send, rules: ReaderRules) -> None:
         self._send = send
-        self._min_rate_bytes = min_rate_bytes
-        self._grace_s = grace_s
-        self._patience: Patience | None = None
-        self._sent_bytes = 0
-        self.given_up = False
+        self._rules = rules
+        self._connection = connection = current_connection()
+        self._transport = connection.takes_at_once if connection is not None else None
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Send a message, a long body in slices.
 
         Raises:
             SlowReaderError: the client was given up.
         """
-        body = message.get("body", b"")
-        size = len(body)
+        size = len(message.get("body", b""))
+        transport = self._transport
+        # What the server takes at once is given to it as it is: most sends are so, and cost no coroutine of ours.
+        if transport is not None and size <= SLICE_BYTES and transport.get_write_buffer_size() <= LOW_WATER_BYTES:
+            self._sent_bytes += size
+            return self._send(message)
+        return self._send_with_patience(message, size)
+
+    async def _send_with_patience(self, message: Message, size: int) -> None:
         if size > SLICE_BYTES and message["type"] == "http.response.body":
-            await self._send_in_slices(message, body)
-        elif not self._min_rate_bytes:
+            await self._send_in_slices(message, message["body"])
+        elif not self._rules.min_rate_bytes:
             await self._send(message)
+        elif self.given_up:
+            raise SlowReaderError("The client was given up.")
         else:
-            # The first step is made here, since most sends have no other: they cost neither a timer nor a coroutine.
-            if self.given_up:
-                raise SlowReaderError("The client was given up.")
+            # The first step is made here, since most sends have no other, and need no timer.
             steps = self._send(message).__await__()
             try:
                 first = next(steps)
@@ -110,9 +132,9 @@ class PatientSender:
 
     async def _wait(self, first: Any, steps: Generator[Any, Any, None]) -> None:
         if (patience := self._patience) is None:
+            rate_bytes, grace_s = self._rules.min_rate_bytes, self._rules.grace_s
             # A part that waits does so until the server's buffer has drained, which at the lowest rate takes this long.
-            most_s = self._grace_s + BUFFER_BYTES / self._min_rate_bytes
-            self._patience = patience = Patience(self._min_rate_bytes, self._grace_s, most_s)
+            self._patience = patience = Patience(rate_bytes, grace_s, grace_s + BUFFER_BYTES / rate_bytes)
         patience.refill(self._sent_bytes)
         self._sent_bytes = 0
         try:
@@ -122,8 +144,9 @@ class PatientSender:
 
     async def _give_up(self) -> NoReturn:
         self.given_up = True
-        if (connection := current_connection()) is not None:
-            connection.abort()
+        self._transport = None
+        if self._connection is not None:
+            self._connection.abort()
             for _ in range(TURNS_TO_HEAR):
                 await asyncio.sleep(0)
         raise SlowReaderError("The client read so slowly that its answer was given up.")

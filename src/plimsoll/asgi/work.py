@@ -1,10 +1,12 @@
 """The requests in flight: what each does, until when it must have begun to answer, how it is ended if it has not."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Protocol
 
-from plimsoll.asgi.messages import Message, Receive
+from plimsoll.asgi.messages import Message, Receive, Scope, Send
 from plimsoll.asgi.routes import Kind
+from plimsoll.asgi.slow import PatientSender, ReaderRules
 from plimsoll.limiter import AdmissionLine
 
 TICK_S = 0.1
@@ -15,14 +17,29 @@ LEEWAY_S = 0.25
 roll-back say more than a cancellation does."""
 
 
-class RequestWork:
-    """One request in flight; `plimsoll.pool.Work`. Times are seconds of the monotonic clock."""
+class AtStart(Protocol):
+    """What is to be done before a response starts."""
+
+    @property
+    def are_open(self) -> bool:
+        """Whether there is anything to do."""
+
+    async def response_starts(self) -> None:
+        """Do it."""
+
+
+class RequestWork(PatientSender):
+    """One request in flight; `plimsoll.pool.Work`. Times are seconds of the monotonic clock.
+
+    It is the `send` of its request too, for all layers that have a part in that: one call for each message."""
 
     committing = 0
     took = False
     """Whether it took a connection."""
     started = False
     """Whether its response has started."""
+    sessions: AtStart | None = None
+    """The sessions that are to end before its response starts."""
     gone = False
     """Whether it is done."""
     ended = ""
@@ -37,7 +54,19 @@ class RequestWork:
     fresh = False
     """Whether it still counts in the line, since it has not asked for a connection."""
 
-    def __init__(self, line: AdmissionLine, kind: Kind, deadline_s: float | None) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        send: Send,
+        rules: ReaderRules,
+        line: AdmissionLine,
+        kind: Kind,
+        deadline_s: float | None,
+        starts: Callable[["RequestWork", Message], None],
+    ) -> None:
+        super().__init__(send, rules)
+        self.scope = scope
+        self._starts = starts
         self._line = line
         self.kind = kind
         self.deadline_s = deadline_s
@@ -53,6 +82,24 @@ class RequestWork:
         if self.fresh:
             self.fresh = False
             self._line.settle()
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Send a message; the first of a response ends the sessions, and lets go of the place in the line.
+
+        Raises:
+            SlowReaderError: the client was given up.
+        """
+        if self.started or message["type"] != "http.response.start":
+            return super().send(message)
+        if self.sessions is not None and self.sessions.are_open:
+            return self._start_after(self.sessions, message)
+        self.started = True
+        self._starts(self, message)
+        return super().send(message)
+
+    async def _start_after(self, sessions: AtStart, message: Message) -> None:
+        await sessions.response_starts()
+        await self.send(message)
 
     async def receive(self, receive: Receive) -> Message:
         """The next part of a body. Whoever waits for its client keeps nobody out: the place in the line is lent to

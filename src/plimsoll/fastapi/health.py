@@ -72,15 +72,10 @@ def health_routes(runtime: Runtime) -> list[APIRoute]:
 
 
 class OwnRoute(APIRoute):
-    """A route of Plimsoll's own. It stands before all others, so every request asks whether it is this one: answered at
-    a glance.
-
-    Many monitors ask by HEAD, which FastAPI does not add to a GET; servers leave the body out.
-    """
+    """A route of Plimsoll's own. Many monitors ask by HEAD, which FastAPI does not add to a GET; servers leave the body
+    out."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if not scope["path"].endswith(self.path):
-            return Match.NONE, {}
         match, child = super().matches(scope)
         return (Match.FULL if match is Match.PARTIAL and scope["method"] == "HEAD" else match), child
 

@@ -8,11 +8,13 @@ from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.routing import BaseRoute
 
 from plimsoll.asgi.admission import Policy
 from plimsoll.database import Database
 from plimsoll.errors import DatabaseUnavailableError, InstallationError
 from plimsoll.fastapi.figures import Worker
+from plimsoll.fastapi.first import FirstRoutes
 from plimsoll.fastapi.health import LIVE_PATH, READY_PATH, health_routes
 from plimsoll.fastapi.middleware import SessionMiddleware
 from plimsoll.fastapi.ops import FIGURES_PATH, ops_routes
@@ -69,10 +71,10 @@ def install(
     app.add_middleware(protection.around)
     for kind in (SQLAlchemyError, DatabaseUnavailableError):
         app.exception_handlers.setdefault(kind, answer_database_error)
-    # First in the list: a catch-all route or a mount at "/" does not hide them.
     worker = Worker(protection)
-    app.router.routes[:0] = [*health_routes(runtime), *ops_routes(runtime, worker)]
-    _compose_lifespan(app, runtime, worker)
+    own = [*health_routes(runtime), *ops_routes(runtime, worker)]
+    app.router.routes[:0] = [FirstRoutes(own), *own]
+    _compose_lifespan(app, runtime, worker, own)
 
 
 def _refuse_where_too_late(app: FastAPI) -> None:
@@ -89,7 +91,7 @@ def _refuse_where_too_late(app: FastAPI) -> None:
         )
 
 
-def _compose_lifespan(app: FastAPI, runtime: Runtime, worker: Worker) -> None:
+def _compose_lifespan(app: FastAPI, runtime: Runtime, worker: Worker, own: Sequence[BaseRoute]) -> None:
     inner = app.router.lifespan_context
 
     @asynccontextmanager
@@ -97,6 +99,7 @@ def _compose_lifespan(app: FastAPI, runtime: Runtime, worker: Worker) -> None:
         serving = False
         try:
             worker.begin()
+            _put_last(app.router.routes, own)
             await runtime.start()
             async with inner(started) as state:
                 serving = True
@@ -114,6 +117,11 @@ def _compose_lifespan(app: FastAPI, runtime: Runtime, worker: Worker) -> None:
             await runtime.stop()
 
     app.router.lifespan_context = lifespan
+
+
+def _put_last(routes: list[BaseRoute], own: Sequence[BaseRoute]) -> None:
+    """`FirstRoutes` finds them: no request is to be compared with each of them a second time."""
+    routes[:] = [*(route for route in routes if route not in own), *own]
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """The ASGI layer that `install` adds: holds requests back until the gate is passed, and ends a request's
 sessions before its response starts."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from plimsoll.asgi.work import RequestWork
 from plimsoll.fastapi.problems import NOT_READY, response_of
 from plimsoll.fastapi.runtime import SCOPE_KEY, RequestSessions, Runtime
+from plimsoll.pool import WORK
 
 TRY_AGAIN_LATER = 1013
 """WebSocket close code for it, from the registry of RFC 6455."""
@@ -20,21 +22,22 @@ class SessionMiddleware:
         self._runtime = runtime
         self._always = frozenset(always)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] not in ("http", "websocket"):
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         scope[SCOPE_KEY] = sessions = RequestSessions(self._runtime)
-        if not (self._runtime.ready or self._is_health(scope) or await self._runtime.pass_gate()):
+        work = WORK.get()
+        if isinstance(work, RequestWork) and work.scope is scope:
+            work.sessions = sessions
+        else:
+            send = sessions.sending(send)
+        return self._app(scope, receive, send) if self._runtime.ready else self._behind_gate(scope, receive, send)
+
+    async def _behind_gate(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._is_health(scope) or await self._runtime.pass_gate():
+            await self._app(scope, receive, send)
+        else:
             await self._refuse(scope, receive, send)
-            return
-
-        async def send_after_sessions(message: Message) -> None:
-            if sessions.are_open and message["type"] == "http.response.start":
-                await sessions.response_starts()
-            await send(message)
-
-        await self._app(scope, receive, send_after_sessions)
 
     def _is_health(self, scope: Scope) -> bool:
         path: str = scope["path"]

@@ -14,7 +14,7 @@ from plimsoll.asgi.messages import ASGIApp, Scope
 from plimsoll.asgi.pools import PoolOfEngine, Returns
 from plimsoll.asgi.routes import Kinds, by_path
 from plimsoll.asgi.signals import StopSignals
-from plimsoll.asgi.slow import SlowReaders
+from plimsoll.asgi.slow import ReaderRules
 from plimsoll.database import Database
 from plimsoll.events import LimitedLog
 from plimsoll.host import MemoryReader
@@ -67,14 +67,13 @@ class Protection:
         of_pool.pool.numbers.observers.append(Returns(self.admission))
 
     def around(self, app: ASGIApp) -> ASGIApp:
-        """The layers, the outermost first: admission, slow readers, bodies."""
+        """The layers, the outermost first: admission with slow readers, bodies."""
         settings, counters, log = self.settings, self.counters, self.log
         rate, grace_s = settings.min_rate_bytes, settings.rate_grace_s
         bodies = BodyLimits(
             app, limit_for=self._limit_for, min_rate_bytes=rate, grace_s=grace_s, counters=counters, log=log
         )
-        readers = SlowReaders(bodies, min_rate_bytes=rate, grace_s=grace_s, counters=counters, log=log)
-        return AdmissionLayer(readers, self.admission)
+        return AdmissionLayer(bodies, self.admission, ReaderRules(rate, grace_s, counters, log))
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """In lifespan start-up: connections are watched from now on."""

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any
 
 from starlette.requests import HTTPConnection
+from starlette.types import Message, Send
 
 from plimsoll.database import Database
 from plimsoll.errors import NotInstalledError, PlimsollError
@@ -152,6 +153,8 @@ def _exit() -> None:
 class RequestSessions:
     """The sessions that one request has open; ended at the latest when its response starts."""
 
+    __slots__ = ("_open", "integrity_is_conflict", "runtime")
+
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.integrity_is_conflict = False
@@ -166,6 +169,16 @@ class RequestSessions:
     def are_open(self) -> bool:
         """Whether there is one."""
         return bool(self._open)
+
+    def sending(self, send: Send) -> Send:
+        """A `send` that ends the sessions first: where no `RequestWork` does."""
+
+        async def send_after_sessions(message: Message) -> None:
+            if self._open and message["type"] == "http.response.start":
+                await self.response_starts()
+            await send(message)
+
+        return send_after_sessions
 
     async def response_starts(self) -> None:
         """Give every connection back: whoever reads the response slowly, or never, holds none."""

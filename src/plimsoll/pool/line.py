@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy.util import await_only
 
 from plimsoll.errors import PoolClosedError, PoolTimeoutError
-from plimsoll.pool.context import DEADLINE
+from plimsoll.pool.context import deadline_s
 from plimsoll.pool.holders import Holder, who_asks
 from plimsoll.pool.killing import Killing
 from plimsoll.pool.links import Link
@@ -34,7 +34,7 @@ class Line:
 
     def ends_s(self, began_s: float) -> float:
         """When whoever began to ask then must have a connection: the pool's timeout, or the request's own deadline."""
-        deadline = DEADLINE.get()
+        deadline = deadline_s()
         ends_s = began_s + self.timeout_s
         return ends_s if deadline is None else min(ends_s, deadline)
 

@@ -10,7 +10,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from plimsoll.errors import ConnectionEndedError, SharedConnectionError, StatementTimeoutError
 from plimsoll.pool import drivers
-from plimsoll.pool.context import DEADLINE
+from plimsoll.pool.context import deadline_s
 from plimsoll.pool.holders import Checkout, Holder, Holders, shortened
 from plimsoll.pool.limits import Within
 
@@ -195,7 +195,7 @@ class Links:
         return Within(seconds, partial(drivers.hang_up, link.socket))
 
     def _time_left(self, least_s: float) -> float | None:
-        deadline = DEADLINE.get()
+        deadline = deadline_s()
         if deadline is None:
             return self._timeout_s
         left_s = max(least_s, deadline - time.monotonic())

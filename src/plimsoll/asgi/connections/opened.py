@@ -6,6 +6,9 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Self
 
+LOW_WATER_BYTES = 16_384
+"""Below it a transport of asyncio and uvloop never holds its protocol back: a quarter of the high-water mark."""
+
 _current: ContextVar["Connection | None"] = ContextVar("plimsoll_connection", default=None)
 
 
@@ -57,13 +60,27 @@ def _told() -> None:
 class Connection:
     """What is known of one connection. Times are those of the event loop's clock."""
 
-    __slots__ = ("accepted_s", "flush_by_s", "header_bytes", "header_since_s", "protocol", "socket", "tls", "transport")
+    __slots__ = (
+        "accepted_s",
+        "flush_by_s",
+        "header_bytes",
+        "header_since_s",
+        "protocol",
+        "socket",
+        "takes_at_once",
+        "tls",
+        "transport",
+    )
 
     def __init__(self, client: ClientSocket, accepted_s: float, *, tls: bool) -> None:
         self.socket = client
         self.accepted_s = accepted_s
         self.tls = tls
         self.protocol: Any = None
+        self.takes_at_once: asyncio.Transport | None = None
+        """The transport of a server that takes a message without a wait while it has `LOW_WATER_BYTES` or less to send:
+        uvicorn waits for its transport's buffer to come down to that, once it was over the high-water mark, and for
+        nothing else."""
         self.transport: asyncio.Transport | None = None
         self.header_since_s: float | None = None
         self.header_bytes = 0
@@ -77,7 +94,7 @@ class Connection:
         """The connection has gone: what refers to itself through this is taken apart, so memory is free at once."""
         if self.protocol is not None:
             vars(self.protocol).pop("data_received", None)
-        self.protocol = self.transport = None
+        self.protocol = self.transport = self.takes_at_once = None
 
     def abort(self) -> None:
         """End it now: what waits to be sent is dropped, and the server is told that the client has gone. Does nothing

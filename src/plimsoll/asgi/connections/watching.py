@@ -216,6 +216,8 @@ class ConnectionWatch:
             raise
         else:
             connection.transport = transport
+            if speaks_http(connection.protocol):
+                connection.takes_at_once = transport
             if connection.tls:
                 transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
 
