@@ -110,7 +110,7 @@ CASES = (
     Case("the slow log is off", frozenset({"PL331"}), r"slow.query.log|slow_query_log", ("--slow-query-log=0",)),
     Case(
         "5000 connections that memory does not carry",
-        frozenset({"PL311", "PL902"}),
+        frozenset({"PL311"}),
         r"possible memory usage|Maximum possible memory|max_connections",
         ("--max-connections=5000",),
     ),

@@ -58,6 +58,10 @@ def server(**changes: Any) -> ServerFacts:
     return replace(SERVER, **changes)
 
 
+def raised(connections: int) -> ServerFacts:
+    return server(max_connections=connections, variables={**SERVER.variables, "max_connections": str(connections)})
+
+
 def waits(seconds: str) -> ServerFacts:
     return server(variables={**SERVER.variables, "session.wait_timeout": seconds})
 
@@ -222,7 +226,7 @@ MEMORY = (
     passed("PL901", "auto", settings=settings(DB_POOL_SIZE="auto"), host=survey(memory(GROUP, 300 * MIB, 0))),
     irrelevant("PL901", "PL605", host=survey(memory(GROUP, 128 * MIB, 0))),
     cannot("PL901", "memory.max", host=survey(unreadable=("memory.max",))),
-    found("PL902", "max_connections 5000", "at most 3 were ever", mends=False, server=server(max_connections=5000)),
+    found("PL902", "max_connections 5000", "at most 3 were ever", mends=False, server=raised(5000)),
     passed("PL902", "max_connections 500", server=server(max_connections=500)),
     irrelevant("PL902", "151"),
     irrelevant("PL902", "SQLite", settings=settings(SQLITE)),

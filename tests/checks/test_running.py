@@ -92,6 +92,18 @@ def test_a_check_that_fails_takes_no_other_with_it() -> None:
     ]
 
 
+def test_one_cause_is_told_by_the_check_that_names_it_best() -> None:
+    """The other does not apply, unless the first was left out, passes or is suppressed."""
+    best = a_check(lambda _: Found("five of six", "Mend it."), id_="PL998")
+    other = a_check(lambda _: Found("some", "Look.", same_as="PL998"))
+    assert [type(r.verdict) for r in run_checks([best, other], Facts())] == [Found, NotApplicable]
+    assert [type(r.verdict) for r in run_checks([other], Facts())] == [Found]
+    accepted = [Suppression("PL998", "known", TODAY, "a test")]
+    assert [type(r.verdict) for r in run_checks([best, other], Facts(), accepted)] == [Found, Found]
+    well = a_check(lambda _: Passed("well"), id_="PL998")
+    assert [type(r.verdict) for r in run_checks([well, other], Facts())] == [Passed, Found]
+
+
 @pytest.mark.parametrize(
     ("verdicts", "level", "status", "words"),
     [

@@ -35,11 +35,34 @@ def test_a_database_that_is_one_revision_behind_lacks_its_column(deployment: Dep
     deployment.database.sql("UPDATE alembic_version SET version_num = '0005'")
     deployment.database.sql("ALTER TABLE items DROP COLUMN performance_team_profile")
     checked = deployment.check(*PROFILE)
-    assert checked.found == {"PL110", "PL112"}
-    assert "lacks 1 revision(s): 0006" in checked["PL110"]["evidence"]
-    assert checked["PL112"]["evidence"] == "not there: items.performance_team_profile"
+    assert checked.found == {"PL112"}
+    lacks = "the database is at 0005 and lacks 1 revision: 0006"
+    assert f"not there: items.performance_team_profile; {lacks}" in checked["PL112"]["evidence"]
     assert checked.fix("PL112") == ["plimsoll migrate"]
-    assert deployment.check("--require", "no_such_table.x")["PL112"]["evidence"] == "not there: no_such_table.x"
+    assert "PL112" in checked["PL110"]["why"]
+    alone = deployment.check(*PROFILE, "--skip", "PL112")
+    assert alone.found == {"PL110"}
+    assert lacks in alone["PL110"]["evidence"]
+
+
+def test_a_required_column_that_is_gone_is_named_once(on_sqlite: Deployment) -> None:
+    """By PL112, with the command that writes its revision; PL111 speaks where more is wrong."""
+    on_sqlite.database.sql("ALTER TABLE items DROP COLUMN performance_team_profile")
+    checked = on_sqlite.check(*PROFILE)
+    assert checked.found == {"PL112"}
+    assert checked["PL112"]["evidence"] == "not there: items.performance_team_profile"
+    (command,) = checked.fix("PL112")
+    assert "--autogenerate" in command
+    on_sqlite.database.sql("ALTER TABLE items DROP COLUMN description")
+    assert on_sqlite.check(*PROFILE).found == {"PL111", "PL112"}
+
+
+def test_a_required_column_that_the_models_lack_too_may_be_a_wrong_name(on_sqlite: Deployment) -> None:
+    """No revision would be written for it."""
+    checked = on_sqlite.check("--require", "no_such_table.x")
+    assert checked["PL112"]["evidence"] == "not there: no_such_table.x"
+    assert "if the name is right" in checked["PL112"]["fix"]
+    assert checked.fix("PL112") == []
 
 
 def test_a_database_ahead_of_the_code_is_critical(on_sqlite: Deployment) -> None:

@@ -120,11 +120,22 @@ def run_checks(
     facts: Facts,
     suppressions: Iterable[Suppression] = (),
 ) -> tuple[Result, ...]:
-    """The result of each check, in their order. Only findings and unknowns are ever suppressed."""
+    """The result of each check, in their order. Only findings and unknowns are ever suppressed, and of two findings of
+    one cause the less exact one does not apply."""
     suppressions = tuple(suppressions)
     facts = replace(facts, expired=tuple(str(item) for item in suppressions if item.expired))
     accepted = {item.id: item for item in suppressions if not item.expired}
-    return tuple(_result(check, facts, accepted) for check in checks)
+    results = tuple(_result(check, facts, accepted) for check in checks)
+    told = frozenset(r.check.id for r in results if isinstance(r.verdict, Found) and not r.suppressed)
+    return tuple(_yielding(result, told) for result in results)
+
+
+def _yielding(result: Result, told: frozenset[str]) -> Result:
+    """The result, unless it is a finding whose cause is told by another one."""
+    verdict = result.verdict
+    if not isinstance(verdict, Found) or verdict.same_as not in told:
+        return result
+    return Result(result.check, NotApplicable(f"{verdict.same_as} finds the same cause: see there"))
 
 
 def _result(check: Check, facts: Facts, accepted: Mapping[str, Suppression]) -> Result:

@@ -63,6 +63,8 @@ class Found:
     level: Level | None = None
     numbers: dict[str, float] = field(default_factory=dict)
     """For `--baseline`: figures of this finding by name."""
+    same_as: str = ""
+    """The id of a check that names this cause better: where that one finds it, and counts, this one does not apply."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,8 @@ class MigrationState:
             return NO_REVISIONS
         if self.missing:
             missing = ", ".join(str(revision) for revision in self.missing)
-            return f"the database {stands} and lacks {len(self.missing)} revision(s): {missing}"
+            revisions = "1 revision" if len(self.missing) == 1 else f"{len(self.missing)} revisions"
+            return f"the database {stands} and lacks {revisions}: {missing}"
         return f"the database {stands}, the newest revision"
 
 

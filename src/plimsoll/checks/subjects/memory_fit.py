@@ -1,10 +1,9 @@
-"""PL605, PL901, PL902, PL903: memory, and what is tried against a MemoryError that makes it worse."""
+"""PL605, PL901, PL903: memory, and what is tried against a MemoryError that makes it worse."""
 
 from collections.abc import Iterator
 
 from plimsoll.capacity import Allowance, Question, budget
 from plimsoll.capacity.costs import KIB, TLS_ADDRESS_SPACE_KIB
-from plimsoll.capacity.server_memory import MEMORY_SHARE, ServerMemory, server_memory
 from plimsoll.capacity.wording import amount
 from plimsoll.checks.check import Check
 from plimsoll.checks.env_lines import env_line
@@ -15,9 +14,6 @@ from plimsoll.checks.verdict import Change, CouldNot, Found, Level, NotApplicabl
 
 MEMORY = frozenset({"memory", "limits"})
 CLASSIC = frozenset({"memory", "classic"})
-
-DEFAULT_CONNECTIONS = {"mysql": 151, "postgresql": 100}
-"""max_connections as it comes (the servers' manuals): above it somebody has raised it."""
 
 
 def _of_memory(question: Question) -> tuple[Allowance, ...]:
@@ -98,40 +94,6 @@ def _pool(facts: Facts) -> Verdict:
             env_line(settings, "DB_MAX_OVERFLOW", overflow, risk=risk, memory=memory),
         ),
         numbers={"most": plan.most, "fit": nearest.each},
-    )
-
-
-def _raised(facts: Facts) -> Verdict:
-    if facts.settings.value.dialect == "sqlite":
-        return NotApplicable("SQLite has no server")
-    server = facts.server.value
-    if server.max_connections is None:
-        return CouldNot("the server did not tell its max_connections")
-    usual = DEFAULT_CONNECTIONS.get(server.dialect, 0)
-    if server.max_connections <= usual:
-        return NotApplicable(f"max_connections is {server.max_connections}, not above what it comes with ({usual})")
-    memory = server_memory(server)
-    if not isinstance(memory, ServerMemory):
-        return CouldNot(memory, "On the server's machine: buffers + max_connections x what one takes, against its RAM.")
-    needed, most = memory.needed(server.max_connections), memory.total_bytes * MEMORY_SHARE
-    sum_ = (
-        f"{amount(memory.buffers_bytes)} of buffers + max_connections {server.max_connections} x "
-        f"{amount(memory.connection_bytes)} = {amount(needed)} at worst, {MEMORY_SHARE:.0%} of "
-        f"{amount(memory.total_bytes)} "
-        f"are {amount(most)}"
-    )
-    if needed <= most:
-        return Passed(sum_)
-    used = "" if server.connections_most is None else f"; at most {server.connections_most} were ever in use"
-    carries = memory.carries()
-    return Found(
-        f"{sum_}{used}",
-        f"Lower max_connections to {carries}, or the buffers of each connection; and fit the pools to it (PL201). A "
-        f"value "
-        "that was set at run time is gone after a restart: write it into the server's configuration too."
-        if carries
-        else "The buffers alone take more than that: make them smaller first.",
-        numbers={"needed_bytes": needed, "allowed_bytes": most, "max_connections": server.max_connections},
     )
 
 
@@ -234,27 +196,6 @@ measures yours. Address space has a check of its own (PL903).
 Suppress it where the service runs under another limit than this command does.
 """,
         _pool,
-    ),
-    Check(
-        "PL902",
-        "max_connections was raised beyond the server's memory",
-        Level.WARNING,
-        CLASSIC,
-        "The server itself is killed when the connections are used, and with it every service on it.",
-        """\
-Where `max_connections` is above what it comes with: the server's buffers and as many connections, each with all it
-may take, against the memory of the server's machine.
-
-`SET GLOBAL max_connections = 200` is a line in many guides. It needs a privilege that hosted accounts lack, is lost
-at the next restart, and promises memory that nobody counted. Few of the connections would work at a time anyway: the
-processor and the disk set that number.
-
-Threshold: 85 % of RAM, mysqltuner's threshold. 151 (MySQL, MariaDB) and 100 (PostgreSQL) are the defaults. The sum is
-the worst case, which few servers ever see: compare it with the most that were in use.
-
-Suppress it where the connections are known to be light and the most in use is far below.
-""",
-        _raised,
     ),
     Check(
         "PL903",

@@ -8,6 +8,7 @@ SHOWN = 10
 """Differences that are shown; 'plimsoll migrate --check' lists all."""
 
 MIGRATE = "plimsoll migrate"
+NEW_REVISION = Change("shell", f'alembic revision --autogenerate -m "as the models"\n{MIGRATE}')
 TAGS = frozenset({"schema"})
 
 
@@ -26,7 +27,13 @@ def _at_head(facts: Facts) -> Verdict:
             (adopt,),
             numbers=numbers,
         )
-    return Found(schema.state, "Run them before the service starts.", (Change("shell", MIGRATE),), numbers=numbers)
+    return Found(
+        schema.state,
+        "Run them before the service starts.",
+        (Change("shell", MIGRATE),),
+        numbers=numbers,
+        same_as="PL112" if _missing(schema) else "",
+    )
 
 
 def _as_models(facts: Facts) -> Verdict:
@@ -40,8 +47,9 @@ def _as_models(facts: Facts) -> Verdict:
     return Found(
         "\n".join(found[:SHOWN]) + more,
         "Write a revision that brings the schema to the models, look it over and run it.",
-        (Change("shell", 'alembic revision --autogenerate -m "as the models"\nplimsoll migrate'),),
+        (NEW_REVISION,),
         numbers={"differences": len(found)},
+        same_as="PL112" if len(found) == len(_missing_of_models(schema)) else "",
     )
 
 
@@ -49,12 +57,32 @@ def _required(facts: Facts) -> Verdict:
     schema = facts.schema.value
     if not schema.required:
         raise IrrelevantError("no column was asked for (--require TABLE.COLUMN)")
-    missing = [name for name, there in schema.required.items() if not there]
+    missing = _missing(schema)
     if not missing:
         return Passed(f"there: {', '.join(schema.required)}")
-    fix = "Run the migration that makes it." if schema.pending else "No revision is pending: write one that makes it."
-    changes = (Change("shell", MIGRATE),) if schema.pending else ()
-    return Found(f"not there: {', '.join(missing)}", fix, changes, numbers={"missing": len(missing)})
+    evidence, numbers = f"not there: {', '.join(missing)}", {"missing": float(len(missing))}
+    if schema.pending:
+        changes = (Change("shell", MIGRATE),)
+        return Found(f"{evidence}; {schema.state}", "Run the migration that makes it.", changes, numbers=numbers)
+    if schema.pending is None:
+        return Found(evidence, "The application has no migrations: add the column by hand.", numbers=numbers)
+    if schema.unknown:
+        return Found(evidence, "Deploy the code that the database belongs to (PL110), and look again.", numbers=numbers)
+    fix = "No revision is pending: write one that makes it"
+    if len(_missing_of_models(schema)) < len(missing):
+        return Found(evidence, f"{fix}, if the name is right: the models lack it too.", numbers=numbers)
+    return Found(evidence, f"{fix}, look it over and run it.", (NEW_REVISION,), numbers=numbers)
+
+
+def _missing(schema: SchemaFacts) -> list[str]:
+    """Columns that were asked for by name and do not exist."""
+    return [name for name, there in schema.required.items() if not there]
+
+
+def _missing_of_models(schema: SchemaFacts) -> list[str]:
+    """Those of them that the models have, as the comparison with the models shows."""
+    missing = tuple(f"column {name} (" for name in _missing(schema))
+    return [line for line in schema.differences if line.startswith(missing)]
 
 
 def _migrated(facts: Facts) -> SchemaFacts:
@@ -98,7 +126,8 @@ otherwise it would list what the revisions bring.
         "Every query of that table by the release's models fails.",
         """\
 The columns named by `--require TABLE.COLUMN`, which may be given several times, are looked for in the database itself,
-whatever models and revisions say.
+whatever models and revisions say. Where it is found, PL110 does not say once more that revisions are pending, nor
+PL111 that the models have the column.
 """,
         _required,
     ),
