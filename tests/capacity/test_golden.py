@@ -71,7 +71,7 @@ def test_shared_hosting_does_not_hold_four_workers() -> None:
     found = shared_hosting(4)
     assert found.verdict == (
         "Does not fit: 8 workers on a host (old and new together), 2 allowed: processes and threads of the account "
-        "(LVE) binds. Fewer workers or hosts: at most 1 on this one."
+        "(LVE) binds. Fewer workers or hosts: at most 1 worker on this host."
     )
     assert (advised(found)["WEB_CONCURRENCY"], advised(found)["DB_POOL_SIZE"]) == ("1", "4")
     # What DB_POOL_SIZE=auto takes keeps to the workers that there are. 8 of them would take 8 x (96 + 16) = 896 MiB of
@@ -133,7 +133,7 @@ def test_a_fleet_with_more_pools_than_connections_does_not_fit() -> None:
     assert not found.fits
     assert found.verdict == (
         "Does not fit: 160 pools (old and new together) want a connection each, 151 allowed: max_connections of the "
-        "server binds. Fewer workers or hosts: at most 7 on each of 5 hosts."
+        "server binds. Fewer workers or hosts: at most 7 workers on each of 5 hosts."
     )
     assert found.automatic is None
     assert advised(found)["WEB_CONCURRENCY"] == "7"

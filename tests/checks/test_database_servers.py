@@ -12,7 +12,7 @@ from plimsoll.checks.facts import Facts
 from plimsoll.checks.registry import BY_ID
 from plimsoll.checks.verdict import CouldNot, Found, Known, Level, NotApplicable, Passed
 from plimsoll.host import Limit, Place, Survey
-from plimsoll.server.facts import ServerClient, ServerFacts
+from plimsoll.server.facts import Account, ServerClient, ServerFacts
 from tests.checks.healthy import (
     DAY_S,
     DIALECT,
@@ -109,14 +109,28 @@ MYSQL_ROWS: list[Row] = [
         "innodb_lock_wait_timeout 50 s, REQUEST",
         Level.WARNING,
     ),
-    ("PL323", {}, {"clients": (SLEEPER,)}, {}, "connection 7 of app (worker) for 5 min", Level.WARNING),
+    (
+        "PL323",
+        {},
+        {"clients": (SLEEPER,)},
+        {},
+        "1 connection idle in a transaction: id 7 of app (worker) for 5 min",
+        Level.WARNING,
+    ),
     ("PL331", {"slow_query_log": "OFF"}, {}, {}, "slow_query_log is off", Level.WARNING),
     ("PL332", {"long_query_time": "10.000000"}, {}, {}, "long_query_time is 10 s", Level.INFO),
     ("PL332", {"long_query_time": "60.000000"}, {}, {}, "long_query_time is 60 s", Level.WARNING),
     ("PL332", {"long_query_time": "0.000000"}, {}, {}, "long_query_time is 0 s", Level.WARNING),
     ("PL333", {"slow_queries": "500000"}, {}, {}, "10 %", Level.WARNING),
     ("PL341", {}, {"charset": "utf8mb3"}, {}, "The database has utf8mb3", Level.WARNING),
-    ("PL341", {}, {"tables": {"a": {**TABLE, "charset": "latin1"}, "b": TABLE}}, {}, "1 of 2 tables", Level.ERROR),
+    (
+        "PL341",
+        {},
+        {"tables": {"a": {**TABLE, "charset": "latin1"}, "b": TABLE}},
+        {},
+        "1 of its 2 tables has another",
+        Level.ERROR,
+    ),
     (
         "PL342",
         {},
@@ -162,7 +176,14 @@ POSTGRESQL_ROWS: list[Row] = [
     ("PL401", {}, {"connections_now": 97}, {}, "97 of 97", Level.ERROR),
     ("PL402", {"superuser_reserved_connections": "0"}, {}, {}, "the pools can take the last connection", Level.WARNING),
     ("PL403", {"work_mem": "65536"}, {}, {}, "100 connections x (4 MiB + work_mem 64 MiB x 2", Level.WARNING),
-    ("PL404", {}, {"clients": (SLEEPER,)}, {}, "connection 7 of app (worker) for 5 min", Level.WARNING),
+    (
+        "PL404",
+        {},
+        {"clients": (SLEEPER,)},
+        {},
+        "1 connection idle in a transaction: id 7 of app (worker) for 5 min",
+        Level.WARNING,
+    ),
     ("PL405", {}, {"in_between": "PgBouncer"}, {}, "PgBouncer is between us", Level.WARNING),
     ("PL411", {"idle_in_transaction_session_timeout": "0"}, {}, {}, "stays open without limit", Level.WARNING),
     (
@@ -194,8 +215,8 @@ POSTGRESQL_ROWS: list[Row] = [
 ]
 SQLITE_ROWS: list[Row] = [
     ("PL501", {}, {}, {"ENVIRONMENT": "production"}, "Production, and the database is the file", Level.WARNING),
-    ("PL502", {}, {}, {"WEB_CONCURRENCY": "4"}, "1 hosts x 4 workers", Level.WARNING),
-    ("PL502", {}, {}, {"DEPLOY_HOSTS": "2"}, "2 hosts x 1 workers", Level.CRITICAL),
+    ("PL502", {}, {}, {"WEB_CONCURRENCY": "4"}, "1 host x 4 workers", Level.WARNING),
+    ("PL502", {}, {}, {"DEPLOY_HOSTS": "2"}, "2 hosts x 1 worker write", Level.CRITICAL),
     ("PL503", {"journal_mode": "delete"}, {}, {}, "journal_mode is delete", Level.WARNING),
     ("PL503", {"journal_mode": "off"}, {}, {}, "journal_mode is off", Level.ERROR),
     ("PL504", {"busy_timeout": "100"}, {}, {}, "busy_timeout is 100 ms", Level.WARNING),
@@ -344,6 +365,33 @@ def test_memory_is_mended_by_what_is_too_large() -> None:
     tables = verdict("PL311", deployment(changed(MYSQL, heap)))
     assert isinstance(tables, Found)
     assert {change.name for change in tables.changes} == set(heap)
+
+
+@pytest.mark.parametrize(("now", "advised"), [("1.000000", None), ("2.000000", None), ("10.000000", "2"), ("0", "2")])
+def test_a_stricter_time_is_never_worsened(now: str, advised: str | None) -> None:
+    """Whoever turns the slow log on keeps the time of 1 s that somebody has set already."""
+    found = verdict("PL331", deployment(changed(MYSQL, {"slow_query_log": "OFF", "long_query_time": now})))
+    assert isinstance(found, Found)
+    times = {change.value for change in found.changes if change.name == "long_query_time"}
+    assert times == ({advised} if advised else set())
+    assert f"more than {advised or f'{float(now):g}'} s" in found.fix
+
+
+def test_who_may_not_see_other_clients_is_told_the_statement() -> None:
+    """To be copied by an administrator, for this very account."""
+    statements = {
+        "PL323": replace(MYSQL, account=Account("venues", "10.0.0.%"), unread={"clients": "denied"}),
+        "PL404": replace(POSTGRESQL, account=Account("venues"), unread={"clients": "denied"}),
+    }
+    fixes = []
+    for check_id, server in statements.items():
+        came_to = verdict(check_id, deployment(server))
+        assert isinstance(came_to, CouldNot)
+        fixes.append(came_to.fix)
+    assert fixes == [
+        "Let an administrator run: GRANT PROCESS ON *.* TO 'venues'@'10.0.0.%';",
+        'Let an administrator run: GRANT "pg_read_all_stats" TO "venues";',
+    ]
 
 
 def test_ram_that_is_not_known_is_asked_for_with_the_sum() -> None:

@@ -75,6 +75,13 @@ def test_text_names_a_reason_once_and_shortens_it() -> None:
     assert "(--verbose)" not in long
 
 
+def test_what_helps_is_never_cut() -> None:
+    """However long the reason is: it is there to be copied."""
+    fix = "Let an administrator run: GRANT PROCESS ON *.* TO 'venues'@'%';"
+    short = " ".join(render_text(report(CouldNot("no and " * 40, fix), Passed("well"))).split())
+    assert f"... (--verbose). {fix}" in short
+
+
 def test_text_keeps_to_a_width_save_what_is_pasted() -> None:
     """A long statement stays on its line."""
     statement = "SET GLOBAL x = " + "y" * 200

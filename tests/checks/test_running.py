@@ -45,6 +45,13 @@ def test_every_check_is_told_apart_and_explains_itself() -> None:
         assert check.meaning.endswith(".")
 
 
+def test_every_harmful_classic_is_found_by_its_tag() -> None:
+    """Of both stages; those that no check can see are told in pages alone."""
+    before = {check.id for check in select("before", ["classic"])}
+    assert before == {"PL016", "PL101", "PL901", "PL902", "PL903", "PL906", "PL909", "PL911"}
+    assert {check.id for check in select("after", ["classic"])} == {"PL707"}
+
+
 def test_two_checks_of_one_id_are_a_fault_of_the_program() -> None:
     """It shows when the program starts."""
     check = a_check(lambda _: Passed("well"))

@@ -22,7 +22,7 @@ def test_a_database_from_nothing_to_the_newest_revision(
     use(any_database)
     behind = plimsoll(*APP, "migrate", "--check")
     assert (behind.status, behind.err) == (1, "")
-    assert behind.out.startswith("Revisions: the database has no alembic_version table and lacks 6 revision(s): 0001")
+    assert behind.out.startswith("Revisions: the database has no alembic_version table and lacks 6 revisions: 0001")
     assert behind.out.endswith("Run 'plimsoll migrate'.\n")
 
     plan = plimsoll(*APP, "migrate", "--plan")
@@ -33,7 +33,7 @@ def test_a_database_from_nothing_to_the_newest_revision(
     upgraded = plimsoll(*APP, "migrate")
     assert (upgraded.status, upgraded.err) == (0, "")
     lines = upgraded.out.splitlines()
-    assert (lines[0], lines[-1]) == ("[1/6] 0001 (Items)", f"Done: 6 revision(s) were run; {AT_HEAD}.")
+    assert (lines[0], lines[-1]) == ("[1/6] 0001 (Items)", f"Done: 6 revisions were run; {AT_HEAD}.")
     assert plimsoll(*APP, "migrate").out == f"Nothing to do: {AT_HEAD}.\n"
     assert plimsoll(*APP, "migrate", "--plan").out.startswith("-- Nothing to do: ")
 
@@ -45,7 +45,7 @@ def test_a_database_from_nothing_to_the_newest_revision(
     assert differs.status == 1
     assert differs.out.splitlines()[1:] == [
         "  column orders.by_hand is not in the models",
-        "Schema: 1 difference(s) from the models.",
+        "Schema: 1 difference from the models.",
     ]
 
 

@@ -78,7 +78,7 @@ async def test_a_migration_killed_half_way_is_finished_by_the_one_that_waits(
     began = time.monotonic()
     assert await asyncio.to_thread(waiting.wait, 20) == 0, waiting.output()
     assert time.monotonic() - began < 5, "the lock of a dead process was held on to"
-    assert "Done: 2 revision(s) were run; the database is at two." in waiting.output()
+    assert "Done: 2 revisions were run; the database is at two." in waiting.output()
     for table in ("first", "second", "third"):
         assert any_database.sql(f"SELECT * FROM {table}") == []
 
@@ -114,7 +114,7 @@ async def test_a_failure_ends_with_1_and_names_the_revision(
     assert await asyncio.to_thread(again.wait) == 0, again.output()
     assert again.output().splitlines() == [
         "[1/1] two (Two)",
-        "Done: 1 revision(s) were run; the database is at two.",
+        "Done: 1 revision was run; the database is at two.",
     ]
 
 

@@ -161,7 +161,7 @@ async def test_a_missing_revision_is_a_warning_where_the_operator_says_so(any_da
     await migrated(any_database)
     any_database.sql("UPDATE alembic_version SET version_num = '0001'")
     refusing = make_database(settings_of(any_database))
-    with pytest.raises(NotReadyError, match=r"lacks 1 revision\(s\): 0002 \(Colours of boats\)\. Run 'plimsoll mig"):
+    with pytest.raises(NotReadyError, match=r"lacks 1 revision: 0002 \(Colours of boats\)\. Run 'plimsoll mig"):
         await refusing.start()
     assert refusing.gate.report.state is State.BLOCKED
     await refusing.close()

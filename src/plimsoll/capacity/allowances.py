@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from plimsoll.capacity.question import Question
 from plimsoll.capacity.server_memory import MEMORY_SHARE, ServerMemory, server_memory
-from plimsoll.capacity.wording import amount
+from plimsoll.capacity.wording import amount, counted
 from plimsoll.host import Limit
 
 SPARE = 1
@@ -105,7 +105,7 @@ def _memory_of_server(memory: ServerMemory, question: Question) -> Allowance:
         return max(0, memory.carries(workers * each_worker) - question.others)
 
     steady, deploying = allowed(topology.workers), allowed(topology.workers_deploying)
-    own = f", less {topology.workers_deploying} workers of ours on the same machine" if is_local else ""
+    own = f", less {counted(topology.workers_deploying, 'worker')} of ours on the same machine" if is_local else ""
     return Allowance(
         "memory of the server",
         "server variables",
@@ -155,10 +155,11 @@ def _of_host(limit: Limit, question: Question) -> Allowance:
         return _by_memory(limit.limit * MEMORY_SHARE - beside - workers * (start + reserve), each)
 
     server = f" less {amount(beside)} of the server's buffers" if beside else ""
-    reckoning = (
-        f"half of {MEMORY_SHARE:.0%} of {amount(limit.limit)}{server} less {amount(start)} and {amount(reserve)} in "
-        f"reserve for each of {question.topology.workers_deploying} workers, by {amount(each)} a connection"
-    )
+    workers = question.topology.workers_deploying
+    whose = "the worker" if workers == 1 else f"each of {workers} workers"
+    kept = f"{amount(start)} and {amount(reserve)} in reserve for {whose}"
+    total = f"half of {MEMORY_SHARE:.0%} of {amount(limit.limit)}"
+    reckoning = f"{total}{server} less {kept}, by {amount(each)} a connection"
     return _in_processes(limit, question, allowed, reckoning, of_host=True)
 
 

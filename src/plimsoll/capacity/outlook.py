@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from plimsoll.capacity.question import Question
 from plimsoll.capacity.queueing import Waits, waits
 from plimsoll.capacity.server_memory import MEMORY_SHARE, ServerMemory, server_memory
+from plimsoll.capacity.wording import counted
 from plimsoll.settings.topology import TopologySettings
 
 MOST_CORES = 4096
@@ -90,7 +91,7 @@ def useful_at_once(question: Question) -> tuple[int, str] | None:
     it queries get no faster, but a connection that is held while nothing runs on it takes no core.
     """
     cores, source = _server_cores(question)
-    return None if cores is None else (2 * cores + 1, f"2 x {cores} cores ({source}) and a disk")
+    return None if cores is None else (2 * cores + 1, f"2 x {counted(cores, 'core')} ({source}) and a disk")
 
 
 def _server_cores(question: Question) -> tuple[int | None, str]:

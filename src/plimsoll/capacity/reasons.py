@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from plimsoll.capacity.allowances import SPARE, Allowance
 from plimsoll.capacity.fitting import SQLITE_POOL, TIMEOUT_SHARE, binding, idle_limit_s, share, what_binds
 from plimsoll.capacity.question import Question
-from plimsoll.capacity.wording import amount, duration, plain
+from plimsoll.capacity.wording import amount, counted, duration, plain
 from plimsoll.settings.topology import MOST_WORKERS
 
 ALONE = " With one, a request that asks for a second connection while it holds the first waits for itself."
@@ -130,7 +130,8 @@ def worker_words(question: Question, workers: int, declared: int) -> Recommendat
     if workers == declared:
         reason = "as it is: its connections, memory and processes fit."
     elif question.cores is not None and workers == question.cores:
-        reason = f"the host has {question.cores} cores: more workers take memory and connections and are no faster."
+        cores = counted(question.cores, "core")
+        reason = f"the host has {cores}: more workers take memory and connections and are no faster."
     else:
         reason = f"more do not fit ({what_binds(question.with_topology(workers=workers + 1))})."
     return Recommendation(

@@ -6,7 +6,7 @@ from plimsoll.capacity.fitting import binding, fits, most_workers, share
 from plimsoll.capacity.outlook import Outlook
 from plimsoll.capacity.question import Question
 from plimsoll.capacity.server_memory import MEMORY_SHARE, ServerMemory, server_memory
-from plimsoll.capacity.wording import amount
+from plimsoll.capacity.wording import amount, counted
 
 MOST_HOSTS_TRIED = 200
 """Numbers of hosts that are tried for one that fits."""
@@ -29,7 +29,8 @@ def verdict(question: Question, now: Outlook, advice: Advice | None) -> tuple[bo
             f"{now.waits.connections} connections would be in use at a time."
         )
     if advice.workers < question.topology.workers and question.cores is not None:
-        return True, f"{_fits(now, limit)} Yet {question.topology.workers} workers share {question.cores} cores."
+        workers, cores = counted(question.topology.workers, "worker"), counted(question.cores, "core")
+        return True, f"{_fits(now, limit)} Yet {workers} share {cores}."
     return True, _fits(now, limit)
 
 
@@ -53,10 +54,13 @@ def _too_many(question: Question, limit: Allowance | None) -> str:
     together = "old and new together" if topology.pools_deploying > topology.pools else "in all"
     for crowd in crowds(question):
         if crowd.workers < topology.workers_deploying:
-            what = f"{topology.workers_deploying} workers on a host ({together}), {crowd.workers} allowed: {crowd.name}"
+            workers = counted(topology.workers_deploying, "worker")
+            what = f"{workers} on a host ({together}), {crowd.workers} allowed: {crowd.name}"
             return f"Does not fit: {what} binds. {_fewer(question)}"
     assert limit is not None  # what does not fit is kept out by something
-    what = f"{topology.pools_deploying} pools ({together}) want a connection each, {limit.deploying} allowed"
+    pools = topology.pools_deploying
+    want = "1 pool wants a connection" if pools == 1 else f"{pools} pools ({together}) want a connection each"
+    what = f"{want}, {limit.deploying} allowed"
     return f"Does not fit: {what}: {limit.name} binds. {_fewer(question)}"
 
 
@@ -65,20 +69,16 @@ def _fewer(question: Question) -> str:
     topology = question.topology
     workers = most_workers(question, topology.workers)
     if workers is not None:
-        each = f"{workers} on each of {topology.hosts} hosts" if topology.hosts > 1 else f"{workers} on this one"
-        return f"Fewer workers or hosts: at most {each}."
+        where = f"on each of {topology.hosts} hosts" if topology.hosts > 1 else "on this host"
+        return f"Fewer workers or hosts: at most {counted(workers, 'worker')} {where}."
     for hosts in range(min(topology.hosts - 1, MOST_HOSTS_TRIED), 0, -1):
         workers = most_workers(question.with_topology(hosts=hosts), topology.workers)
         if workers is not None:
-            return f"Fewer workers or hosts: {_count(hosts, 'host')} with {_count(workers, 'worker')} each would fit."
+            return f"Fewer workers or hosts: {counted(hosts, 'host')} with {counted(workers, 'worker')} each would fit."
     alone = most_workers(question.with_topology(hosts=1, overlap_percent=0, engines=1), 1)
     if alone is not None:
         return "Not even one worker fits, unless old ones end before new ones start (DEPLOY_OVERLAP=0) with one engine."
     return "Not even one worker on one host fits: the limit must be raised."
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def levers(question: Question, advice: Advice | None) -> tuple[str, ...]:
@@ -144,7 +144,7 @@ def _of_server(question: Question) -> list[str]:
         lines.append("The server's max_connections is not known: it sets no limit here.")
     if server.account is None:
         lines.append("Whether the account has a limit of its own is not known: it sets none here.")
-    lines.append(f"{question.others} connections of others: {_others(question)}.")
+    lines.append(f"{counted(question.others, 'connection')} of others: {_others(question)}.")
     memory = server_memory(server)
     if not isinstance(memory, ServerMemory):
         lines.append(f"{memory} It sets no limit here.")

@@ -12,6 +12,11 @@ def amount(count: float) -> str:
     return f"{count:.0f} B"
 
 
+def counted(number: float, noun: str, many: str = "") -> str:
+    """A count with its noun: 1 worker, 3 workers, 0 workers; `many` is the plural where it has no plain s."""
+    return f"{number:.0f} {noun if number == 1 else many or f'{noun}s'}"
+
+
 def plain(number: float) -> str:
     """A number as one would type it into a setting: 30 and 2.5, neither 30.0 nor 1e+06."""
     return str(int(number)) if number == int(number) else str(number)

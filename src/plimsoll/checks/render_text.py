@@ -109,9 +109,11 @@ def _reasons(results: tuple[Result, ...], *, verbose: bool) -> Iterator[str]:
         by_reason.setdefault((result.verdict.why, result.verdict.fix), []).append(result)
     for (why, fix), stopped in by_reason.items():
         ids = ", ".join(result.check.id for result in stopped)
-        words = f"{why}. {fix}" if fix and not why.endswith(".") else f"{why} {fix}".strip()
-        words = " ".join(words.split())
-        yield from _wrapped(f"{ids}: {words if verbose else _short(words)}")
+        reason = " ".join(why.split())
+        reason = reason if verbose else _short(reason)
+        # What helps is never cut: it is there to be copied.
+        help_ = f"{'' if reason.endswith('.') else '.'} {' '.join(fix.split())}" if fix else ""
+        yield from _wrapped(f"{ids}: {reason}{help_}")
         if verbose:
             for result in stopped:
                 yield f"      {result.check.id} would say: {result.check.title}"

@@ -4,6 +4,7 @@ import json
 import textwrap
 from collections.abc import Iterator
 
+from plimsoll.capacity.wording import counted
 from plimsoll.checks.check import Check
 from plimsoll.checks.pages import page_path
 from plimsoll.checks.tuning import ByHand
@@ -122,7 +123,7 @@ def _last_line(view: PlanView) -> str:
     count = len(view.plan.steps)
     if not count:
         return "Nothing that could be changed from here." if view.plan.findings else "Nothing to change."
-    changes = "1 change" if count == 1 else f"{count} changes"
+    changes = counted(count, "change")
     return f"{changes} can be made from here; nothing was changed. 'plimsoll tune --apply' makes them, after a yes."
 
 

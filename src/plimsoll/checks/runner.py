@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from plimsoll.capacity.wording import counted
 from plimsoll.checks.check import Check
 from plimsoll.checks.facts import Facts
 from plimsoll.checks.suppressions import Suppression
@@ -101,16 +102,18 @@ class Report:
         level = self.fail_level.name.lower()
         if self.failing:
             worst = f"{_ids(self.failing)}: {_within(self.failing[0].check.title)}"
-            return f"not safe: {_count(self.failing, 'finding')} at or above '{level}' ({worst})."
+            return f"not safe: {counted(len(self.failing), 'finding')} at or above '{level}' ({worst})."
         if self.unknown_that_matter:
             open_ = self.unknown_that_matter
-            count = f"{_count(open_, 'question')} that {'matters' if len(open_) == 1 else 'matter'}"
+            count = f"{counted(len(open_), 'question')} that {'matters' if len(open_) == 1 else 'matter'}"
             return f"not safe: {count} could not be answered ({_ids(open_)})."
         if not self.answered:
             return "not safe: nothing could be checked."
-        below = f"; {_count(self.found, 'finding')} below it ({_ids(self.found)})" if self.found else ""
+        below = f"; {counted(len(self.found), 'finding')} below it ({_ids(self.found)})" if self.found else ""
         accepted = (
-            f"; {_count(self.suppressed, 'check')} suppressed ({_ids(self.suppressed)})" if self.suppressed else ""
+            f"; {counted(len(self.suppressed), 'check')} suppressed ({_ids(self.suppressed)})"
+            if self.suppressed
+            else ""
         )
         return f"safe: no finding at or above '{level}'{below}{accepted}."
 
@@ -163,7 +166,3 @@ def _ids(results: Sequence[Result]) -> str:
 def _within(title: str) -> str:
     """The title in the middle of a sentence: a small letter first, save in "TLS" and the like."""
     return title if title[1:2].isupper() else title[:1].lower() + title[1:]
-
-
-def _count(results: Sequence[Result], noun: str) -> str:
-    return f"{len(results)} {noun}" if len(results) == 1 else f"{len(results)} {noun}s"

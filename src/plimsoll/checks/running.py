@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from plimsoll.capacity.wording import counted
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -49,4 +51,4 @@ class LogFacts:
     def words(self, kind: str) -> str:
         """How many lines of a kind, in words; nothing where there are none."""
         count = self.counts.get(kind, 0)
-        return f"{count} lines of {self.name}" if count else ""
+        return f"{counted(count, 'line')} of {self.name}" if count else ""

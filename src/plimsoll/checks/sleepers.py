@@ -1,8 +1,10 @@
 """Connections that sleep inside a transaction, of either kind of server."""
 
+from plimsoll.capacity.wording import counted
 from plimsoll.checks import amounts
 from plimsoll.checks.verdict import Change, Found, Passed, UnknownError, Verdict
 from plimsoll.server.facts import ServerFacts
+from plimsoll.server.privileges import grant_sight
 
 LONGEST_S = 60.0
 """A transaction in which nobody has done anything for a minute is forgotten, not slow: no request of a service takes
@@ -15,30 +17,33 @@ THRESHOLD = (
 )
 
 
+def sight(server: ServerFacts) -> str:
+    """How the account would see what others do, with the statement."""
+    account = server.account
+    if account is None or not account.user:
+        return "Let the account see all clients: PROCESS in MySQL and MariaDB, pg_read_all_stats in PostgreSQL."
+    return f"Let an administrator run: {grant_sight(server.dialect, account.user, account.host)}"
+
+
 def judge(server: ServerFacts, remedy: str, changes: tuple[Change, ...]) -> Verdict:
     """What the process list tells of transactions in which nothing happens."""
     for key in ("clients", "transactions"):
         if key in server.unread:
-            raise UnknownError(
-                f"the list of {key} could not be read: {server.unread[key]}",
-                "Grant PROCESS (MySQL, MariaDB) or pg_read_all_stats (PostgreSQL) to the account that checks.",
-            )
+            raise UnknownError(f"the list of {key} could not be read: {server.unread[key]}", sight(server))
     whose = "" if server.sees_all_clients else " This account sees its own connections only."
     asleep = [client for client in server.clients if client.state == "idle in transaction"]
     long = sorted((client for client in asleep if (client.seconds or 0) > LONGEST_S), key=lambda c: -(c.seconds or 0))
     if not long:
-        return Passed(
-            f"{len(server.clients)} other connections, {len(asleep)} idle in a transaction, none of those for more"
-            f" than {amounts.time(LONGEST_S)}.{whose}"
-        )
+        others, waits = counted(len(server.clients), "other connection"), amounts.time(LONGEST_S)
+        return Passed(f"{others}, {len(asleep)} idle in a transaction, none of those for more than {waits}.{whose}")
     named = "; ".join(
-        f"connection {client.id} of {client.user}{f' ({client.application})' if client.application else ''}"
+        f"id {client.id} of {client.user}{f' ({client.application})' if client.application else ''}"
         f" for {amounts.time(client.seconds or 0)}"
         for client in long[:MOST_NAMED]
     )
     more = f"; and {len(long) - MOST_NAMED} more" if len(long) > MOST_NAMED else ""
     return Found(
-        evidence=f"Idle in a transaction: {named}{more}.{whose}",
+        evidence=f"{counted(len(long), 'connection')} idle in a transaction: {named}{more}.{whose}",
         fix=remedy.format(id=long[0].id),
         changes=changes,
         numbers={"sleepers": float(len(long)), "longest_s": long[0].seconds or 0.0},

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from plimsoll.capacity import Advice, Budget, Outlook
 from plimsoll.capacity.queueing import square_root_staffing
-from plimsoll.capacity.wording import amount, duration
+from plimsoll.capacity.wording import amount, counted, duration
 from plimsoll.cli.measure import Measured, Spread
 
 PLAIN_WIDTH = 100
@@ -76,10 +76,11 @@ def _bar(wanted: int, allowed: int, scale: int, room: int) -> str:
 
 def _demand(found: Budget, width: int) -> Iterator[str]:
     topology, plan = found.question.topology, found.question.plan
-    pools = f"{topology.hosts} host(s) x {topology.workers} worker(s) x {topology.engines} engine(s) = {topology.pools}"
+    hosts, workers = counted(topology.hosts, "host"), counted(topology.workers, "worker")
+    pools = f"{hosts} x {workers} x {counted(topology.engines, 'engine')} = {counted(topology.pools, 'pool')}"
     sizes = "DB_POOL_SIZE=auto" if plan.is_auto else f"{plan.pool_size} + {plan.max_overflow}"
     yield from _wrapped(
-        f"Demand: {pools} pool(s) of {sizes}; {topology.pools_deploying} while a deployment replaces the workers "
+        f"Demand: {pools} of {sizes}; {topology.pools_deploying} while a deployment replaces the workers "
         f"(DEPLOY_OVERLAP={topology.overlap_percent}).",
         width,
     )
@@ -105,7 +106,8 @@ def _limits(found: Budget, width: int) -> Iterator[str]:
         yield f"  {item.name.ljust(column - 2)}  {item.steady:>9}  {item.deploying:>9}  {item.each:>9}"
         yield from _wrapped(item.reckoning, width, INDENT)
     for crowd in found.crowds:
-        yield f"  {crowd.name.ljust(column - 2)}  {crowd.workers:>9} workers on a host"
+        workers = "worker" if crowd.workers == 1 else "workers"
+        yield f"  {crowd.name.ljust(column - 2)}  {crowd.workers:>9} {workers} on a host"
         yield from _wrapped(crowd.reckoning, width, INDENT)
 
 
@@ -131,10 +133,12 @@ def _waits(found: Budget, width: int) -> Iterator[str]:
     processes = found.question.topology.processes
     each = load.spread_over(processes)
     staffed = square_root_staffing(each.busy, DELAYED)
+    shared = f", {each.busy:.1f} in each of {processes} processes" if processes > 1 else ""
+    there = " there" if processes > 1 else ""
     yield from _wrapped(
         f"Waits at {load.arrivals_per_s:g} a second, held {duration(load.hold_s)} each: {load.busy:.1f} in use on "
-        f"average (Little's law), {each.busy:.1f} in each of {processes} process(es); {staffed} connections there "
-        "would let one in ten wait (square-root staffing).",
+        f"average (Little's law){shared}; {counted(staffed, 'connection')}{there} would let one in ten wait "
+        "(square-root staffing).",
         width,
     )
     yield f"  {'pool of':<16}{'in use':>8}{'must wait':>11}{'mean':>13}{'95 %':>13}{'99 %':>13}{'at most':>11}"
@@ -152,7 +156,7 @@ def _wait_row(label: str, view: Outlook) -> str:
 
 
 def _measured(measured: Measured) -> Iterator[str]:
-    yield f"Measured over {measured.connections} connections, which are closed again:"
+    yield f"Measured over {counted(measured.connections, 'connection')} (closed again):"
     server = UNKNOWN if measured.server_bytes is None else amount(measured.server_bytes)
     yield f"  a connection takes {amount(measured.rss_bytes)} RSS, {amount(measured.address_space_bytes)} address space"
     yield f"  in the server      {server}"

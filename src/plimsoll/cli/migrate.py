@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from plimsoll.capacity.wording import counted
 from plimsoll.cli.run import database_of, run
 from plimsoll.errors import CommandError, MigrationError
 from plimsoll.migrations import Migrations
@@ -50,7 +51,11 @@ async def _upgrade(migrations: Migrations, engine: AsyncEngine) -> int:
     done = await migrations.upgrade(engine, typer.echo)
     heads = migrations.scripts.heads()
     stands = f"the database is at {', '.join(heads)}" if heads else f"{NO_REVISIONS}. {FIRST_REVISION}"
-    typer.echo(f"Done: {len(done)} revision(s) were run; {stands}." if done else f"Nothing to do: {stands}.")
+    typer.echo(
+        f"Done: {counted(len(done), 'revision was', 'revisions were')} run; {stands}."
+        if done
+        else f"Nothing to do: {stands}."
+    )
     return 0
 
 
@@ -75,7 +80,7 @@ async def _check(migrations: Migrations, engine: AsyncEngine) -> int:
     differences = await migrations.differences(engine)
     for difference in differences:
         typer.echo(f"  {difference}")
-    found = f"{len(differences)} difference(s) from the models" if differences else "as the models"
+    found = f"{counted(len(differences), 'difference')} from the models" if differences else "as the models"
     typer.echo(f"Schema: {found}.")
     return FAILED if differences else 0
 

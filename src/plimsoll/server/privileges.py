@@ -42,6 +42,12 @@ def grant_powers(dialect: str, user: str, host: str, powers: frozenset[str]) -> 
     return mysql_privileges.give(user, host, powers)
 
 
+def grant_sight(dialect: str, user: str, host: str) -> str:
+    """The statement that lets the account see every client of the server and what each does."""
+    role = "pg_read_all_stats" if dialect == "postgresql" else "PROCESS"
+    return grant_powers(dialect, user, host, frozenset({role}))
+
+
 def needed(dialect: str) -> tuple[str, ...]:
     """What a service that also migrates needs on its database, and no more."""
     if dialect == "postgresql":

@@ -1,5 +1,6 @@
 """PL010 to PL014: the database answers, lets the account in, and has given it neither too much nor too little."""
 
+from plimsoll.capacity.wording import counted
 from plimsoll.checks.check import BOTH, Check
 from plimsoll.checks.facts import ContactFacts, Facts
 from plimsoll.checks.verdict import (
@@ -126,8 +127,9 @@ def _enough_for_migrations(facts: Facts) -> Verdict:
     if privileges.foreign_tables and not privileges.schema:
         tables = privileges.foreign_tables
         shown = ", ".join(tables[:5]) + (f" and {len(tables) - 5} more" if len(tables) > 5 else "")
+        belong = counted(len(tables), "table belongs", "tables belong")
         return Found(
-            f"{len(tables)} tables belong to another role ({shown}), and only an owner may alter a table",
+            f"{belong} to another role ({shown}), and only an owner may alter one",
             "Let the owner run 'plimsoll migrate', or make this account a member of the owner's role.",
         )
     return _enough(facts, "schema", "migrations")

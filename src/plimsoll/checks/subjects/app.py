@@ -61,7 +61,7 @@ What it prints meanwhile goes to standard error. An import that takes longer tha
         "PL101",
         "The application makes more engines than are declared",
         Level.ERROR,
-        TAGS | {"capacity"},
+        TAGS | {"capacity", "classic"},
         "Each engine has a pool of its own, so a process takes a multiple of the connections that capacity counts on.",
         """\
 Every SQLAlchemy engine that exists after the import is counted, whoever made it, if it is for the server of the

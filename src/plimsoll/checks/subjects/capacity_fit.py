@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from plimsoll.capacity import Allowance, Question, budget
+from plimsoll.capacity.wording import counted
 from plimsoll.checks.check import Check
 from plimsoll.checks.env_lines import env_line
 from plimsoll.checks.facts import Facts
@@ -32,10 +33,9 @@ class Fit:
     def demand(self) -> str:
         """The multiplication, in words."""
         topology, plan = self.question.topology, self.question.plan
-        return (
-            f"{topology.hosts} hosts x {topology.workers} workers x {topology.engines} engines x ({plan.pool_size} + "
-            f"{plan.max_overflow}) = {self.steady}"
-        )
+        hosts, workers = counted(topology.hosts, "host"), counted(topology.workers, "worker")
+        pools = f"{hosts} x {workers} x {counted(topology.engines, 'engine')}"
+        return f"{pools} x ({plan.pool_size} + {plan.max_overflow}) = {counted(self.steady, 'connection')}"
 
     @property
     def limit(self) -> str:
@@ -69,7 +69,7 @@ def _found(facts: Facts, fit: Fit, evidence: str) -> Found:
             numbers=numbers,
         )
     each, pools = fit.size + fit.overflow, topology.pools_deploying
-    memory = f"{each} x {pools} pools (old and new workers) = {each * pools} connections"
+    memory = f"{each} x {counted(pools, 'pool')} (old and new workers) = {counted(each * pools, 'connection')}"
     risk = "At a peak requests wait for a connection that now get one; the server works on few at a time anyway."
     return Found(
         evidence,
@@ -126,11 +126,9 @@ def _deploying(facts: Facts) -> Verdict:
     fit = min(fits, key=lambda fit: fit.allowance.deploying - fit.deploying)
     if fit.steady > fit.allowance.steady:
         return NotApplicable("the pools do not fit without a deployment either (PL201, PL202)")
-    told = (
-        f"with {topology.overlap_percent} % of the workers twice {fit.deploying} wanted, {fit.allowance.deploying} "
-        f"allowed "
-        f"({fit.limit})"
-    )
+    twice = f"while old and new workers run (DEPLOY_OVERLAP {topology.overlap_percent} %)"
+    wanted = counted(fit.deploying, "connection")
+    told = f"{twice} the pools want {wanted}, {fit.allowance.deploying} allowed ({fit.limit})"
     if fit.deploying <= fit.allowance.deploying:
         return Passed(told)
     found = _found(facts, fit, told)

@@ -2,6 +2,7 @@
 
 from plimsoll.capacity.allowances import FILES_AT_START, crowds
 from plimsoll.capacity.question import THREADS
+from plimsoll.capacity.wording import counted
 from plimsoll.checks.check import Check
 from plimsoll.checks.env_lines import env_line
 from plimsoll.checks.facts import Facts
@@ -54,14 +55,13 @@ def _arenas(facts: Facts) -> Verdict:
             f"{THREADS} threads may reserve {taken / MIB:.0f} MiB for arenas ({arenas.source}), "
             f"of {limit.left / MIB:.0f} MiB of address space that are left"
         )
+    reserved = f"{taken / MIB:.0f} MiB of address space for arenas ({arenas.most} of 64 MiB by {arenas.source})"
+    left = f"{limit.left / MIB:.0f} MiB of {limit.limit / MIB:.0f} MiB are left (RLIMIT_AS)"
     return Found(
-        f"{THREADS} more threads may reserve {taken / MIB:.0f} MiB of address space for arenas ({arenas.most} of 64 "
-        f"MiB "
-        f"by {arenas.source}); {limit.left / MIB:.0f} MiB of {limit.limit / MIB:.0f} MiB are left (RLIMIT_AS), {HERE}",
+        f"{THREADS} more threads may reserve {reserved}; {left}, {HERE}",
         "Give malloc one arena. It must stand in the environment before Python starts: systemd's Environment= or "
         "EnvironmentFile=, the start script, or cPanel's variables. A line that the program itself reads from .env "
-        "comes "
-        "too late.",
+        "comes too late.",
         (
             Change(
                 "shell",
@@ -92,7 +92,8 @@ def _files(facts: Facts) -> Verdict:
     clients = service.max_client_connections or topology.engines * plan_of(facts).most + settings.pool_max_waiting
     needed = FILES_AT_START + pool + clients
     told = "MAX_CLIENT_CONNECTIONS" if service.max_client_connections else "pool and DB_POOL_MAX_WAITING"
-    sum_ = f"{FILES_AT_START} at start + {pool} connections + {clients} clients ({told}) = {needed} a process"
+    parts = f"{FILES_AT_START} at start + {counted(pool, 'connection')} + {counted(clients, 'client')} ({told})"
+    sum_ = f"{parts} = {needed} files a process"
     if needed <= limit.limit:
         return Passed(f"{sum_}, of {limit.limit} (RLIMIT_NOFILE)")
     proposed = FILES_SPARE * needed
@@ -125,19 +126,27 @@ def _threads(facts: Facts) -> Verdict:
         return Passed("processes and threads are not limited here")
     crowd = min(found, key=lambda crowd: crowd.workers)
     workers = topology.workers_deploying
-    beside = f" ({workers} while a deployment replaces them)" if workers > topology.workers else ""
-    sum_ = f"{topology.workers} workers{beside}, {crowd.workers} fit: {crowd.reckoning}"
+    sum_ = f"{workers_of(topology)}, room for {crowd.workers}: {crowd.reckoning}"
     if workers <= crowd.workers:
         return Passed(f"{sum_} ({crowd.source})")
     fit = next((n for n in range(topology.workers, 0, -1) if _deploying(topology, n) <= crowd.workers), 0)
     risk = "Fewer requests at once; async handlers rarely need more workers than cores."
     return Found(
         f"{sum_} ({crowd.source}), {HERE}",
-        f"Run {fit or 1} worker{'s' if fit > 1 else ''}, or have the limit raised.",
+        f"Run {counted(fit or 1, 'worker')}, or have the limit raised.",
         (env_line(topology, "WEB_CONCURRENCY", fit, risk=risk),) if 1 <= fit < topology.workers else (),
         level=Level.ERROR if crowd.workers < 1 else None,
         numbers={"workers": workers, "fit": crowd.workers},
     )
+
+
+def workers_of(topology: TopologySettings) -> str:
+    """The workers of a host, with those beside them while a deployment replaces them."""
+    workers, deploying = topology.workers, topology.workers_deploying
+    beside = (
+        f" ({deploying} while a deployment replaces {'it' if workers == 1 else 'them'})" if deploying > workers else ""
+    )
+    return f"{counted(workers, 'worker')}{beside}"
 
 
 def _deploying(topology: TopologySettings, workers: int) -> int:
@@ -153,9 +162,10 @@ def _entries(facts: Facts) -> Verdict:
             return CouldNot(hidden[0], "cPanel's page 'Resource Usage' shows the account's limits.")
         return NotApplicable("no limit of entry processes (CloudLinux) shows here")
     connections = topology.workers * topology.engines * plan_of(facts).most
-    struck = f" It has struck {limit.struck} times." if limit.struck else ""
+    struck = f" It has struck {counted(limit.struck, 'time')}." if limit.struck else ""
     if connections <= limit.limit:
-        return Passed(f"{connections} connections of all workers, {limit.limit} requests at once.{struck}")
+        wanted, allowed = counted(connections, "connection"), counted(limit.limit, "request")
+        return Passed(f"{wanted} of all workers, {allowed} at once.{struck}")
     each = limit.limit // (topology.workers * topology.engines)
     changes = (
         (
@@ -165,11 +175,12 @@ def _entries(facts: Facts) -> Verdict:
         if each
         else ()
     )
+    allowed = f"the account may have {counted(limit.limit, 'request')} at once ({limit.source})"
+    workers, engines = counted(topology.workers, "worker"), counted(topology.engines, "engine")
+    wanted = f"{counted(connections, 'connection')} ({workers} x {engines} x {plan_of(facts).most})"
     return Found(
-        f"the account may have {limit.limit} requests at once ({limit.source}), and the pools {connections} "
-        f"connections "
-        f"({topology.workers} workers x {topology.engines} engines x {plan_of(facts).most}).{struck} {limit.note}",
-        f"More than {limit.limit} connections are never used: let each pool have {max(1, each)}.",
+        f"{allowed}, and the pools {wanted}.{struck} {limit.note}",
+        f"More than {counted(limit.limit, 'connection')} are never used: let each pool have {max(1, each)}.",
         changes,
         numbers={"connections": connections, "entry_processes": limit.limit},
     )

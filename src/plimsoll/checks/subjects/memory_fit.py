@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from plimsoll.capacity import Allowance, Question, budget
 from plimsoll.capacity.costs import KIB, TLS_ADDRESS_SPACE_KIB
-from plimsoll.capacity.wording import amount
+from plimsoll.capacity.wording import amount, counted
 from plimsoll.checks.check import Check
 from plimsoll.checks.env_lines import env_line
 from plimsoll.checks.facts import Facts
 from plimsoll.checks.load_line import of_this_host, question_of
-from plimsoll.checks.subjects.host_limits import ADDRESS_SPACE, FILES, HERE, the_limit, unknown
+from plimsoll.checks.subjects.host_limits import ADDRESS_SPACE, FILES, HERE, the_limit, unknown, workers_of
 from plimsoll.checks.verdict import Change, CouldNot, Found, Level, NotApplicable, Passed, Verdict
 
 MEMORY = frozenset({"memory", "limits"})
@@ -42,13 +42,12 @@ def _workers(facts: Facts) -> Verdict:
     nearest = found[0]
     told = f"{nearest.name}: {nearest.reckoning} ({nearest.source})"
     if nearest.each >= 1:
-        return Passed(f"{topology.workers} workers fit; nearest is the {told}")
+        return Passed(f"{counted(topology.workers, 'worker fits', 'workers fit')}; nearest is the {told}")
     fit = next((n for n in range(topology.workers - 1, 0, -1) if _fits(question, n)), None)
     risk = "Fewer requests at once; async handlers rarely need more workers than cores."
     return Found(
-        f"{topology.workers} workers ({topology.workers_deploying} while a deployment replaces them) leave nothing for "
-        f"connections and requests. {told}, {HERE}",
-        f"Run {fit} workers."
+        f"{workers_of(topology)} leave nothing for connections and requests. {told}, {HERE}",
+        f"Run {counted(fit, 'worker')}."
         if fit
         else "Not even one worker fits: more memory, or DEPLOY_OVERLAP=0 where old ones end first.",
         (env_line(topology, "WEB_CONCURRENCY", fit, risk=risk, memory=nearest.reckoning),) if fit else (),
@@ -78,7 +77,7 @@ def _pool(facts: Facts) -> Verdict:
     if plan.is_auto:
         return Passed(f"DB_POOL_SIZE=auto keeps to what fits; nearest is the {told}")
     if plan.most <= nearest.each:
-        return Passed(f"{plan.most} connections a pool, {nearest.each} fit; nearest is the {told}")
+        return Passed(f"{counted(plan.most, 'connection')} a pool, room for {nearest.each}; nearest is the {told}")
     if nearest.each < 1:
         return NotApplicable("the workers by themselves leave no memory (PL605)")
     overflow = min(plan.max_overflow, nearest.each // 4)
@@ -86,8 +85,8 @@ def _pool(facts: Facts) -> Verdict:
     risk = "At a peak requests wait longer for a connection, in a line that is bounded (DB_POOL_MAX_WAITING)."
     memory = f"{nearest.each} x {amount(costs.rss_bytes)} = {amount(nearest.each * costs.rss_bytes)} a pool"
     return Found(
-        f"a pool may open {plan.most} connections ({plan.pool_size} + {plan.max_overflow}), and memory allows "
-        f"{nearest.each}: {told}, {HERE}. Each takes {cost}",
+        f"a pool may open {counted(plan.most, 'connection')} ({plan.pool_size} + {plan.max_overflow}), and memory "
+        f"allows {nearest.each}: {told}, {HERE}. Each takes {cost}",
         f"Make the pool smaller, not larger: {nearest.each} in all. What uses the memory is said by 'plimsoll limits'.",
         (
             env_line(settings, "DB_POOL_SIZE", nearest.each - overflow, risk=risk, memory=memory),
@@ -105,19 +104,17 @@ def _address_space(facts: Facts) -> Verdict:
     if limit is None:
         return Passed("the address space is not limited (RLIMIT_AS)")
     tls = limit.left // (TLS_ADDRESS_SPACE_KIB * KIB)
-    told = (
-        f"RLIMIT_AS is {amount(limit.limit)}, {HERE}: {amount(limit.used)} of address space are in use, of which "
-        f"{amount(host.rss_bytes)} are memory. What is left is enough for {tls} TLS connections of "
-        f"{TLS_ADDRESS_SPACE_KIB} "
-        "KiB"
-    )
+    in_use = f"{amount(limit.used)} of address space are in use, of which {amount(host.rss_bytes)} are memory"
+    left = f"What is left is enough for {counted(tls, 'TLS connection')} of {TLS_ADDRESS_SPACE_KIB} KiB"
+    told = f"RLIMIT_AS is {amount(limit.limit)}, {HERE}: {in_use}. {left}"
     room = _room(facts)
     short = room is not None and room[0] < room[1]
     return Found(
-        f"{told}; a pool may open {room[1]} connections, {room[0]} fit beside clients" if room else told,
+        f"{told}; a pool may open {counted(room[1], 'connection')}, and there is room for {room[0]} beside clients"
+        if room
+        else told,
         "Take the limit away, and limit memory itself: systemd's MemoryMax=, or a container's limit. Where a hoster "
-        "sets "
-        "it: TLS ended by the web server (PL911), MALLOC_ARENA_MAX=1 (PL601), and pools that fit.",
+        "sets it: TLS ended by the web server (PL911), MALLOC_ARENA_MAX=1 (PL601), and pools that fit.",
         tuple(_lift(facts, limit.limit, room[0] if room is not None and short else 0)),
         level=Level.ERROR if short else None,
         numbers={"limit_bytes": limit.limit, "left_bytes": limit.left},
@@ -179,8 +176,7 @@ Suppress it where the service runs under another limit than this command does.
         Level.WARNING,
         CLASSIC,
         "A larger pool is the usual answer to a MemoryError, and makes it come sooner: each connection takes memory, "
-        "and so "
-        "does the request that uses it.",
+        "and so does the request that uses it.",
         """\
 `DB_POOL_SIZE` + `DB_MAX_OVERFLOW` by what a connection of this driver costs, with or without TLS, against half of the
 memory that is left beside the workers: the other half is for clients and requests.

@@ -1,5 +1,6 @@
 """MySQL and MariaDB: connections that were never made, and those that ended without a goodbye."""
 
+from plimsoll.capacity.wording import counted
 from plimsoll.checks import amounts
 from plimsoll.checks.about import about
 from plimsoll.checks.answers import counted_for, number, server_of
@@ -19,7 +20,7 @@ def _look_at_aborted(facts: Facts, name: str, words: str, fix: str) -> Verdict:
     aborted, tried = number(server, name), number(server, "connections")
     since = counted_for(server)
     if tried < FEWEST_COUNTED:
-        return NotApplicable(f"There were only {tried:.0f} connections in {since}: too few to tell.")
+        return NotApplicable(f"Too few to tell: {counted(tried, 'connection')} in {since}.")
     evidence = f"{aborted:.0f} of {tried:.0f} connections in {since} {words}, {amounts.percent(aborted, tried)}."
     if aborted <= MOST_ABORTED * tried:
         return Passed(evidence)

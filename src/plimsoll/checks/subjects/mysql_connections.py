@@ -1,6 +1,7 @@
 """MySQL and MariaDB: how close connections came to the limit, and which were refused."""
 
 from plimsoll.capacity.server_memory import MEMORY_SHARE
+from plimsoll.capacity.wording import counted
 from plimsoll.checks import amounts
 from plimsoll.checks.about import about
 from plimsoll.checks.answers import number, server_of, uptime_of
@@ -71,8 +72,9 @@ def _look_at_refused(facts: Facts) -> Verdict:
     since = "" if uptime is None else f" in {amounts.time(uptime)}"
     if refused == 0 and most <= allowed:
         return Passed(f"No connection came when all were taken{since}: {most:.0f} of {allowed:.0f} at most.")
+    told = counted(refused, "connection was", "connections were")
     evidence = (
-        f"{refused:.0f} connections were refused with 'Too many connections'{since}; max_connections is {allowed:.0f}."
+        f"{told} refused with 'Too many connections'{since}; max_connections is {allowed:.0f}."
         if refused
         else f"Max_used_connections is {most:.0f} with max_connections {allowed:.0f}: somebody came when all were"
         " taken, and was refused unless the account is an administrator's."
@@ -96,7 +98,8 @@ def _look_at_errors(facts: Facts) -> Verdict:
     if not failed:
         return Passed(f"None of {len(counts)} kinds of connection errors has been counted.")
     return Found(
-        evidence="; ".join(f"{count:.0f} times {_REASONS[name]} ({name})" for name, count in failed.items()) + ".",
+        evidence="; ".join(f"{counted(count, 'time')} {_REASONS[name]} ({name})" for name, count in failed.items())
+        + ".",
         fix="The server's error log has the reason of each. 'internal' is mostly memory or the limit of threads"
         " (ulimit -u, TasksMax of its unit), 'peer_address' a name server that does not answer (skip_name_resolve).",
         level=Level.ERROR if failed.get("connection_errors_internal") else None,

@@ -10,6 +10,7 @@ from plimsoll.capacity.server_memory import (
     MYSQL_PER_CONNECTION,
     TEMPORARY_TABLE,
 )
+from plimsoll.capacity.wording import counted
 from plimsoll.checks import amounts
 from plimsoll.checks.about import about
 from plimsoll.checks.answers import counted_for, number, server_of
@@ -50,7 +51,7 @@ class Demand:
     def arithmetic(self, connections: float) -> str:
         """The sum, to check by hand."""
         return (
-            f"{amounts.size(self.shared)} once + {connections:.0f} connections x {amounts.size(self.each)}"
+            f"{amounts.size(self.shared)} once + {counted(connections, 'connection')} x {amounts.size(self.each)}"
             f" = {amounts.size(self.of(connections))}"
         )
 
@@ -127,7 +128,7 @@ def _look_at_misses(facts: Facts) -> Verdict:
         f" the buffer pool is {amounts.size(pool)}, {free:.0f} of its pages are free."
     )
     if asked < FEWEST_READS:
-        return NotApplicable(f"There were only {asked:.0f} reads in {since}: too few to tell.")
+        return NotApplicable(f"Too few to tell: {counted(asked, 'read')} in {since}.")
     if missed <= MOST_MISSES * asked or free > 0:
         return Passed(evidence)
     ram = ram_of(server, facts.host)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from plimsoll.capacity.wording import counted
 from plimsoll.checks.about import about
 from plimsoll.checks.answers import server_of
 from plimsoll.checks.check import Check
@@ -36,7 +37,8 @@ def _look_at_charset(facts: Facts) -> Verdict:
     tables = {} if "tables" in server.unread else server.tables
     others = {name: table["charset"] for name, table in tables.items() if table.get("charset")}
     wrong = {name: charset for name, charset in others.items() if charset != WHOLE_UNICODE}
-    evidence = f"The database has {server.charset}; {len(wrong)} of {len(others)} tables have another than utf8mb4"
+    evidence = f"The database has {server.charset}; {len(wrong)} of its {counted(len(others), 'table')} "
+    evidence += f"{'has' if len(wrong) == 1 else 'have'} another than utf8mb4"
     evidence += f" ({listed(f'{name}: {charset}' for name, charset in wrong.items())})." if wrong else "."
     if server.charset == WHOLE_UNICODE and not wrong:
         if "tables" in server.unread:
@@ -88,8 +90,8 @@ def _look_at_collations(facts: Facts) -> Verdict:
     if not by_collation or not server.collation:
         raise UnknownError("the server does not tell the collations of the tables or of the database")
     if set(by_collation) == {server.collation}:
-        return Passed(f"The database and its {len(server.tables)} tables all have {server.collation}.")
-    counted = ", ".join(
+        return Passed(f"The database and its {counted(len(server.tables), 'table')} have {server.collation}.")
+    kinds = ", ".join(
         f"{collation}: {len(names)} ({listed(names, 3)})"
         for collation, names in sorted(by_collation.items(), key=lambda item: -len(item[1]))
     )
@@ -97,7 +99,7 @@ def _look_at_collations(facts: Facts) -> Verdict:
     mixed = len(by_collation) > 1
     odd = next((names[0] for collation, names in by_collation.items() if collation != usual), "")
     return Found(
-        evidence=f"The database has {server.collation}; tables by collation: {counted}.",
+        evidence=f"The database has {server.collation}; tables by collation: {kinds}.",
         fix=f"Choose one, and bring the rest to it in a migration: ALTER TABLE {identifier(odd)} CONVERT TO CHARACTER"
         f" SET {usual.partition('_')[0]} COLLATE {usual}; it rewrites and locks the table."
         if mixed
@@ -131,10 +133,10 @@ def _look_at_engines(facts: Facts) -> Verdict:
         raise UnknownError("the server does not tell the engines of the tables")
     wrong = {name: engine for name, engine in engines.items() if engine.lower() not in TRANSACTIONAL}
     if not wrong:
-        return Passed(f"All {len(engines)} tables have an engine with transactions.")
+        return Passed(f"{counted(len(engines), 'table has', 'tables have')} an engine with transactions.")
     first = min(wrong)
     return Found(
-        evidence=f"{len(wrong)} of {len(engines)} tables cannot roll back:"
+        evidence=f"{len(wrong)} of {counted(len(engines), 'table')} cannot roll back:"
         f" {listed(f'{name} ({engine})' for name, engine in wrong.items())}.",
         fix="What a failed request wrote there stays written, and a writer locks the whole table. In a migration:"
         f" ALTER TABLE {identifier(first)} ENGINE = InnoDB; it rewrites and locks the table.",

@@ -1,5 +1,6 @@
 """MySQL and MariaDB: whether slow statements are written down, from which time on, and how many there are."""
 
+from plimsoll.capacity.wording import counted
 from plimsoll.checks import amounts
 from plimsoll.checks.about import about
 from plimsoll.checks.answers import counted_for, number, server_of, switch
@@ -25,13 +26,21 @@ def _advised(server: ServerFacts) -> tuple[Change, ...]:
     return set_global(server, "long_query_time", f"{ADVISED_S:.0f}")
 
 
+def _kept_s(server: ServerFacts) -> float | None:
+    """long_query_time where it is as strict as advised or stricter, and not 0; None where it is to be changed."""
+    limit = server.number("long_query_time")
+    return limit if limit is not None and 0 < limit <= ADVISED_S else None
+
+
 def _look_at_log(facts: Facts) -> Verdict:
     server = server_of(facts, "mysql")
     if switch(server, "slow_query_log", "log_slow_query"):
         return Passed("slow_query_log is on.")
+    kept_s = _kept_s(server)
     return Found(
         evidence="slow_query_log is off.",
-        fix=f"Write slow statements down, those of more than {ADVISED_S:.0f} s. The log grows: let logrotate have it.",
+        fix=f"Write slow statements down, those of more than {kept_s or ADVISED_S:g} s (long_query_time). The log"
+        " grows: let logrotate have it.",
         changes=set_global(
             server,
             "slow_query_log",
@@ -39,7 +48,7 @@ def _look_at_log(facts: Facts) -> Verdict:
             reads="1",
             risk="The log holds statements with their data, and takes space on the server's disk.",
         )
-        + (_advised(server) if server.number("long_query_time") != ADVISED_S else ()),
+        + (_advised(server) if kept_s is None else ()),
     )
 
 
@@ -73,8 +82,8 @@ def _look_at_share(facts: Facts) -> Verdict:
     if limit == 0:
         return NotApplicable("long_query_time is 0, so that every statement counts as slow (PL332).")
     if asked < FEWEST_QUESTIONS:
-        return NotApplicable(f"There were only {asked:.0f} statements in {since}: too few to tell.")
-    evidence = f"{slow:.0f} of {asked:.0f} statements in {since} took more than {limit:g} s"
+        return NotApplicable(f"Too few to tell: {counted(asked, 'statement')} in {since}.")
+    evidence = f"{slow:.0f} of {counted(asked, 'statement')} in {since} took more than {limit:g} s"
     evidence += f", {amounts.percent(slow, asked)}."
     if slow <= MOST_SLOW * asked:
         return Passed(evidence)

@@ -1,5 +1,6 @@
 """MySQL and MariaDB: threads that are made anew for each connection, and how many work at a time."""
 
+from plimsoll.capacity.wording import counted
 from plimsoll.checks import amounts
 from plimsoll.checks.about import about
 from plimsoll.checks.answers import counted_for, number, server_of, text, uptime_of
@@ -29,7 +30,7 @@ def _look_at_threads(facts: Facts) -> Verdict:
     since = counted_for(server)
     hours = (uptime_of(server) or 0) / 3600
     if tried < FEWEST_COUNTED:
-        return NotApplicable(f"There were only {tried:.0f} connections in {since}: too few to tell.")
+        return NotApplicable(f"Too few to tell: {counted(tried, 'connection')} in {since}.")
     hits = max(0.0, tried - made)
     evidence = (
         f"{amounts.percent(hits, tried)} of {tried:.0f} connections in {since} got a thread that was there;"
@@ -48,7 +49,7 @@ def _look_at_threads(facts: Facts) -> Verdict:
             server,
             "thread_cache_size",
             f"{wanted:.0f}",
-            memory=f"up to {more:.0f} threads x {amounts.size(stack)} of stack = {amounts.size(more * stack)}",
+            memory=f"up to {counted(more, 'thread')} x {amounts.size(stack)} of stack = {amounts.size(more * stack)}",
         )
         if more
         else (),
@@ -59,12 +60,13 @@ def _look_at_threads(facts: Facts) -> Verdict:
 def _look_at_running(facts: Facts) -> Verdict:
     server = server_of(facts, "mysql")
     running = max(0.0, number(server, "threads_running") - 1)
+    at_work = counted(running, "statement runs", "statements run")
     if not server.cores or server.cores < 1:
         raise UnknownError(
-            f"how many processors the server has is not known from here; {running:.0f} statements run now",
+            f"how many processors the server has is not known from here; {at_work} now",
             f"More than {RUNNING_PER_CORE:.0f} for each processor, for longer than a moment, is too many.",
         )
-    evidence = f"{running:.0f} statements run at this moment, beside ours, on {server.cores} processors."
+    evidence = f"{at_work} at this moment, beside ours, on {counted(server.cores, 'processor')}."
     if running <= RUNNING_PER_CORE * server.cores:
         return Passed(evidence)
     return Found(

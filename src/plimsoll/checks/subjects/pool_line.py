@@ -2,6 +2,7 @@
 
 import math
 
+from plimsoll.capacity.wording import counted
 from plimsoll.checks.check import Check
 from plimsoll.checks.env_lines import env_line
 from plimsoll.checks.facts import Facts
@@ -22,9 +23,8 @@ def _line(facts: Facts) -> Verdict:
     settings = facts.settings.value
     waiting, most = settings.pool_max_waiting, plan_of(facts).most
     last_s = waiting / most * USUAL_HOLD_S
-    fits = (
-        f"{waiting} in line for {most} connections at {USUAL_HOLD_S * 1000:g} ms a use: the last waits {last_s:.2g} s"
-    )
+    line = f"{waiting} in line for {counted(most, 'connection')}"
+    fits = f"{line} at {USUAL_HOLD_S * 1000:g} ms a use: the last waits {last_s:.2g} s"
     if last_s <= settings.pool_timeout_s:
         return Passed(f"{fits}, within DB_POOL_TIMEOUT ({settings.pool_timeout_s:g} s)")
     proposed = max(1, math.floor(settings.pool_timeout_s / USUAL_HOLD_S * most * OF_THE_WAIT))

@@ -1,6 +1,7 @@
 """PostgreSQL: connections in use, what is kept for superusers, memory at the worst, sleepers, a pooler in between."""
 
 from plimsoll.capacity.server_memory import MEMORY_SHARE, POSTGRESQL_BACKEND_BYTES
+from plimsoll.capacity.wording import counted
 from plimsoll.checks import amounts, sleepers
 from plimsoll.checks.about import about
 from plimsoll.checks.answers import number, seconds, server_of, size
@@ -65,8 +66,9 @@ def _look_at_memory(facts: Facts) -> Verdict:
     hashes = max(1.0, hashes)
     most = number(server, "max_connections")
     total = shared + most * (POSTGRESQL_BACKEND_BYTES + work * hashes)
+    connections = counted(most, "connection")
     arithmetic = (
-        f"shared_buffers {amounts.size(shared)} + {most:.0f} connections x ({amounts.size(POSTGRESQL_BACKEND_BYTES)}"
+        f"shared_buffers {amounts.size(shared)} + {connections} x ({amounts.size(POSTGRESQL_BACKEND_BYTES)}"
         f" + work_mem {amounts.size(work)} x {hashes:g} (hash_mem_multiplier)) = {amounts.size(total)}"
     )
     ram = ram_of(server, facts.host)

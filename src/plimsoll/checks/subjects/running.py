@@ -1,5 +1,6 @@
 """PL70x: the service that was deployed answers, is ready, and is the right one."""
 
+from plimsoll.capacity.wording import counted
 from plimsoll.checks.check import AFTER, Check
 from plimsoll.checks.facts import Facts, RunningFacts
 from plimsoll.checks.verdict import Change, CouldNot, Found, Level, NotApplicable, Passed, Verdict
@@ -62,7 +63,7 @@ def _release(facts: Facts) -> Verdict:
     _ = running.figures.value
     found = sorted({worker.release for worker in running.workers})
     if found == [wanted]:
-        return Passed(f"{_workers(len(running.workers))} of release {wanted}")
+        return Passed(f"{counted(len(running.workers), 'worker')} of release {wanted}")
     if found == [""]:
         return CouldNot(
             "the service does not tell its release",
@@ -78,10 +79,6 @@ def _release(facts: Facts) -> Verdict:
     return Found(f"{wanted} is expected; workers: {named}", fix)
 
 
-def _workers(count: int) -> str:
-    return "1 worker" if count == 1 else f"{count} workers"
-
-
 def _production(facts: Facts) -> Verdict:
     running = reached(facts)
     _ = running.figures.value
@@ -95,8 +92,9 @@ def _production(facts: Facts) -> Verdict:
             (Change("env", "ENVIRONMENT=production", name="ENVIRONMENT", value="production"),),
             level=Level.WARNING,
         )
+    of_all = f"{len(wrong)} of {counted(len(running.workers), 'worker')}"
     return Found(
-        f"{len(wrong)} of {_workers(len(running.workers))} run as development: {wrong[0].production_rule}",
+        f"{of_all} {'runs' if len(wrong) == 1 else 'run'} as development: {wrong[0].production_rule}",
         "The service was started with other settings than those here. Set it where the service is started, then start "
         "it anew.",
         (Change("env", "ENVIRONMENT=production", name="ENVIRONMENT", value="production"),),
@@ -110,8 +108,8 @@ def _met(facts: Facts) -> Verdict:
     if wanted is None:
         return NotApplicable("how many workers there should be is not known (WEB_CONCURRENCY, DEPLOY_HOSTS)")
     if met == wanted:
-        return Passed(f"{_workers(met)} answered, as declared")
-    what = f"{_workers(met)} answered, and {wanted} are declared (WEB_CONCURRENCY x DEPLOY_HOSTS)"
+        return Passed(f"{counted(met, 'worker')} answered, as declared")
+    what = f"{counted(met, 'worker')} answered, and {wanted} are declared (WEB_CONCURRENCY x DEPLOY_HOSTS)"
     if met > wanted:
         return Found(
             what,

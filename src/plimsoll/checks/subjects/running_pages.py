@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from plimsoll.capacity.wording import counted
 from plimsoll.checks.check import AFTER, Check
 from plimsoll.checks.facts import Endpoint, Facts, RunningFacts
 from plimsoll.checks.subjects.running import FEW, OK, TAGS, reached
@@ -21,7 +22,7 @@ def _fast(facts: Facts) -> Verdict:
         worst = max((page for page in running.endpoints if page.p99_s is not None), key=_p99, default=None)
         if worst is None:
             return CouldNot("no page gave an answer whose time could be taken")
-        return Passed(f"{len(running.endpoints)} pages; slowest: {_timing(worst)}")
+        return Passed(f"{counted(len(running.endpoints), 'page')}; slowest: {_timing(worst)}")
     slow.sort(key=_p99, reverse=True)
     return Found(
         f"over {running.request_limit_s * 1000:g} ms: {_listed([_timing(page) for page in slow])}",
@@ -48,7 +49,9 @@ def _without_faults(facts: Facts) -> Verdict:
         for page in running.endpoints:
             statuses.update(page.statuses)
         counts = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
-        return Passed(f"{sum(statuses.values())} requests to {len(running.endpoints)} pages: {counts}")
+        return Passed(
+            f"{counted(sum(statuses.values()), 'request')} to {counted(len(running.endpoints), 'page')}: {counts}"
+        )
     return Found(
         _listed(wrong),
         "The service's log says at these times what failed. A 503 with database-busy or memory-short is a refusal: see "
@@ -137,7 +140,7 @@ Of the pages that PL705 describes: none may answer 500 or above, or not at all. 
         "PL707",
         "A health page says ok while the database does not answer",
         Level.ERROR,
-        frozenset({"running", "harmful"}),
+        frozenset({"running", "classic"}),
         "Monitors stay silent, and a balancer goes on sending requests to where none can be served.",
         """\
 Where the service or this command cannot reach the database, no page that monitors would ask may answer 200: neither

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from plimsoll.capacity.wording import counted
 from plimsoll.checks.check import AFTER, Check
 from plimsoll.checks.facts import Facts, RunningFacts
 from plimsoll.checks.running import Worker
+from plimsoll.checks.sleepers import sight
 from plimsoll.checks.subjects.running import FEW
 from plimsoll.checks.verdict import (
     CouldNot,
@@ -57,8 +59,9 @@ def _exhausted(facts: Facts) -> Verdict:
 def _use(worker: Worker) -> str:
     number = worker.number
     return (
-        f"{worker.name}: {number('pool.checked_out'):g} in use now and {number('pool.most_taken'):g} at most of "
-        f"{worker.places:g}; {number('pool.waiting'):g} waiting now, {number('pool.most_waiting'):g} at most"
+        f"{worker.name}: {number('pool.checked_out'):.0f} in use now and {number('pool.most_taken'):.0f} at most of "
+        f"{counted(worker.places, 'connection')}; {number('pool.waiting'):.0f} waiting now, "
+        f"{number('pool.most_waiting'):.0f} at most"
     )
 
 
@@ -67,9 +70,10 @@ def _reused(facts: Facts) -> Verdict:
     checkouts = sum(worker.number("pool.checkouts") for worker in running.workers)
     reused = sum(worker.number("pool.reused") for worker in running.workers)
     opened = sum(worker.number("pool.opened") for worker in running.workers)
-    words = f"{reused:g} of {checkouts:g} uses got a connection that was open; {opened:g} were opened"
+    words = f"{reused:.0f} of {counted(checkouts, 'use')} got a connection that was open; "
+    words += f"{counted(opened, 'was', 'were')} opened"
     if checkouts < LEAST_CHECKOUTS:
-        return NotApplicable(f"the pools were used {checkouts:g} times since the start, too few to tell")
+        return NotApplicable(f"the pools were used {counted(checkouts, 'time')} since the start, too few to tell")
     share = reused / checkouts
     if share >= LEAST_REUSED:
         return Passed(f"{share:.1%}: {words}")
@@ -104,7 +108,7 @@ def _strangers(facts: Facts) -> Verdict:
     if len(strangers) <= allowed:
         return Passed(words)
     met, wanted = len(running.workers), running.workers_expected
-    unseen = f"; only {met} of {wanted} workers were met" if wanted is not None and met < wanted else ""
+    unseen = f"; only {met} of {counted(wanted, 'worker')} answered" if wanted is not None and met < wanted else ""
     return Found(
         f"{words}; nobody's: {_clients(strangers)}{unseen}",
         "Find them by host and name: workers of an old release that did not end, a second engine in the application, "
@@ -134,10 +138,11 @@ def _sleepers(facts: Facts) -> Verdict:
         if "transactions" in server.unread:
             return _sleepers_by_pools(facts, server.unread["transactions"])
         seen = "" if server.sees_all_clients else " that this account may see"
-        return Passed(f"none of {len(server.clients)} connections{seen} sits in a transaction for over {limit_s:g} s")
+        all_ = f"{counted(len(server.clients), 'connection')}{seen}"
+        return Passed(f"none of {all_} sits idle in a transaction for over {limit_s:g} s")
     old.sort(key=_asleep_s, reverse=True)
     return Found(
-        f"over {limit_s:g} s: {_clients(old)}",
+        f"{counted(len(old), 'connection')} idle in a transaction for over {limit_s:g} s: {_clients(old)}",
         "End the transaction before slow work that needs no database. The service's log names the route and line "
         "(DB_IDLE_TRANSACTION); DB_END_IDLE_TRANSACTION ends them.",
         numbers={"sleepers": len(old), "oldest_s": _asleep_s(old[0])},
@@ -147,14 +152,15 @@ def _sleepers(facts: Facts) -> Verdict:
 def _sleepers_by_pools(facts: Facts, why: str) -> Verdict:
     """The server does not tell this account; our own pools do."""
     running = facts.running.value
-    grant = "Give the account PROCESS to see every connection, or look as an administrator."
+    grant = sight(facts.server.value)
     if not running.figures.known:
         return CouldNot(f"the server does not say who is in a transaction ({why})", grant)
     seen = sum(worker.number("pool.idle_transactions") for worker in running.workers)
     if not seen:
         return Passed(f"the pools saw none since their start; the server does not tell of other clients ({why})")
     return Found(
-        f"{seen:g} since the workers began, by their own count; the server does not tell who is at it now ({why})",
+        f"{counted(seen, 'transaction')} sat idle since the workers began, by their own count; who sits in one now the "
+        f"server does not tell ({why})",
         f"The service's log names the route and line (DB_IDLE_TRANSACTION). {grant}",
         level=Level.WARNING,
         numbers={"sleepers": seen},
@@ -172,7 +178,7 @@ def _leaks(facts: Facts) -> Verdict:
     in_log = running.log.value.words("leaks") if running.log.known else ""
     if not (late or lost or in_log):
         return Passed("none was held over DB_LEAK_THRESHOLD, none lost")
-    words = f"{late:g} held over DB_LEAK_THRESHOLD, {lost:g} lost to the garbage collector"
+    words = f"{counted(late, 'connection')} held over DB_LEAK_THRESHOLD, {lost:.0f} lost to the garbage collector"
     return Found(
         f"{words}{f'; {in_log}' if in_log else ''}",
         "The service's log names the route and the line that took each. Use 'async with' or the session dependencies.",

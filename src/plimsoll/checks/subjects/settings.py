@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from plimsoll.capacity.wording import counted
 from plimsoll.checks.check import BOTH, Check
 from plimsoll.checks.facts import Facts
 from plimsoll.checks.verdict import Change, CouldNot, Found, Level, Passed, Verdict
@@ -20,7 +21,7 @@ def _valid(facts: Facts) -> Verdict:
     if facts.problems:
         wrong = "\n".join(str(problem) for problem in facts.problems)
         return Found(
-            f"{len(facts.problems)} of them:\n{wrong}",
+            f"{counted(len(facts.problems), 'setting')}:\n{wrong}",
             "Correct each where it came from, as named behind it.",
             numbers={"wrong": len(facts.problems)},
         )
@@ -29,7 +30,7 @@ def _valid(facts: Facts) -> Verdict:
         return Passed(f"settings were read: {settings.safe_url}")
     kinds = Counter(row.source.partition(":")[0] for group in facts.groups for row in group.rows())
     from_where = ", ".join(f"{count} from {_place(kind)}" for kind, count in sorted(kinds.items()))
-    return Passed(f"{sum(kinds.values())} settings: {from_where}; 'plimsoll settings' lists them")
+    return Passed(f"{counted(sum(kinds.values()), 'setting')}: {from_where}; 'plimsoll settings' lists them")
 
 
 def _place(kind: str) -> str:

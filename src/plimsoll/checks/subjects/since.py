@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from plimsoll.capacity.wording import amount, counted
 from plimsoll.checks.check import AFTER, Check
 from plimsoll.checks.facts import Facts, RunningFacts
 from plimsoll.checks.running import Worker
@@ -53,7 +54,7 @@ def _log(running: RunningFacts, kind: str) -> str:
 def _none_in_log(running: RunningFacts) -> str:
     if running.log.known:
         log = running.log.value
-        return f", nor in {log.bytes_read} bytes of {log.name}"
+        return f", nor in {amount(log.bytes_read)} of {log.name}"
     return "" if running.log.irrelevant else f"; the log was not read: {running.log.why}"
 
 
@@ -64,8 +65,8 @@ def _memory_errors(facts: Facts) -> Verdict:
     if not (errors or in_log or refused):
         return Passed(f"none {_since(running)}{_none_in_log(running)}")
     words = [
-        *([f"{errors:g} MemoryErrors"] if errors else []),
-        *([f"{refused:g} requests refused for lack of memory"] if refused else []),
+        *([counted(errors, "MemoryError")] if errors else []),
+        *([f"{counted(refused, 'request')} refused for lack of memory"] if refused else []),
         *([in_log] if in_log else []),
     ]
     nearest = next((worker.memory_limit for worker in running.workers if worker.memory_limit), "")
@@ -84,7 +85,7 @@ def _timeouts(facts: Facts) -> Verdict:
     in_log = _log(running, "pool_timeouts")
     if not (timeouts or refused or in_log):
         return Passed(f"none {_since(running)}{_none_in_log(running)}")
-    words = f"{timeouts:g} waited in vain, {refused:g} refused at once, {_since(running)}"
+    words = f"{counted(timeouts, 'request')} waited in vain, {refused:.0f} refused at once, {_since(running)}"
     return Found(
         f"{words}{f'; {in_log}' if in_log else ''}",
         "The log names who held the connections at that moment, and the line that took each. Shorten that; then see "
@@ -100,7 +101,7 @@ def _oom_kills(facts: Facts) -> Verdict:
     in_log = " and ".join(filter(None, (_log(running, "oom_kills"), _log(running, "lost_workers"))))
     if not (ever or in_log):
         return Passed(f"none in the workers' control groups{_none_in_log(running)}")
-    words = f"{since:g} since the workers began, {ever:g} in the life of their control group"
+    words = f"{counted(since, 'kill')} since the workers began, {ever:.0f} in the life of their control group"
     return Found(
         f"{words}{f'; {in_log}' if in_log else ''}",
         "Fewer workers, or a higher limit for the group ('plimsoll limits --pid' names it). A worker that took the "
@@ -116,7 +117,7 @@ def _connect_failures(facts: Facts) -> Verdict:
     if not failures:
         return Passed(f"none {_since(running)}")
     return Found(
-        f"{failures:g} attempts to connect failed {_since(running)}",
+        f"{counted(failures, 'attempt')} to connect failed {_since(running)}",
         "The service's log has the server's words. Max_connections or the account's limit reached (PL2xx, PL807), or "
         "the server was away.",
         numbers={"connect_failures": failures},
@@ -128,7 +129,7 @@ def _refusals(facts: Facts) -> Verdict:
     counts = {name: count for name in REFUSALS if (count := _total(running, f"events.{name}"))}
     if not counts:
         return Passed(f"none {_since(running)}")
-    listed = ", ".join(f"{name.replace('_', ' ', 1)}: {count:g}" for name, count in counts.items())
+    listed = ", ".join(f"{name.replace('_', ' ', 1)}: {count:.0f}" for name, count in counts.items())
     return Found(
         f"{listed}, {_since(running)}",
         "Refused quickly is better than served late, and still somebody was not served: see docs/admission.md for what "

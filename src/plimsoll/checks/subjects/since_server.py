@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import time
 
+from plimsoll.capacity.wording import counted
 from plimsoll.checks.check import AFTER, Check
 from plimsoll.checks.facts import Facts
 from plimsoll.checks.subjects.since import duration
@@ -90,12 +91,12 @@ def _aborted(facts: Facts) -> Verdict:
     if dialect not in ABORTED:
         raise IrrelevantError("SQLite has no connections to lose")
     whole = ALL_CONNECTIONS[dialect]
-    counted = _counted(facts, (*ABORTED[dialect], whole))
-    counts, since = counted.counts, counted.since
+    tally = _counted(facts, (*ABORTED[dialect], whole))
+    counts, since = tally.counts, tally.since
     total = counts.pop(whole, 0.0)
     shares = {name: count / total if total else 0.0 for name, count in counts.items()}
-    listed = ", ".join(f"{name} {count:g} ({shares[name]:.1%})" for name, count in counts.items())
-    words = f"of {total:g} connections {since}: {listed}"
+    listed = ", ".join(f"{name} {count:.0f} ({shares[name]:.1%})" for name, count in counts.items())
+    words = f"of {counted(total, 'connection')} {since}: {listed}"
     bad = [name for name, count in counts.items() if count >= LEAST_COUNT and shares[name] > ABORTED_SHARE]
     if not bad:
         return Passed(words)
@@ -111,32 +112,32 @@ def _aborted(facts: Facts) -> Verdict:
 def _refused(facts: Facts) -> Verdict:
     _mysql_only(facts, "connections that they had to refuse")
     server = facts.server.value
-    counted = _counted(facts, REFUSED)
-    some = {name: count for name, count in counted.counts.items() if count}
-    words = [f"{name} {count:g}, {counted.since}" for name, count in some.items()]
+    tally = _counted(facts, REFUSED)
+    some = {name: count for name, count in tally.counts.items() if count}
+    words = [f"{name} {count:.0f}, {tally.since}" for name, count in some.items()]
     most, limit = server.connections_most, server.max_connections
-    before = facts.baseline.value.server.get("max_used_connections", 0) if counted.fresh else 0
+    before = facts.baseline.value.server.get("max_used_connections", 0) if tally.fresh else 0
     if most is not None and limit is not None and most >= limit > before:
         words.append(f"max_used_connections {most} of max_connections {limit}")
     if not words:
-        return Passed(f"none {counted.since}; {most} of {limit} connections were used at most")
+        return Passed(f"none {tally.since}; at most {most} of {limit} connections were used")
     return Found(
         "; ".join(words),
         "See PL2xx for who takes how many before max_connections is raised. A baseline (--baseline before, --against "
         "after) tells old ones from new.",
-        level=Level.ERROR if counted.fresh else None,
+        level=Level.ERROR if tally.fresh else None,
         numbers=some,
     )
 
 
 def _slow(facts: Facts) -> Verdict:
     _mysql_only(facts, "slow statements")
-    counted = _counted(facts, ("slow_queries", "questions"))
-    counts, since = counted.counts, counted.since
+    tally = _counted(facts, ("slow_queries", "questions"))
+    counts, since = tally.counts, tally.since
     slow, total = counts.get("slow_queries", 0.0), counts.get("questions", 0.0)
     limit = facts.server.value.variables.get("long_query_time", "?")
     share = slow / total if total else 0.0
-    words = f"{slow:g} of {total:g} statements ({share:.2%}) took over {limit} s, {since}"
+    words = f"{slow:.0f} of {counted(total, 'statement')} ({share:.2%}) took over {limit} s, {since}"
     if slow < LEAST_COUNT or share <= SLOW_SHARE:
         return Passed(words)
     return Found(

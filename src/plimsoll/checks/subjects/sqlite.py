@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable
 
+from plimsoll.capacity.wording import counted
 from plimsoll.checks import amounts
 from plimsoll.checks.about import about
 from plimsoll.checks.answers import number, server_of, text
@@ -53,7 +54,7 @@ def _look_at_production(facts: Facts) -> Verdict:
 def _look_at_writers(facts: Facts) -> Verdict:
     file_of(facts)
     topology = facts.topology.value
-    evidence = f"{topology.hosts} hosts x {topology.workers} workers write to one file."
+    evidence = f"{counted(topology.hosts, 'host')} x {counted(topology.workers, 'worker')} write to one file."
     if topology.hosts > 1:
         return Found(
             evidence=evidence,

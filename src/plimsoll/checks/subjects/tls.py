@@ -105,7 +105,7 @@ Suppress it where the network itself encrypts, such as a WireGuard tunnel or a s
         "PL016",
         "The database's certificate is not checked",
         Level.ERROR,
-        TAGS,
+        TAGS | {"classic"},
         "Whoever can answer in the server's place is taken for it, and given the password.",
         """\
 `require` encrypts to whoever answers. `verify-ca` accepts any host with a certificate of that authority, which is a

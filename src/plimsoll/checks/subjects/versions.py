@@ -7,6 +7,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from plimsoll.capacity.wording import counted
 from plimsoll.checks.check import Check
 from plimsoll.checks.facts import Facts
 from plimsoll.checks.verdict import Change, CouldNot, Found, Level, Passed, Verdict
@@ -140,7 +141,7 @@ def _faults(facts: Facts) -> Verdict:
         )
     if unknown:
         return _unknown(unknown)
-    return Passed(f"none of the {len(asked)} faults that are known of what comes with {driver}")
+    return Passed(f"none of {counted(len(asked), 'known fault')} of what comes with {driver}")
 
 
 CHECKS: tuple[Check, ...] = (
