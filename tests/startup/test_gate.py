@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from plimsoll import Database, DatabaseSettings
 from plimsoll.errors import DatabaseRefusedError, DatabaseUnavailableError
-from plimsoll.startup import DEVELOPMENT_LINE, State, gate
+from plimsoll.startup import DEVELOPMENT_LINE, State, development, gate
 from tests.servers import MariaDbServer, PostgresServer, TestDatabase
 from tests.servers.places import free_port
 from tests.startup.project.models import Base
@@ -326,7 +326,7 @@ async def test_a_schema_of_many_tables_is_not_compared(
     sqlite_database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would take seconds at each start."""
-    monkeypatch.setattr(gate, "COMPARED_TABLES", 0)
+    monkeypatch.setattr(development, "COMPARED_TABLES", 0)
     made = make_database(DatabaseSettings(database_url=sqlite_database.url))
     await made.start()
     await made.close()
@@ -344,7 +344,7 @@ async def test_a_comparison_that_fails_does_not_end_start_up(
     def fail(*_arguments: object) -> None:
         raise TypeError("a column that cannot be compared")
 
-    monkeypatch.setattr(gate, "differences", fail)
+    monkeypatch.setattr(development, "differences", fail)
     made = make_database(DatabaseSettings(database_url=sqlite_database.url))
     await made.start()
     assert state_of(made) is State.READY

@@ -1,13 +1,13 @@
 """The settings of the database: names and defaults that operators know, and what follows from them."""
 
 from dataclasses import dataclass
-from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import PrivateAttr, SecretStr
 from sqlalchemy.engine import URL
 
+from plimsoll.settings import names
 from plimsoll.settings.base import Settings
 from plimsoll.settings.connection import derive_connection
 from plimsoll.settings.declaration import setting
@@ -40,28 +40,6 @@ class _Derived:
     production: Production
 
 
-def _check_host(host: str) -> str | None:
-    if not host or any(char.isspace() or char in "/@?#[]" for char in host):
-        return "is empty, or has a space or another character in it that no host name has"
-    if ":" not in host:
-        return None
-    try:
-        IPv6Address(host)
-    except ValueError:
-        return "has a colon in it: the port is set by MYSQL_PORT"
-    return None
-
-
-def _check_not_empty(text: str) -> str | None:
-    return None if text else "is empty"
-
-
-def _check_application_name(name: str) -> str | None:
-    # PostgreSQL cuts the name at 63 bytes and replaces what is not printable ASCII.
-    fits = 1 <= len(name) <= 63 and name.isascii() and name.isprintable()
-    return None if fits else "is empty, longer than 63 characters, or not printable ASCII"
-
-
 class DatabaseSettings(Settings):
     """Which database to use and how. Frozen; every number has its unit in its name or is a count."""
 
@@ -78,17 +56,17 @@ class DatabaseSettings(Settings):
     mysql_host: str | None = setting(
         "MYSQL_HOST",
         default=None,
-        check=_check_host,
+        check=names.check_host,
         allowed="a host name or address",
         help="The MySQL or MariaDB server, where DATABASE_URL is not set",
     )
     mysql_port: int = setting("MYSQL_PORT", default=3306, ge=1, le=MAX_PORT, help="Its port")
-    mysql_user: str | None = setting("MYSQL_USER", default=None, check=_check_not_empty, help="The account on it")
+    mysql_user: str | None = setting("MYSQL_USER", default=None, check=names.check_not_empty, help="The account on it")
     mysql_password: SecretStr | None = setting(
         "MYSQL_PASSWORD", default=None, secret=True, help="The account's password, any characters"
     )
     mysql_database: str | None = setting(
-        "MYSQL_DATABASE", default=None, check=_check_not_empty, help="The database on it"
+        "MYSQL_DATABASE", default=None, check=names.check_not_empty, help="The database on it"
     )
 
     pool_size: int | Literal["auto"] = setting(
@@ -235,7 +213,7 @@ class DatabaseSettings(Settings):
     application_name: str = setting(
         "DB_APPLICATION_NAME",
         default="plimsoll",
-        check=_check_application_name,
+        check=names.check_application_name,
         allowed="1 to 63 printable ASCII characters",
         help="How our connections are named on the server",
     )

@@ -15,13 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from plimsoll.engine import is_in_memory
 from plimsoll.errors import NotReadyError, PlimsollError
 from plimsoll.migrations import Migrations, MigrationState
-from plimsoll.migrations.comparison import differences
 from plimsoll.migrations.state import FIRST_REVISION
 from plimsoll.pool import PlimsollPool
 from plimsoll.seeding import AdminAccount, SeedReport
 from plimsoll.server import exclusive, server_of
 from plimsoll.settings import DatabaseSettings, ServiceSettings, TopologySettings
 from plimsoll.settings.database import AUTO
+from plimsoll.startup.development import schema_warning
 from plimsoll.startup.patience import Failure, Patience
 from plimsoll.startup.report import GateReport, State
 from plimsoll.startup.sizing import find_sizing
@@ -37,13 +37,6 @@ RECHECK_S = 2.0
 CREATE_LIMIT_S = 600.0
 """Development's tables are made within this, not counting the wait for another process that makes them. MariaDB
 takes 18 s for 500 on a busy machine with two cores; this is for a server that falls silent."""
-
-COMPARED_TABLES = 100
-"""Development compares the schema with at most so many models: 0.3 s with SQLite, 0.7 s with PostgreSQL. 500 would
-take up to 3 s at each start; `plimsoll migrate --check` compares any number."""
-
-SHOWN_DIFFERENCES = 3
-"""Of the differences so many are in the warning."""
 
 SEED_LIMIT_S = 60.0
 """Seeding waits up to 30 s for another process that seeds; a server that falls silent ends it after this."""
@@ -257,25 +250,8 @@ class Gate:
             await self._compare(self.metadata, by_revision=False)
 
     async def _compare(self, metadata: MetaData, *, by_revision: bool) -> None:
-        """Warn where tables that were there already are not as in the models: queries would fail on them."""
-        if len(metadata.tables) > COMPARED_TABLES:
-            return
-        try:
-            async with self.engine.connect() as connection:
-                found = await connection.run_sync(differences, metadata)
-        except Exception:
-            # Only a help: where a schema cannot be compared, the service works or says itself what is wrong.
-            logger.debug("the schema was not compared with the models", exc_info=True)
-            return
-        if found:
-            more = f"; and {len(found) - SHOWN_DIFFERENCES} more" if len(found) > SHOWN_DIFFERENCES else ""
-            advice = "Write a revision (alembic revision --autogenerate -m WORDS) and run 'plimsoll migrate'"
-            if not by_revision:
-                advice = "Change the tables by hand, or start with an empty database"
-            self._warn(
-                f"The schema differs from the models ({'; '.join(found[:SHOWN_DIFFERENCES])}{more}): development adds "
-                f"missing tables and never alters one. {advice}."
-            )
+        if words := await schema_warning(self.engine, metadata, by_revision=by_revision):
+            self._warn(words)
 
     async def _seed_admin(self) -> None:
         if self.admin is None:
