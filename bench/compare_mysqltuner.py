@@ -124,7 +124,7 @@ CASES = (
     Case("sql_mode is empty", frozenset({"PL352"}), r"sql_mode", ("--sql-mode=",)),
     Case(
         "a table in latin1",
-        frozenset({"PL341", "PL342"}),
+        frozenset({"PL341"}),
         r"latin1|charset|character set|collation",
         step=sql("CREATE TABLE extra (id INT PRIMARY KEY, name VARCHAR(40)) CHARACTER SET latin1"),
     ),

@@ -219,7 +219,7 @@ MEMORY = (
     found("PL605", "8 workers", GROUP, host=survey(memory(GROUP, GIB, 0)), topology=topology(WEB_CONCURRENCY=8)),
     found(
         "PL605",
-        "1 worker (2 while a deployment replaces it) leave nothing",
+        "beside 1 worker (2 while a deployment replaces it)",
         mends=False,
         host=survey(memory(GROUP, 128 * MIB, 0)),
     ),

@@ -11,6 +11,21 @@ PERSISTS_SINCE = (8,)
 
 _PLAIN = re.compile(r"-?\d+(\.\d+)?|ON|OFF", re.IGNORECASE)
 
+_OF_THE_SERVER = frozenset(
+    {
+        "innodb_buffer_pool_size",
+        "innodb_flush_log_at_trx_commit",
+        "max_connections",
+        "slow_query_log",
+        "sync_binlog",
+        "thread_cache_size",
+    }
+)
+"""These have no value of a session's own: they hold for everybody at once."""
+
+FEWER_RISK = "Who is connected stays; beyond the limit nobody new is let in."
+"""Of a lower max_connections."""
+
 _OF_CONNECTIONS = frozenset({"max_connections", "max_connect_errors", "connect_timeout"})
 """MariaDB 10.5 and later lets CONNECTION ADMIN change these; all others here need SUPER."""
 
@@ -42,7 +57,7 @@ def set_global(
         old=old,
         reads_back=f"SELECT @@GLOBAL.{name}",
         privilege=_privilege(server, name),
-        risk=risk or "Sessions that are open keep what they began with.",
+        risk=risk or ("" if name in _OF_THE_SERVER else "Sessions that are open keep what they began with."),
         memory=memory,
     )
     if persists:

@@ -73,7 +73,7 @@ def alter_role(server: ServerFacts, name: str, value: str, *, risk: str = "") ->
             old=_old(server, name),
             # The session that runs it keeps the old value, so the note of it is what is read.
             reads_back=_noted(server, name),
-            privilege="none: a role may set this for itself",
+            privilege="no privilege: a role may set this for itself",
             risk=f"Sessions that are open keep what they began with. {risk}".strip(),
         ),
     )

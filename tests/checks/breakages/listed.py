@@ -260,8 +260,6 @@ BREAKAGES: tuple[Breakage, ...] = (
         "a table is in latin1",
         sql("CREATE TABLE extra (id INT, name VARCHAR(40)) CHARACTER SET latin1"),
         "PL341",
-        "PL342",
-        why="another character set has another collation too, and joining by text with the rest is a fault of its own",
     ),
     before(
         "more connections are admitted than memory carries",

@@ -73,8 +73,8 @@ def _found(facts: Facts, fit: Fit, evidence: str) -> Found:
     risk = "At a peak requests wait for a connection that now get one; the server works on few at a time anyway."
     return Found(
         evidence,
-        f"Let each pool have {fit.size} + {fit.overflow}: 'plimsoll capacity' has the reckoning. Raise the limit only "
-        "where the server's memory carries it.",
+        f"Let each pool keep {fit.size} and open {fit.overflow} more at a peak: 'plimsoll capacity' has the reckoning. "
+        "Raise the limit only where the server's memory carries it.",
         tuple(
             env_line(settings, name, value, risk=risk, memory=memory)
             for name, value, now in (

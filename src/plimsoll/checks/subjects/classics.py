@@ -1,6 +1,8 @@
 """PL906, PL909, PL911: habits that hide a cause or make it worse. Those about memory are in `memory_fit`; what others
 ask is told in `classics_told`."""
 
+import shlex
+
 from plimsoll.capacity.costs import KIB, TLS_ADDRESS_SPACE_KIB
 from plimsoll.capacity.wording import amount
 from plimsoll.checks import serving
@@ -45,8 +47,7 @@ def _same_timeouts(facts: Facts) -> Verdict:
     proposed = inner(request_s)
     return Found(
         f"DB_POOL_TIMEOUT is {pool_s:g} s and REQUEST_TIMEOUT {request_s:g} s: who waited in vain has no time left, "
-        f"and which "
-        "of both strikes is chance",
+        "and which of the two strikes first is chance",
         f"Wait for at most {proposed:g} s for a connection.",
         (env_line(settings, "DB_POOL_TIMEOUT", proposed, risk="Under overload more requests are refused, sooner."),),
         numbers={"pool_timeout_s": pool_s, "request_timeout_s": request_s},
@@ -66,13 +67,13 @@ def _tls_here(facts: Facts) -> Verdict:
     variables = sorted({option.where for option in found if option.where.startswith(serving.PREFIXES)})
     return Found(
         f"{told}: each client takes some {TLS_ADDRESS_SPACE_KIB} KiB of address space{room}; {A_HUNDRED} clients "
-        f"{amount(A_HUNDRED * each)}",
+        f"take {amount(A_HUNDRED * each)}",
         "End TLS in the web server or proxy in front, and listen on 127.0.0.1 or a socket.",
         tuple(
             Change(
                 "shell",
                 f"unset {name}",
-                undo=f"export {name}=...",
+                undo=f"export {name}={shlex.quote(facts.environ.get(name, '...'))}",
                 name=name,
                 risk="The service speaks plain HTTP from then on: the proxy must be there first.",
                 memory=f"saves {TLS_ADDRESS_SPACE_KIB} KiB of address space a client",

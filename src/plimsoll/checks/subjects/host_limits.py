@@ -133,7 +133,9 @@ def _threads(facts: Facts) -> Verdict:
     risk = "Fewer requests at once; async handlers rarely need more workers than cores."
     return Found(
         f"{sum_} ({crowd.source}), {HERE}",
-        f"Run {counted(fit or 1, 'worker')}, or have the limit raised.",
+        f"Run {counted(fit, 'worker')}, or have the limit raised."
+        if fit
+        else "Not even one worker fits: have the limit raised, or say DEPLOY_OVERLAP=0 where old ones end first.",
         (env_line(topology, "WEB_CONCURRENCY", fit, risk=risk),) if 1 <= fit < topology.workers else (),
         level=Level.ERROR if crowd.workers < 1 else None,
         numbers={"workers": workers, "fit": crowd.workers},

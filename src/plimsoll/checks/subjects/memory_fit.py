@@ -46,14 +46,20 @@ def _workers(facts: Facts) -> Verdict:
     fit = next((n for n in range(topology.workers - 1, 0, -1) if _fits(question, n)), None)
     risk = "Fewer requests at once; async handlers rarely need more workers than cores."
     return Found(
-        f"{workers_of(topology)} leave nothing for connections and requests. {told}, {HERE}",
+        f"nothing is left for connections and requests beside {workers_of(topology)}. {told}, {HERE}",
         f"Run {counted(fit, 'worker')}."
         if fit
         else "Not even one worker fits: more memory, or DEPLOY_OVERLAP=0 where old ones end first.",
-        (env_line(topology, "WEB_CONCURRENCY", fit, risk=risk, memory=nearest.reckoning),) if fit else (),
+        (env_line(topology, "WEB_CONCURRENCY", fit, risk=risk, memory=_reckoning(question, fit)),) if fit else (),
         level=Level.ERROR,
         numbers={"workers": topology.workers, "fit": fit or 0},
     )
+
+
+def _reckoning(question: Question, workers: int) -> str:
+    """The sum of the nearest limit with so many workers."""
+    found = _of_memory(question.with_topology(workers=workers))
+    return found[0].reckoning if found else ""
 
 
 def _fits(question: Question, workers: int) -> bool:
@@ -106,13 +112,13 @@ def _address_space(facts: Facts) -> Verdict:
     tls = limit.left // (TLS_ADDRESS_SPACE_KIB * KIB)
     in_use = f"{amount(limit.used)} of address space are in use, of which {amount(host.rss_bytes)} are memory"
     left = f"What is left is enough for {counted(tls, 'TLS connection')} of {TLS_ADDRESS_SPACE_KIB} KiB"
-    told = f"RLIMIT_AS is {amount(limit.limit)}, {HERE}: {in_use}. {left}"
+    told = f"RLIMIT_AS is {amount(limit.limit)}: {in_use}. {left}"
     room = _room(facts)
     short = room is not None and room[0] < room[1]
+    if room:
+        told += f"; a pool may open {counted(room[1], 'connection')}, and there is room for {room[0]} beside clients"
     return Found(
-        f"{told}; a pool may open {counted(room[1], 'connection')}, and there is room for {room[0]} beside clients"
-        if room
-        else told,
+        f"{told} ({HERE})",
         "Take the limit away, and limit memory itself: systemd's MemoryMax=, or a container's limit. Where a hoster "
         "sets it: TLS ended by the web server (PL911), MALLOC_ARENA_MAX=1 (PL601), and pools that fit.",
         tuple(_lift(facts, limit.limit, room[0] if room is not None and short else 0)),

@@ -100,7 +100,7 @@ def _look_at_tls(facts: Facts) -> Verdict:
         return Passed("The server offers TLS (have_ssl is YES); our connection does not use it.")
     return Found(
         evidence=f"have_ssl is {state}, and the server is on another machine.",
-        fix="Give the server a certificate, restart it, then set DB_SSL_CA here: ssl_cert and ssl_key in its file.",
+        fix="Name a certificate in the server's file (ssl_cert, ssl_key) and restart it; then set DB_SSL_CA here.",
     )
 
 

@@ -29,11 +29,12 @@ def _look(facts: Facts) -> Verdict:
     if limit >= needed and opened <= MOST_OPEN * limit:
         return Passed(evidence)
     wanted = max(needed, 2 * opened)
+    place = f"/etc/systemd/system/{'mariadb' if server.flavour == 'mariadb' else 'mysql'}.service.d"
     unit = Change(
         kind="shell",
-        text=f"systemctl edit {'mariadb' if server.flavour == 'mariadb' else 'mysql'}"
-        f"   # then, below [Service]: LimitNOFILE={wanted:.0f}",
-        undo="systemctl edit, and take the line LimitNOFILE out",
+        text=f"mkdir -p {place} && printf '[Service]\\nLimitNOFILE={wanted:.0f}\\n' > {place}/open-files.conf"
+        " && systemctl daemon-reload",
+        undo=f"rm {place}/open-files.conf && systemctl daemon-reload",
         privilege="root of the server's machine",
         risk="Takes effect when the server is restarted.",
     )

@@ -17,7 +17,7 @@ from plimsoll.checks.answers import counted_for, number, server_of
 from plimsoll.checks.check import Check
 from plimsoll.checks.facts import Facts
 from plimsoll.checks.memory import ram_of
-from plimsoll.checks.mysql_changes import set_global
+from plimsoll.checks.mysql_changes import FEWER_RISK, set_global
 from plimsoll.checks.verdict import Change, Found, Level, NotApplicable, Passed, UnknownError, Verdict
 from plimsoll.server.facts import ServerFacts
 
@@ -99,7 +99,7 @@ def _remedy(server: ServerFacts, demand: Demand, ram: float, used: int) -> tuple
     if fits >= max(FEWEST_CONNECTIONS, used):
         memory = demand.arithmetic(fits)
         fix = f"Let the server admit no more than {fits:.0f} connections; 'plimsoll capacity' gives the pools theirs."
-        return fix, set_global(server, "max_connections", f"{fits:.0f}", memory=memory)
+        return fix, set_global(server, "max_connections", f"{fits:.0f}", memory=memory, risk=FEWER_RISK)
     if demand.parts["innodb_buffer_pool_size"] > BUFFER_POOL_SHARE * ram:
         pool = max(CHUNK, BUFFER_POOL_SHARE * ram // CHUNK * CHUNK)
         memory = f"{amounts.size(demand.parts['innodb_buffer_pool_size'])} become {amounts.size(pool)}"

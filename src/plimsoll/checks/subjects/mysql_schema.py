@@ -45,16 +45,19 @@ def _look_at_charset(facts: Facts) -> Verdict:
             raise UnknownError(f"the database has utf8mb4; the tables could not be read: {server.unread['tables']}")
         return Passed(evidence)
     first = min(wrong, default="")
+    collation = server.collation or ""
     rewrite = (
-        f" Tables in a migration each, for it rewrites and locks them: ALTER TABLE {identifier(first)} CONVERT TO"
-        " CHARACTER SET utf8mb4;"
+        "Convert each table in a migration of its own, which rewrites and locks it: ALTER TABLE"
+        f" {identifier(first)} CONVERT TO CHARACTER SET utf8mb4"
+        f"{f' COLLATE {collation}' if collation.startswith(WHOLE_UNICODE) else ''};"
         if wrong
         else ""
     )
+    new = "" if server.charset == WHOLE_UNICODE else "Let new tables have utf8mb4. "
     own = {server.charset, *wrong.values()} - {WHOLE_UNICODE}
     return Found(
         evidence=evidence,
-        fix=f"Let new tables have utf8mb4.{rewrite}",
+        fix=f"{new}{rewrite}".strip(),
         changes=() if server.charset == WHOLE_UNICODE else _database_charset(server),
         level=Level.WARNING if own <= CUT_UNICODE else Level.ERROR,
     )
@@ -95,7 +98,7 @@ def _look_at_collations(facts: Facts) -> Verdict:
         f"{collation}: {len(names)} ({listed(names, 3)})"
         for collation, names in sorted(by_collation.items(), key=lambda item: -len(item[1]))
     )
-    usual = max(by_collation, key=lambda collation: len(by_collation[collation]))
+    usual = max(by_collation, key=lambda name: (len(by_collation[name]), name == server.collation))
     mixed = len(by_collation) > 1
     odd = next((names[0] for collation, names in by_collation.items() if collation != usual), "")
     return Found(
@@ -106,7 +109,14 @@ def _look_at_collations(facts: Facts) -> Verdict:
         else "The next migration's tables will differ from those that are there. Give the database their collation.",
         changes=() if mixed or not server.database else _database_collation(server, usual),
         level=None if mixed else Level.INFO,
+        # A table that is converted for its character set gets the database's collation with it.
+        same_as="PL341" if mixed and all(_cut_off(name) for name in by_collation if name != server.collation) else "",
     )
+
+
+def _cut_off(collation: str) -> bool:
+    """Whether it belongs to another character set than utf8mb4."""
+    return not collation.startswith(WHOLE_UNICODE)
 
 
 def _database_collation(server: ServerFacts, collation: str) -> tuple[Change, ...]:
@@ -138,8 +148,8 @@ def _look_at_engines(facts: Facts) -> Verdict:
     return Found(
         evidence=f"{len(wrong)} of {counted(len(engines), 'table')} cannot roll back:"
         f" {listed(f'{name} ({engine})' for name, engine in wrong.items())}.",
-        fix="What a failed request wrote there stays written, and a writer locks the whole table. In a migration:"
-        f" ALTER TABLE {identifier(first)} ENGINE = InnoDB; it rewrites and locks the table.",
+        fix="Give each InnoDB in a migration, which rewrites and locks the table:"
+        f" ALTER TABLE {identifier(first)} ENGINE = InnoDB;",
     )
 
 

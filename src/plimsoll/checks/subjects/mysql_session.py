@@ -75,13 +75,16 @@ def _look_at_isolation(facts: Facts) -> Verdict:
     if server.flavour == "mariadb" and server.version < (11, 1):
         name = "tx_isolation"  # MariaDB has the other name since 11.1
     reads_dirty = level == "READ-UNCOMMITTED"
+    ours_alone = server.variables.get(name, "").upper() in FINE
     return Found(
-        evidence=evidence,
+        evidence=f"{evidence[:-1]} in our session; the server's is {server.variables[name]}."
+        if ours_alone
+        else evidence,
         fix="Transactions see what others have not committed, and may take back. Use READ-COMMITTED or the default."
         if reads_dirty
         else "Every SELECT locks the rows that it reads, until its transaction ends. Ask for it where it is needed"
         " (execution_options(isolation_level=...)) rather than everywhere.",
-        changes=set_global(server, name, "REPEATABLE-READ", in_file="transaction_isolation"),
+        changes=() if ours_alone else set_global(server, name, "REPEATABLE-READ", in_file="transaction_isolation"),
         level=Level.ERROR if reads_dirty else None,
     )
 

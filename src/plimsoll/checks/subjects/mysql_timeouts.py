@@ -48,6 +48,14 @@ def _look_at_locks(facts: Facts) -> Verdict:
     if wait < request:
         return Passed(evidence)
     advised = max(1, round(request * LOCK_SHARE))
+    everyone = server.number("innodb_lock_wait_timeout")
+    if everyone is not None and 0 < everyone < request:
+        return Found(
+            evidence=f"{evidence[:-1]}; the server's own is {amounts.time(everyone)}.",
+            fix="Our session has another value than the server: take innodb_lock_wait_timeout out of the URL, of"
+            " init_connect or of whatever sets it.",
+            numbers={"lock_wait_s": wait, "request_s": request},
+        )
     return Found(
         evidence=evidence,
         fix=f"Let a statement wait for a row's lock for {advised} s: then the request that waits gets an error it can"

@@ -4,7 +4,7 @@ from plimsoll.capacity.server_memory import MEMORY_SHARE, ServerMemory, server_m
 from plimsoll.capacity.wording import amount
 from plimsoll.checks.check import Check
 from plimsoll.checks.facts import Facts
-from plimsoll.checks.mysql_changes import set_global
+from plimsoll.checks.mysql_changes import FEWER_RISK, set_global
 from plimsoll.checks.postgresql_changes import alter_system
 from plimsoll.checks.subjects.mysql_memory import FEWEST_CONNECTIONS
 from plimsoll.checks.verdict import Change, CouldNot, Found, Level, NotApplicable, Passed, Verdict
@@ -30,8 +30,8 @@ def _raised(facts: Facts) -> Verdict:
     if not isinstance(memory, ServerMemory):
         return CouldNot(memory, "On the server's machine: buffers + max_connections x what one takes, against its RAM.")
     needed, most = memory.needed(server.max_connections), memory.total_bytes * MEMORY_SHARE
-    share = f"{MEMORY_SHARE:.0%} of {amount(memory.total_bytes)} are {amount(most)}"
-    sum_ = f"{_sum(memory, server.max_connections)} at worst, {share}"
+    share = f"{MEMORY_SHARE:.0%} of {amount(memory.total_bytes)} is {amount(most)}"
+    sum_ = f"{_sum(memory, server.max_connections)} at worst; {share}"
     if needed <= most:
         return Passed(sum_)
     used = "" if server.connections_most is None else f"; at most {server.connections_most} were ever in use"
@@ -55,7 +55,7 @@ def _lower(server: ServerFacts, memory: ServerMemory, connections: int) -> tuple
     """max_connections, so that the memory carries them."""
     told = f"{_sum(memory, connections)} at worst"
     if server.dialect == "mysql":
-        return set_global(server, "max_connections", connections, memory=told)
+        return set_global(server, "max_connections", connections, memory=told, risk=FEWER_RISK)
     return alter_system(server, "max_connections", str(connections), restart=True, memory=told)
 
 

@@ -17,8 +17,8 @@ SHORTEST_BUSY_S = 1.0
 """A commit takes milliseconds, a few in a row tenths of a second; Plimsoll's engine waits for 5 s."""
 
 SYNCHRONOUS = {"0": "OFF", "1": "NORMAL", "2": "FULL", "3": "EXTRA"}
-_ENGINE = "Plimsoll's engine sets it on each connection: use it (plimsoll.Database, build_engine), or run the PRAGMA in"
-_LISTENER = "a listener of SQLAlchemy's 'connect' event."
+_ENGINE = "Plimsoll's engine sets it on each connection: use it (plimsoll.Database, build_engine), or run"
+_LISTENER = "in a listener of SQLAlchemy's 'connect' event."
 
 
 def file_of(facts: Facts) -> str:
@@ -47,7 +47,7 @@ def _look_at_production(facts: Facts) -> Verdict:
     return Found(
         evidence=f"Production, and the database is the file {file}.",
         fix="Set DATABASE_URL to a server. SQLite is right for one process on one host with few writes: if that is so,"
-        " back it up with 'sqlite3 FILE .backup' (a copy of the file alone may be torn), and suppress this.",
+        " back it up with sqlite3 FILE '.backup COPY' (a copy of the file alone may be torn), and suppress this.",
     )
 
 
@@ -90,7 +90,7 @@ def _look_at_journal(facts: Facts) -> Verdict:
     command = f"sqlite3 {shlex.quote(server.database or '')}"
     return Found(
         evidence=f"journal_mode is {mode}: readers and the writer shut each other out.",
-        fix=f"Use write-ahead logging; the file keeps it. {_ENGINE} {_LISTENER}",
+        fix=f"Use write-ahead logging; the file keeps it. {_ENGINE} PRAGMA journal_mode = wal {_LISTENER}",
         changes=(
             Change(
                 kind="shell",
@@ -118,7 +118,7 @@ def _look_at_waiting(facts: Facts) -> Verdict:
         return Passed(evidence)
     return Found(
         evidence=evidence,
-        fix=f"Wait for the one writer, 5 s for instance. {_ENGINE} {_LISTENER}",
+        fix=f"Wait for the one writer, 5 s for instance. {_ENGINE} PRAGMA busy_timeout = 5000 {_LISTENER}",
         level=Level.ERROR if wait == 0 else None,
     )
 
@@ -129,7 +129,8 @@ def _look_at_keys(facts: Facts) -> Verdict:
         return Passed("foreign_keys is on.")
     return Found(
         evidence="foreign_keys is off: rows may refer to what does not exist.",
-        fix=f"Switch it on; look first for what is broken already (PRAGMA foreign_key_check). {_ENGINE} {_LISTENER}",
+        fix=f"Switch it on; look first for what is broken already (PRAGMA foreign_key_check). {_ENGINE} PRAGMA"
+        f" foreign_keys = on {_LISTENER}",
     )
 
 
@@ -141,7 +142,7 @@ def _look_at_syncing(facts: Facts) -> Verdict:
         return Passed(f"synchronous is {state}.")
     return Found(
         evidence="synchronous is OFF: a crash of the machine can damage the file.",
-        fix=f"Use NORMAL, with write-ahead logging, or FULL. {_ENGINE} {_LISTENER}",
+        fix=f"Use NORMAL, with write-ahead logging, or FULL. {_ENGINE} PRAGMA synchronous = normal {_LISTENER}",
     )
 
 

@@ -59,9 +59,10 @@ def _request_in_proxy(facts: Facts) -> Verdict:
     proposed = inner(proxy_s, OF_THE_PROXY) if proxy_s else 45.0
     limit = f"the proxy gives up after {proxy_s:g} s (DEPLOY_PROXY_TIMEOUT)" if proxy_s else "no proxy limits it"
     now = f"REQUEST_TIMEOUT is {request_s:g} s" if request_s else "REQUEST_TIMEOUT is 0, so a request may take for ever"
+    longer = ", or let the proxy wait longer and say so in DEPLOY_PROXY_TIMEOUT" if proxy_s and request_s else ""
     return Found(
         f"{now}; {limit}",
-        f"End requests after {proposed:g} s, or let the proxy wait longer and say so in DEPLOY_PROXY_TIMEOUT.",
+        f"End requests after {proposed:g} s{longer}.",
         (
             env_line(
                 service,
