@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plimsoll.checks.facts import Facts
-from plimsoll.checks.registry import BY_ID
+from plimsoll.checks.registry import BY_ID, check_of
+from plimsoll.checks.runner import run_checks
 from plimsoll.checks.verdict import CouldNot, Found, Known, Level, NotApplicable, Passed
 from plimsoll.host import Limit, Place, Survey
 from plimsoll.server.facts import Account, ServerClient, ServerFacts
@@ -375,6 +376,58 @@ def test_a_stricter_time_is_never_worsened(now: str, advised: str | None) -> Non
     times = {change.value for change in found.changes if change.name == "long_query_time"}
     assert times == ({advised} if advised else set())
     assert f"more than {advised or f'{float(now):g}'} s" in found.fix
+
+
+def test_the_slow_log_and_its_time_are_one_cause() -> None:
+    """Whoever switches the log on is told the time as well."""
+    server = changed(MYSQL, {"slow_query_log": "OFF", "long_query_time": "10.000000"})
+    results = run_checks([check_of("PL331"), check_of("PL332")], deployment(server))
+    assert [type(result.verdict) for result in results] == [Found, NotApplicable]
+
+
+@pytest.mark.parametrize(
+    ("check_id", "values", "words"),
+    [
+        (
+            "PL322",
+            {"session.innodb_lock_wait_timeout": "100", "innodb_lock_wait_timeout": "10"},
+            "innodb_lock_wait_timeout 100 s, REQUEST_TIMEOUT 45 s; the server's own is 10 s.",
+        ),
+        (
+            "PL353",
+            {"session.transaction_isolation": "SERIALIZABLE", "tx_isolation": "REPEATABLE-READ"},
+            "transaction_isolation is SERIALIZABLE in our session; the server's is REPEATABLE-READ.",
+        ),
+    ],
+)
+def test_a_server_that_is_set_well_is_not_to_be_changed(check_id: str, values: dict[str, str], words: str) -> None:
+    """Where our session alone differs, a statement for the server would change nothing, or worsen it."""
+    found = verdict(check_id, deployment(changed(MYSQL, values)))
+    assert isinstance(found, Found)
+    assert found.evidence == words
+    assert found.changes == ()
+
+
+def test_tables_of_another_character_set_have_one_finding() -> None:
+    """Converted with the database's collation they have no other any more; the database never gets theirs."""
+    latin1 = {**TABLE, "charset": "latin1", "collation": "latin1_swedish_ci"}
+    for tables in ({"a": latin1}, {"a": latin1, "b": TABLE}):
+        facts = deployment(changed(MYSQL, {}, tables=tables))
+        charset, collation = run_checks([check_of("PL341"), check_of("PL342")], facts)
+        assert isinstance(charset.verdict, Found)
+        assert "ALTER TABLE `a` CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci;" in charset.verdict.fix
+        assert isinstance(collation.verdict, NotApplicable)
+        alone = verdict("PL342", facts)
+        assert isinstance(alone, Found)
+        assert alone.changes == ()
+
+
+def test_the_database_s_collation_wins_where_as_many_tables_have_another() -> None:
+    """The least to be changed, and new tables have it anyway."""
+    tables = {"a": {**TABLE, "collation": "utf8mb4_bin"}, "b": TABLE}
+    found = verdict("PL342", deployment(changed(MYSQL, {}, tables=tables)))
+    assert isinstance(found, Found)
+    assert "ALTER TABLE `a` CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci;" in found.fix
 
 
 def test_who_may_not_see_other_clients_is_told_the_statement() -> None:

@@ -56,38 +56,50 @@ class Found:
 def show_capacity(
     context: typer.Context,
     arrival_rate: Annotated[
-        float | None, typer.Option(help="Requests a second that use the database, in all; with --hold-ms.")
+        float | None,
+        typer.Option(metavar="NUMBER", help="Requests a second that use the database, in all; with --hold-ms."),
     ] = None,
     hold_ms: Annotated[
-        float | None, typer.Option(help="How long one holds its connection on average, in milliseconds.")
+        float | None, typer.Option(metavar="MS", help="How long one holds its connection on average, in milliseconds.")
     ] = None,
-    hosts: Annotated[int | None, typer.Option(help="Instead of DEPLOY_HOSTS.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Instead of WEB_CONCURRENCY.")] = None,
-    engines: Annotated[int | None, typer.Option(help="Instead of DEPLOY_ENGINES.")] = None,
-    overlap: Annotated[int | None, typer.Option(help="Instead of DEPLOY_OVERLAP, in percent.")] = None,
-    others: Annotated[int | None, typer.Option(help="Instead of DEPLOY_OTHER_CONNECTIONS.")] = None,
+    hosts: Annotated[int | None, typer.Option(metavar="NUMBER", help="Instead of DEPLOY_HOSTS.")] = None,
+    workers: Annotated[int | None, typer.Option(metavar="NUMBER", help="Instead of WEB_CONCURRENCY.")] = None,
+    engines: Annotated[int | None, typer.Option(metavar="NUMBER", help="Instead of DEPLOY_ENGINES.")] = None,
+    overlap: Annotated[
+        int | None,
+        typer.Option(metavar="PERCENT", help="Instead of DEPLOY_OVERLAP: of the workers, how many run twice."),
+    ] = None,
+    others: Annotated[int | None, typer.Option(metavar="NUMBER", help="Instead of DEPLOY_OTHER_CONNECTIONS.")] = None,
     threads: Annotated[
-        int | None, typer.Option(min=0, max=10_000, help="Threads of a worker beside its first; 40 if not given.")
+        int | None,
+        typer.Option(
+            metavar="NUMBER", min=0, max=10_000, help="Threads of a worker beside its first; 40 if not given."
+        ),
     ] = None,
     max_connections: Annotated[
-        int | None, typer.Option(min=1, help="What the server would admit, instead of what it says.")
+        int | None, typer.Option(metavar="NUMBER", min=1, help="What the server would admit, instead of what it says.")
     ] = None,
     account_connections: Annotated[
-        int | None, typer.Option(min=1, help="What the account would be allowed, instead of what the server says.")
+        int | None,
+        typer.Option(
+            metavar="NUMBER", min=1, help="What the account would be allowed, instead of what the server says."
+        ),
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask no server; needs --max-connections.")] = False,
     measuring: Annotated[
         bool, typer.Option("--measure", help="Open some connections to learn what one costs here. Asks first.")
     ] = False,
     measure_connections: Annotated[
-        int, typer.Option(min=2, max=MOST_CONNECTIONS, help="How many of them at most.")
+        int, typer.Option(metavar="NUMBER", min=2, max=MOST_CONNECTIONS, help="How many of them at most.")
     ] = DEFAULT_CONNECTIONS,
     yes: Annotated[bool, typer.Option("--yes", help="Measure without asking.")] = False,
     output: Annotated[Format, typer.Option("--format", help="text for people, json for programs.")] = Format.TEXT,
 ) -> None:
     """Reckon how many connections are wanted and allowed, which limit binds, and what to set.
 
-    Nothing is changed. Exit status 1 where it does not fit. Needs no application: settings are then read here.
+    Nothing is changed. Needs no application: settings are then read here.
+
+    Exit status: 0 it fits, 1 it does not, 2 there is no answer.
     """
     load = _load(arrival_rate, hold_ms)
     deployment = _deployment(context.obj)

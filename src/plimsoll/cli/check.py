@@ -59,7 +59,9 @@ class FailLevel(StrEnum):
 def check(
     context: typer.Context,
     stage: Annotated[StageName, typer.Option(help="Before a deployment, or after it.")] = StageName.BEFORE,
-    output_format: Annotated[Format, typer.Option("--format", help="How the report is written.")] = Format.TEXT,
+    output_format: Annotated[
+        Format, typer.Option("--format", help="For people, programs, build servers, pull requests.")
+    ] = Format.TEXT,
     fail_level: Annotated[
         FailLevel, typer.Option(help="Findings of this level or above make the exit status 1.")
     ] = FailLevel.ERROR,
@@ -72,29 +74,33 @@ def check(
     require: Annotated[
         list[str] | None, typer.Option(metavar="TABLE.COLUMN", help="A column that must exist; several times.")
     ] = None,
-    url: Annotated[str | None, typer.Option(help="After: the address of the running service.")] = None,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="After: the address of the running service.")] = None,
     release: Annotated[
-        str | None, typer.Option(help="After: the release that should run, as RELEASE names it.")
+        str | None, typer.Option(metavar="NAME", help="After: the release that should run, as RELEASE names it.")
     ] = None,
     endpoint: Annotated[
         list[str] | None, typer.Option(metavar="PATH", help="After: a page to ask; several times. Else the OpenAPI's.")
     ] = None,
     request_limit_ms: Annotated[
-        float, typer.Option(min=1, max=600_000, help="After: milliseconds that a page may take.")
+        float, typer.Option(metavar="MS", min=1, max=600_000, help="After: milliseconds that a page may take.")
     ] = 1000.0,
     log: Annotated[
-        Path | None, typer.Option(help="After: the service's log, whose lines of trouble are counted.")
+        Path | None, typer.Option(metavar="FILE", help="After: the service's log, whose lines of trouble are counted.")
     ] = None,
     watch: Annotated[
         str | None, typer.Option(metavar="TIME", help="After: watch the memory for so long: 90s, 10m, 2h.")
     ] = None,
-    baseline: Annotated[Path | None, typer.Option(help="Keep this run's numbers in a file, for --against.")] = None,
-    against: Annotated[Path | None, typer.Option(help="Compare with the numbers that --baseline has kept.")] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep this run's numbers in a file, for --against.")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Compare with the numbers that --baseline has kept.")
+    ] = None,
     timeout: Annotated[
-        float, typer.Option(min=0.1, max=600, help="Seconds that any one source of facts may take.")
+        float, typer.Option(metavar="SECONDS", min=0.1, max=600, help="Seconds that any one source of facts may take.")
     ] = TIMEOUT_S,
     output: Annotated[
-        Path | None, typer.Option(help="Write the report into this file, and its last line here.")
+        Path | None, typer.Option(metavar="FILE", help="Write the report into this file, and its last line here.")
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show what passed and what does not apply, too.")] = False,
     explain: Annotated[
@@ -106,6 +112,7 @@ def check(
     nothing.
 
     Exit status: 0 safe, 1 something at or above --fail-level was found, 2 something that matters could not be checked.
+    What is accepted for a time stands in plimsoll-checks.toml, with a reason and a date.
     """
     if explain is not None:
         typer.echo(_explained(explain), nl=False)

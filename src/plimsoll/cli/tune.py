@@ -57,13 +57,15 @@ def tune(
     skip: Annotated[
         list[str] | None, typer.Option(metavar="ID|TAG", help="Leave these checks out; several times, or with commas.")
     ] = None,
-    apply_it: Annotated[bool, typer.Option("--apply", help="Make the changes, after a yes.")] = False,
+    apply_it: Annotated[
+        bool, typer.Option("--apply", help="Make the changes, after a yes, and keep an undo file.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="The yes, for scripts.")] = False,
     undo: Annotated[
         Path | None, typer.Option("--undo", metavar="FILE", help="Take back what the undo file of a run has.")
     ] = None,
     timeout: Annotated[
-        float, typer.Option(min=0.1, max=600, help="Seconds that any one source of facts may take.")
+        float, typer.Option(metavar="SECONDS", min=0.1, max=600, help="Seconds that any one source of facts may take.")
     ] = TIMEOUT_S,
 ) -> None:
     """Show what would mend the findings of 'plimsoll check': a .env diff, SQL, commands. Changes nothing by itself.

@@ -101,16 +101,23 @@ def _look_at_collations(facts: Facts) -> Verdict:
     usual = max(by_collation, key=lambda name: (len(by_collation[name]), name == server.collation))
     mixed = len(by_collation) > 1
     odd = next((names[0] for collation, names in by_collation.items() if collation != usual), "")
+    evidence = f"The database has {server.collation}; tables by collation: {kinds}."
+    if all(_cut_off(name) for name in by_collation if name != server.collation):
+        # A table that is converted for its character set gets the database's collation with it.
+        return Found(
+            evidence=evidence,
+            fix="Convert what is not utf8mb4, and give it the collation of the rest (PL341).",
+            level=None if mixed else Level.INFO,
+            same_as="PL341",
+        )
     return Found(
-        evidence=f"The database has {server.collation}; tables by collation: {kinds}.",
+        evidence=evidence,
         fix=f"Choose one, and bring the rest to it in a migration: ALTER TABLE {identifier(odd)} CONVERT TO CHARACTER"
         f" SET {usual.partition('_')[0]} COLLATE {usual}; it rewrites and locks the table."
         if mixed
         else "The next migration's tables will differ from those that are there. Give the database their collation.",
         changes=() if mixed or not server.database else _database_collation(server, usual),
         level=None if mixed else Level.INFO,
-        # A table that is converted for its character set gets the database's collation with it.
-        same_as="PL341" if mixed and all(_cut_off(name) for name in by_collation if name != server.collation) else "",
     )
 
 

@@ -21,6 +21,9 @@ MOST_SLOW = 0.05
 
 FEWEST_QUESTIONS = 1000.0
 
+LOGS = ("slow_query_log", "log_slow_query")
+"""The switch of the slow log; MariaDB has the second name since 10.11."""
+
 
 def _advised(server: ServerFacts) -> tuple[Change, ...]:
     return set_global(server, "long_query_time", f"{ADVISED_S:.0f}")
@@ -34,7 +37,7 @@ def _kept_s(server: ServerFacts) -> float | None:
 
 def _look_at_log(facts: Facts) -> Verdict:
     server = server_of(facts, "mysql")
-    if switch(server, "slow_query_log", "log_slow_query"):
+    if switch(server, *LOGS):
         return Passed("slow_query_log is on.")
     kept_s = _kept_s(server)
     return Found(
@@ -56,21 +59,21 @@ def _look_at_time(facts: Facts) -> Verdict:
     server = server_of(facts, "mysql")
     limit = number(server, "long_query_time", "log_slow_query_time")
     evidence = f"long_query_time is {limit:g} s."
-    if limit == 0:
-        return Found(
-            evidence=evidence,
-            fix=f"Every statement counts as slow: the log fills the disk, and the count of slow ones says nothing."
-            f" Set {ADVISED_S:.0f} s.",
-            changes=_advised(server),
-            level=Level.WARNING,
-        )
-    if limit <= ADVISED_S:
+    if 0 < limit <= ADVISED_S:
         return Passed(evidence)
+    logs = next((on for name in LOGS if (on := server.on(name)) is not None), True)
+    every = (
+        "Every statement counts as slow: the log fills the disk, and the count of slow ones says nothing."
+        f" Set {ADVISED_S:.0f} s."
+    )
+    few = f"Set {ADVISED_S:.0f} s: a statement that takes 9 s holds a connection for 9 s and would not be seen."
     return Found(
         evidence=evidence,
-        fix=f"Set {ADVISED_S:.0f} s: a statement that takes 9 s holds a connection for 9 s and would not be seen.",
+        fix=few if limit else every,
         changes=_advised(server),
-        level=Level.WARNING if limit > LONGEST_S else None,
+        level=Level.WARNING if limit > LONGEST_S or limit == 0 else None,
+        # Whoever switches the log on is told the time as well.
+        same_as="" if logs else "PL331",
     )
 
 

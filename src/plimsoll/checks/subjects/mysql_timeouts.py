@@ -44,14 +44,14 @@ def _look_at_locks(facts: Facts) -> Verdict:
     request = facts.service.value.request_timeout_s
     if not request:
         return NotApplicable("REQUEST_TIMEOUT is 0: a request may take as long as it likes.")
-    evidence = f"innodb_lock_wait_timeout {amounts.time(wait)}, REQUEST_TIMEOUT {amounts.time(request)}."
+    evidence = f"innodb_lock_wait_timeout {wait:g} s, REQUEST_TIMEOUT {request:g} s."
     if wait < request:
         return Passed(evidence)
     advised = max(1, round(request * LOCK_SHARE))
     everyone = server.number("innodb_lock_wait_timeout")
     if everyone is not None and 0 < everyone < request:
         return Found(
-            evidence=f"{evidence[:-1]}; the server's own is {amounts.time(everyone)}.",
+            evidence=f"{evidence[:-1]}; the server's own is {everyone:g} s.",
             fix="Our session has another value than the server: take innodb_lock_wait_timeout out of the URL, of"
             " init_connect or of whatever sets it.",
             numbers={"lock_wait_s": wait, "request_s": request},
