@@ -172,7 +172,7 @@ async def test_a_sleeper_in_a_transaction_is_found(
         while not isinstance(came_to := await _sleepers(mariadb_database.url), Found):
             assert time.monotonic() < ends, came_to
             await asyncio.sleep(0.3)
-        assert f"connection {number} of {mariadb_database.user}" in came_to.evidence
+        assert f"id {number} of {mariadb_database.user}" in came_to.evidence
         mariadb_database.sql(f"KILL {number}")
     finally:
         connection.close()

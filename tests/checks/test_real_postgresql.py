@@ -142,7 +142,7 @@ async def test_a_sleeper_in_a_transaction_is_found(
         while not isinstance(came_to := await _come_to("PL404", postgres_database), Found):
             assert time.monotonic() < ends, came_to
             await asyncio.sleep(0.3)
-        assert f"connection {connection.info.backend_pid} of {postgres_database.user}" in came_to.evidence
+        assert f"id {connection.info.backend_pid} of {postgres_database.user}" in came_to.evidence
     assert isinstance(await _come_to("PL404", postgres_database), Passed)
 
 

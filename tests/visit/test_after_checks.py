@@ -13,6 +13,7 @@ from plimsoll.checks.running import LogFacts, Worker
 from plimsoll.checks.trend import MIB
 from plimsoll.checks.verdict import CouldNot, Found, Known, Level, NotApplicable, Passed, Verdict
 from plimsoll.server.facts import Account, ServerClient, ServerFacts
+from plimsoll.settings import TopologySettings
 
 AFTER = tuple(check for check in CHECKS if check.id.startswith(("PL7", "PL8")))
 
@@ -135,11 +136,16 @@ def test_old_workers_beside_new_ones() -> None:
     assert found.fix.startswith("Old workers still serve")
 
 
-def test_more_workers_than_declared() -> None:
-    """The line for .env is there to be pasted."""
-    found = verdict("PL708", running(worker(1), worker(2), worker(3), workers_expected=2))
+@pytest.mark.parametrize(
+    ("hosts", "met", "line"), [(1, 3, "WEB_CONCURRENCY=3"), (2, 6, "WEB_CONCURRENCY=3"), (2, 3, "")]
+)
+def test_more_workers_than_declared(hosts: int, met: int, line: str) -> None:
+    """The line for .env is there to be pasted: workers of a host, where all hosts can have as many."""
+    service = running(*map(worker, range(met)), workers_expected=hosts)
+    found = verdict("PL708", service, topology=TopologySettings(hosts=hosts))
     assert isinstance(found, Found)
-    assert found.changes[0].text == "WEB_CONCURRENCY=3"
+    assert found.evidence.startswith(f"{met} workers answered, and {hosts} {'is' if hosts == 1 else 'are'} declared")
+    assert [change.text for change in found.changes] == ([line] if line else [])
 
 
 def test_a_foreign_ready_page_that_says_ok_without_asking() -> None:

@@ -2,6 +2,7 @@
 
 from plimsoll.capacity.wording import counted
 from plimsoll.checks.check import AFTER, Check
+from plimsoll.checks.env_lines import env_line
 from plimsoll.checks.facts import Facts, RunningFacts
 from plimsoll.checks.verdict import Change, CouldNot, Found, Level, NotApplicable, Passed, Verdict
 
@@ -109,19 +110,27 @@ def _met(facts: Facts) -> Verdict:
         return NotApplicable("how many workers there should be is not known (WEB_CONCURRENCY, DEPLOY_HOSTS)")
     if met == wanted:
         return Passed(f"{counted(met, 'worker')} answered, as declared")
-    what = f"{counted(met, 'worker')} answered, and {wanted} are declared (WEB_CONCURRENCY x DEPLOY_HOSTS)"
+    declared = counted(wanted, "is", "are")
+    what = f"{counted(met, 'worker')} answered, and {declared} declared (WEB_CONCURRENCY x DEPLOY_HOSTS)"
     if met > wanted:
         return Found(
             what,
             "Set WEB_CONCURRENCY and DEPLOY_HOSTS to what is deployed: the pools' sizes are reckoned with them. During "
             "a rolling deployment wait for its end.",
-            (Change("env", f"WEB_CONCURRENCY={met}", name="WEB_CONCURRENCY", value=str(met), old=str(wanted)),),
+            _declared(facts, met),
         )
     return Found(
         what,
         "Where a balancer keeps a client with one host, ask each host by its own address. Else see in the log which "
         "worker ended and why.",
     )
+
+
+def _declared(facts: Facts, met: int) -> tuple[Change, ...]:
+    """The line that declares them, where each host has as many."""
+    if not facts.topology.known or met % facts.topology.value.hosts:
+        return ()
+    return (env_line(facts.topology.value, "WEB_CONCURRENCY", met // facts.topology.value.hosts),)
 
 
 CHECKS: tuple[Check, ...] = (

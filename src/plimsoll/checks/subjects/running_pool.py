@@ -49,8 +49,8 @@ def _exhausted(facts: Facts) -> Verdict:
     now_full = any(worker.number("pool.waiting") > 0 for worker in waited)
     return Found(
         words,
-        "See who holds connections for how long: 'plimsoll check' reckons what fits the server (PL2xx), the service's "
-        "log names holders. A bigger pool helps only where the server has room for it.",
+        "See who holds connections for how long: the service's log names holders. A bigger pool helps only where the "
+        "server has room for it, which 'plimsoll check --only capacity' reckons.",
         level=Level.ERROR if now_full else None,
         numbers={"most_waiting": max(worker.number("pool.most_waiting") for worker in waited)},
     )
@@ -103,7 +103,9 @@ def _strangers(facts: Facts) -> Verdict:
     ours = [client for client in server.clients if user is None or client.user == user]
     strangers = [client for client in ours if client.id not in running.claimed]
     claimed = sum(client.id in running.claimed for client in ours)
-    words = f"the server lists {len(ours)} of {user or 'this database'}, and pools hold {claimed} of them"
+    words = (
+        f"the server lists {counted(len(ours), 'connection')} of {user or 'this database'}, {claimed} of them in pools"
+    )
     allowed = facts.topology.value.other_connections if facts.topology.known else 0
     if len(strangers) <= allowed:
         return Passed(words)
@@ -119,7 +121,7 @@ def _strangers(facts: Facts) -> Verdict:
 
 def _clients(clients: Sequence[ServerClient]) -> str:
     named = [
-        f"{client.id} from {client.host.rpartition(':')[0] or client.host or 'here'}"
+        f"id {client.id} from {client.host.rpartition(':')[0] or client.host or 'here'}"
         f"{f' ({client.application})' if client.application else ''}, {client.state}"
         f"{f' for {client.seconds:.0f} s' if client.seconds is not None else ''}"
         for client in clients[:FEW]
@@ -141,12 +143,18 @@ def _sleepers(facts: Facts) -> Verdict:
         all_ = f"{counted(len(server.clients), 'connection')}{seen}"
         return Passed(f"none of {all_} sits idle in a transaction for over {limit_s:g} s")
     old.sort(key=_asleep_s, reverse=True)
+    kill = _kill(server.dialect, old[0].id)
     return Found(
         f"{counted(len(old), 'connection')} idle in a transaction for over {limit_s:g} s: {_clients(old)}",
         "End the transaction before slow work that needs no database. The service's log names the route and line "
-        "(DB_IDLE_TRANSACTION); DB_END_IDLE_TRANSACTION ends them.",
+        f"(DB_IDLE_TRANSACTION); DB_END_IDLE_TRANSACTION ends them. {kill} ends this one now.",
         numbers={"sleepers": len(old), "oldest_s": _asleep_s(old[0])},
     )
+
+
+def _kill(dialect: str, number: int) -> str:
+    """The statement that ends a connection and rolls its work back."""
+    return f"SELECT pg_terminate_backend({number})" if dialect == "postgresql" else f"KILL {number}"
 
 
 def _sleepers_by_pools(facts: Facts, why: str) -> Verdict:

@@ -58,6 +58,12 @@ def _none_in_log(running: RunningFacts) -> str:
     return "" if running.log.irrelevant else f"; the log was not read: {running.log.why}"
 
 
+def _limits(workers: tuple[Worker, ...], name: str) -> str:
+    """The command that shows the limits of the worker that has counted most."""
+    worst = max(workers, key=lambda worker: worker.number(name))
+    return f"'plimsoll limits --pid {worst.pid}' on {worst.host}"
+
+
 def _memory_errors(facts: Facts) -> Verdict:
     running = _workers(facts)
     errors, in_log = _total(running, "memory.errors"), _log(running, "memory_errors")
@@ -72,8 +78,8 @@ def _memory_errors(facts: Facts) -> Verdict:
     nearest = next((worker.memory_limit for worker in running.workers if worker.memory_limit), "")
     return Found(
         f"{', '.join(words)} {_since(running)}{f'; nearest limit: {nearest}' if nearest else ''}",
-        "'plimsoll limits --pid' shows which limit strikes: where it is the address space, TLS connections and the "
-        "arenas of threads are what takes it. A bigger pool makes it worse.",
+        f"{_limits(running.workers, 'memory.errors')} shows which limit strikes: where it is the address space, TLS "
+        "connections and the arenas of threads are what takes it. A bigger pool makes it worse.",
         level=None if errors or in_log else Level.WARNING,
         numbers={"memory_errors": errors, "refused": refused},
     )
@@ -89,7 +95,7 @@ def _timeouts(facts: Facts) -> Verdict:
     return Found(
         f"{words}{f'; {in_log}' if in_log else ''}",
         "The log names who held the connections at that moment, and the line that took each. Shorten that; then see "
-        "what size fits ('plimsoll check', PL2xx).",
+        "what size fits ('plimsoll check --only capacity').",
         numbers={"timeouts": timeouts, "refused": refused},
     )
 
@@ -104,8 +110,8 @@ def _oom_kills(facts: Facts) -> Verdict:
     words = f"{counted(since, 'kill')} since the workers began, {ever:.0f} in the life of their control group"
     return Found(
         f"{words}{f'; {in_log}' if in_log else ''}",
-        "Fewer workers, or a higher limit for the group ('plimsoll limits --pid' names it). A worker that took the "
-        "place of a killed one counts from its own start only.",
+        f"Fewer workers, or a higher limit for the group ({_limits(running.workers, 'memory.oom_kills')} names it). A "
+        "worker that took the place of a killed one counts from its own start only.",
         level=None if since or in_log else Level.WARNING,
         numbers={"oom_kills": ever},
     )
@@ -118,8 +124,8 @@ def _connect_failures(facts: Facts) -> Verdict:
         return Passed(f"none {_since(running)}")
     return Found(
         f"{counted(failures, 'attempt')} to connect failed {_since(running)}",
-        "The service's log has the server's words. Max_connections or the account's limit reached (PL2xx, PL807), or "
-        "the server was away.",
+        "The service's log has the server's words: max_connections or the account's limit was reached (PL807, and "
+        "'plimsoll check --only capacity'), or the server was away.",
         numbers={"connect_failures": failures},
     )
 

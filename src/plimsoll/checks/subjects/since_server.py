@@ -123,8 +123,8 @@ def _refused(facts: Facts) -> Verdict:
         return Passed(f"none {tally.since}; at most {most} of {limit} connections were used")
     return Found(
         "; ".join(words),
-        "See PL2xx for who takes how many before max_connections is raised. A baseline (--baseline before, --against "
-        "after) tells old ones from new.",
+        "Before max_connections is raised, 'plimsoll check --only capacity' reckons who takes how many. A baseline "
+        "(--baseline before, --against after) tells old ones from new.",
         level=Level.ERROR if tally.fresh else None,
         numbers=some,
     )
@@ -135,9 +135,10 @@ def _slow(facts: Facts) -> Verdict:
     tally = _counted(facts, ("slow_queries", "questions"))
     counts, since = tally.counts, tally.since
     slow, total = counts.get("slow_queries", 0.0), counts.get("questions", 0.0)
-    limit = facts.server.value.variables.get("long_query_time", "?")
+    limit_s = facts.server.value.number("long_query_time")
+    limit = "long_query_time" if limit_s is None else f"{limit_s:g} s"
     share = slow / total if total else 0.0
-    words = f"{slow:.0f} of {counted(total, 'statement')} ({share:.2%}) took over {limit} s, {since}"
+    words = f"{slow:.0f} of {counted(total, 'statement')} ({share:.2%}) took over {limit}, {since}"
     if slow < LEAST_COUNT or share <= SLOW_SHARE:
         return Passed(words)
     return Found(
