@@ -53,7 +53,7 @@ def test_the_text_has_what_was_measured(plimsoll: Command, server_database: Test
     """Beside the tables."""
     use(server_database)
     ended = plimsoll("capacity", "--measure", "--yes", "--measure-connections", "3")
-    assert "\nMeasured over 3 connections, which are closed again:\n" in ended.out
+    assert "\nMeasured over 3 connections (closed again):\n" in ended.out
     assert "(least / median / most)" in ended.out
     assert "measured here" in ended.out
 
