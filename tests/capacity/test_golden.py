@@ -1,5 +1,8 @@
 """Four deployments whose answers are reckoned by hand here: each gets its own."""
 
+from dataclasses import replace
+from time import process_time
+
 import pytest
 
 from plimsoll.capacity import Budget, Load, PoolPlan, budget
@@ -64,6 +67,37 @@ def test_shared_hosting_is_bound_by_the_accounts_connections() -> None:
     assert advised(found)["DB_MAX_OVERFLOW"] == "0"
     assert "DEPLOY_OVERLAP=0, where old workers end before new ones start: each pool may have 9." in found.levers
     assert budget(found.question.with_topology(overlap_percent=0)).automatic == (9, 0)
+
+
+def test_a_load_that_the_account_cannot_carry_is_said_so_with_what_would_carry_it() -> None:
+    """400 a second that hold 50 ms keep 20 busy; each pool may have 4, which is no answer to that load.
+
+    Need: with 23, 42.1 % wait and ln(42.1) / (460 - 400) = 62 ms; with 22, ln(56.8) / 40 = 101 ms. So 23 for each of 2
+    pools, and one kept free: 47. Or shorter holds: with 9 ms 3.6 of 4 are busy, 78.8 % wait, and ln(78.8) / 44.4 = 98
+    ms; with 9.1 ms ln(81.1) / 39.6 = 111 ms.
+    """
+    asked = replace(shared_hosting(1).question, load=Load(400, 0.050))
+    found = budget(asked)
+    assert not found.fits
+    assert found.verdict == (
+        "40 wanted, 10 allowed: MAX_USER_CONNECTIONS of the account binds. Nor is the load carried: it keeps 20.0 "
+        "connections of each pool in use, which may have 4."
+    )
+    assert found.levers[1:] == (
+        "Connections held for 9.0 ms on average: with 4 a pool, that carries the load.",
+        (
+            "47 for the account, for the load: only who runs the server can grant that "
+            "(MAX_USER_CONNECTIONS of the account)."
+        ),
+    )
+
+
+def test_where_the_load_needs_no_more_than_is_allowed_no_limit_is_to_be_raised() -> None:
+    """40 a second need 4 of the 4 that each pool may have: that 40 are set is no reason to ask for more."""
+    found = budget(replace(shared_hosting(1).question, load=Load(40, 0.050)))
+    assert found.advice is not None
+    assert found.advice.needed == 4
+    assert found.levers == ("DEPLOY_OVERLAP=0, where old workers end before new ones start: each pool may have 9.",)
 
 
 def test_shared_hosting_does_not_hold_four_workers() -> None:
@@ -147,10 +181,18 @@ def test_more_hosts_than_connections_have_no_advice_but_fewer_hosts() -> None:
     assert found.verdict.endswith("Fewer workers or hosts: 5 hosts with 1 worker each would fit.")
 
 
+def test_of_ten_thousand_hosts_those_that_fit_are_found_at_once() -> None:
+    """1000 connections are 500 hosts with a worker, old and new together; not each number is tried."""
+    began_s = process_time()
+    found = budget(question(mariadb(1000), hosts=10_000, workers=256))
+    assert process_time() - began_s < 1
+    assert found.verdict.endswith("Fewer workers or hosts: 500 hosts with 1 worker each would fit.")
+
+
 def test_raising_max_connections_is_judged_by_the_servers_memory() -> None:
-    """40 pools of 40 on 4 GiB: 3200 connections would take 59 GiB at worst."""
+    """80 pools of 40 on 4 GiB: 3200 connections, and one kept free, would take 59 GiB at worst."""
     found = budget(question(mariadb(151, memory=4 * GIB), hosts=5, workers=8))
-    assert any("max_connections=3200" in line and "does not fit: do not" in line for line in found.levers)
+    assert any("max_connections=3201" in line and "does not fit: do not" in line for line in found.levers)
 
 
 def test_sizes_that_are_found_at_start_ask_for_no_more_than_the_defaults() -> None:

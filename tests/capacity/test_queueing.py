@@ -94,3 +94,9 @@ def test_a_load_that_is_none_is_refused(value: float) -> None:
     for load in ((value, 1), (1, value)):
         with pytest.raises(ValueError, match="above zero"):
             Load(*load)
+
+
+def test_a_load_beyond_any_number_is_refused() -> None:
+    """Two numbers that are fine by themselves may be too much together."""
+    with pytest.raises(ValueError, match="beyond any number"):
+        Load(1e308, 1e308)

@@ -1,5 +1,7 @@
 """Whether a deployment fits its limits, what each pool may have, and which limit binds."""
 
+from collections.abc import Callable
+
 from plimsoll.capacity.allowances import Allowance, allowances, crowds
 from plimsoll.capacity.question import Question
 from plimsoll.server.facts import ServerFacts
@@ -31,7 +33,24 @@ def fits(question: Question) -> bool:
 
 def most_workers(question: Question, most: int) -> int | None:
     """The greatest number of workers on a host, up to `most`, that fits; None where not even one does."""
-    return next((count for count in range(most, 0, -1) if fits(question.with_topology(workers=count))), None)
+    return _greatest(most, lambda count: fits(question.with_topology(workers=count)))
+
+
+def most_hosts(question: Question, most: int) -> int | None:
+    """The greatest number of hosts, up to `most`, that fits with a worker on each; None where not even one does."""
+    return _greatest(most, lambda count: fits(question.with_topology(hosts=count, workers=1)))
+
+
+def _greatest(most: int, does_fit: Callable[[int], bool]) -> int | None:
+    """By halving, since more never fit where fewer do not: of 256 workers on 10 000 hosts each is not tried."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        if does_fit(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low or None
 
 
 def what_binds(question: Question) -> str:

@@ -22,7 +22,7 @@ class Load:
     """`arrivals_per_s` times a second somebody asks for a connection, and holds it for `hold_s` seconds on average.
 
     Raises:
-        ValueError: one of them is not a positive number.
+        ValueError: one of them is not a positive number, or both together are beyond any number.
     """
 
     arrivals_per_s: float
@@ -32,6 +32,8 @@ class Load:
         for value in (self.arrivals_per_s, self.hold_s):
             if not (math.isfinite(value) and value > 0):
                 raise ValueError("arrivals a second and the hold time must be above zero")
+        if not math.isfinite(self.busy):
+            raise ValueError("so many connections in use at a time are beyond any number")
 
     @property
     def busy(self) -> float:

@@ -1,15 +1,21 @@
 """What it comes to in one line, what would change it, and what had to be assumed."""
 
+import math
+
 from plimsoll.capacity.advice import Advice
-from plimsoll.capacity.allowances import Allowance, allowances, crowds
-from plimsoll.capacity.fitting import binding, fits, most_workers, share
+from plimsoll.capacity.allowances import SPARE, Allowance, allowances, crowds
+from plimsoll.capacity.fitting import binding, fits, most_hosts, most_workers, share
 from plimsoll.capacity.outlook import Outlook
 from plimsoll.capacity.question import Question
+from plimsoll.capacity.queueing import Load, connections_for
 from plimsoll.capacity.server_memory import MEMORY_SHARE, ServerMemory, server_memory
-from plimsoll.capacity.wording import amount, counted
+from plimsoll.capacity.wording import amount, counted, duration
 
-MOST_HOSTS_TRIED = 200
-"""Numbers of hosts that are tried for one that fits."""
+SHORTEST_HOLD_S = 1e-4
+"""Nothing is asked of a server in less, even on the same machine (`docs/capacity.md`: a round trip takes 0.2 ms)."""
+
+HALVINGS = 24
+"""Steps of a bisection: exact to a ten-millionth of what it began with."""
 
 
 def verdict(question: Question, now: Outlook, advice: Advice | None) -> tuple[bool, str]:
@@ -22,7 +28,7 @@ def verdict(question: Question, now: Outlook, advice: Advice | None) -> tuple[bo
         return True, f"{wanted} wanted, and no limit is known: it cannot be said whether they fit."
     above = [found for found in allowances(question) if wanted > found.steady or deploying > found.deploying]
     if above:
-        return False, _above(limit if limit in above else above[0], wanted, deploying)
+        return False, f"{_above(limit if limit in above else above[0], wanted, deploying)}{_not_carried(advice)}"
     if now.waits is not None and now.waits.utilisation >= 1:
         return False, (
             f"{_fits(now, limit)} But not the load: {now.waits.utilisation * now.waits.connections:.1f} of a pool's "
@@ -40,6 +46,16 @@ def _above(limit: Allowance, wanted: int, deploying: int) -> str:
     return (
         f"{wanted} wanted, {limit.steady} allowed; while a deployment replaces the workers {deploying} wanted, "
         f"{limit.deploying} allowed: {limit.name} binds."
+    )
+
+
+def _not_carried(advice: Advice) -> str:
+    """Words for a load that is too much for what the limits allow; empty where it is not."""
+    load = advice.question.load
+    if load is None or (busy := load.spread_over(advice.question.topology.processes).busy) < advice.each:
+        return ""
+    return (
+        f" Nor is the load carried: it keeps {busy:.1f} connections of each pool in use, which may have {advice.each}."
     )
 
 
@@ -71,10 +87,11 @@ def _fewer(question: Question) -> str:
     if workers is not None:
         where = f"on each of {topology.hosts} hosts" if topology.hosts > 1 else "on this host"
         return f"Fewer workers or hosts: at most {counted(workers, 'worker')} {where}."
-    for hosts in range(min(topology.hosts - 1, MOST_HOSTS_TRIED), 0, -1):
+    hosts = most_hosts(question, topology.hosts - 1)
+    if hosts is not None:
         workers = most_workers(question.with_topology(hosts=hosts), topology.workers)
-        if workers is not None:
-            return f"Fewer workers or hosts: {counted(hosts, 'host')} with {counted(workers, 'worker')} each would fit."
+        assert workers is not None  # one worker on each fits
+        return f"Fewer workers or hosts: {counted(hosts, 'host')} with {counted(workers, 'worker')} each would fit."
     alone = most_workers(question.with_topology(hosts=1, overlap_percent=0, engines=1), 1)
     if alone is not None:
         return "Not even one worker fits, unless old ones end before new ones start (DEPLOY_OVERLAP=0) with one engine."
@@ -93,26 +110,59 @@ def levers(question: Question, advice: Advice | None) -> tuple[str, ...]:
         lines.append(f"DEPLOY_OVERLAP=0, where old workers end before new ones start: each pool may have {then}.")
     if topology.workers > 1 and (then := share(found.with_topology(workers=topology.workers // 2))) > now:
         lines.append(f"WEB_CONCURRENCY={topology.workers // 2}: each pool may have {then} instead of {now}.")
-    wanted = question.topology.pools_deploying * question.plan.most
-    if not question.plan.is_auto and wanted > limit.deploying:
+    short = found.load is not None and (advice.needed is None or advice.needed > now)
+    if short and (hold_s := _hold_s(found, now)) is not None:
+        lines.append(f"Connections held for {duration(hold_s)} on average: with {now} a pool, that carries the load.")
+    if wanted := _wanted(question, limit, advice, short=short):
         lines.append(_raise(question, limit, wanted))
     return tuple(lines)
 
 
+def _wanted(question: Question, limit: Allowance, advice: Advice, *, short: bool) -> int:
+    """Connections while deploying for which the limit would have to be raised: those of the load, where it is known,
+    else those of the settings; 0 where it need not be."""
+    if question.load is not None:
+        return (advice.needed or 0) * advice.question.topology.pools_deploying if short else 0
+    wanted = question.topology.pools_deploying * question.plan.most
+    return wanted if wanted > limit.deploying and not question.plan.is_auto else 0
+
+
+def _hold_s(question: Question, each: int) -> float | None:
+    """The longest hold in seconds at which pools of `each` keep their waits; None where there is none below a
+    millisecond's tenth, which no statement keeps to."""
+    load = question.load
+    assert load is not None
+
+    def carried(hold_s: float) -> bool:
+        pool = Load(load.arrivals_per_s, hold_s).spread_over(question.topology.processes)
+        # What they cannot carry is not searched through: the number that could may be large.
+        return pool.busy < each and (connections_for(pool, question.plan.wait_s) or math.inf) <= each
+
+    low, high = SHORTEST_HOLD_S, load.hold_s
+    if high <= low or not carried(low):
+        return None
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if carried(middle) else (low, middle)
+    return low
+
+
 def _raise(question: Question, limit: Allowance, wanted: int) -> str:
-    """What it would take to have as many as are wanted now."""
+    """What it would take to have as many as are wanted, and the one that is kept free."""
+    why = "the load" if question.load is not None else "the pools as they are set"
     if limit.source == "account":
-        return f"{wanted} for the account: only who runs the server can grant that ({limit.name})."
+        total = wanted + SPARE
+        return f"{total} for the account, for {why}: only who runs the server can grant that ({limit.name})."
     if limit.source != "server":
-        return f"More of {limit.name}, for the {wanted} that are wanted while deploying ({limit.reckoning})."
-    total = wanted + question.others + question.server.reserved_connections
+        return f"More of {limit.name}, for the {wanted} that {why} would take while deploying ({limit.reckoning})."
+    total = wanted + SPARE + question.others + question.server.reserved_connections
     memory = server_memory(question.server)
     if not isinstance(memory, ServerMemory):
-        return f"max_connections={total} would admit all. Look at the server's memory first: {memory}"
+        return f"max_connections={total} would admit {why}. Look at the server's memory first: {memory}"
     needed, allowed = memory.needed(total), memory.total_bytes * MEMORY_SHARE
     judged = "fits" if needed <= allowed else "does not fit: do not"
     return (
-        f"max_connections={total} would admit all, and take {amount(needed)} of the server's memory at worst, where "
+        f"max_connections={total} would admit {why}, and take {amount(needed)} of the server's memory at worst, where "
         f"{amount(allowed)} may be promised: that {judged}."
     )
 
