@@ -88,6 +88,29 @@ def test_connections_are_replaced_before_the_server_closes_them(variables: dict[
     assert value(budget(question(mariadb(151, variables=variables))), "DB_POOL_RECYCLE") == recycle
 
 
+@pytest.mark.parametrize(
+    ("wait_timeout", "proxy_s", "set_s", "advised", "whose"),
+    [
+        ("28800", 240, 280, "216", "the proxy's limit (DEPLOY_DB_PROXY_IDLE) of 240 s"),
+        ("60", 240, 280, "54", "the server's wait_timeout of 60 s"),
+        ("600", 0, 3600, "280", "the server's wait_timeout of 600 s"),
+    ],
+)
+def test_the_shorter_limit_counts_the_server_s_or_the_proxy_s(
+    wait_timeout: str, proxy_s: float, set_s: float, advised: str, whose: str
+) -> None:
+    """As PL205 and PL206 have it: what one of our commands advises, another one does not find fault with."""
+    asked = question(
+        mariadb(151, variables={"wait_timeout": wait_timeout}),
+        plan=PoolPlan(recycle_s=set_s),
+        database_proxy_idle_s=proxy_s,
+    )
+    found = budget(asked)
+    assert value(found, "DB_POOL_RECYCLE") == advised
+    assert found.advice is not None
+    assert any(whose in item.reason for item in found.advice.recommendations)
+
+
 def test_a_server_of_another_machine_may_tell_its_cores() -> None:
     """MariaDB sets thread_pool_size to them; who set it to 100000 tells nothing."""
     assert budget(question(mariadb(151, variables={"thread_pool_size": "8"}))).useful == (

@@ -11,11 +11,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plimsoll import Database, DatabaseSettings
+from plimsoll.capacity import budget
 from plimsoll.pool import PlimsollPool
 from plimsoll.server import read_facts
 from plimsoll.server.facts import ServerFacts
-from plimsoll.settings import SettingsError, TopologySettings
+from plimsoll.settings import ServiceSettings, SettingsError, TopologySettings
 from plimsoll.startup import sizing
+from tests.capacity.cases import GIB, MIB, host, limit, mariadb
 from tests.servers import TestDatabase
 
 PUT_A_LIMIT = {
@@ -137,6 +139,28 @@ async def test_facts_that_cannot_be_read_leave_the_small_size_and_a_warning(
         (warning,) = [line for line in database.gate.report.warnings if "auto" in line]
         assert "could not be read (it is not for you)" in warning
         assert "Set DB_POOL_SIZE to a number." in warning
+
+
+def test_a_worker_is_not_taken_for_as_small_as_the_process_that_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that has imported an application has a third of the address space that its worker takes: no threads
+    yet, with their stacks and arenas. A limit of 300 MiB leaves such a worker nothing; 2 GiB do."""
+
+    def fits(limit_bytes: int) -> bool:
+        limited = limit("address space of the process", limit_bytes, "RLIMIT_AS")
+        monkeypatch.setattr(
+            sizing, "survey", lambda: replace(host(limited), rss_bytes=MIB, address_space_bytes=124 * MIB)
+        )
+        asked = sizing.question_of(
+            DatabaseSettings(database_url="mysql://shop@db.example/shop"),
+            ServiceSettings(),
+            TopologySettings(),
+            mariadb(151),
+            loop="asyncio",
+        )
+        return budget(asked).fits
+
+    assert not fits(300 * MIB)
+    assert fits(2 * GIB)
 
 
 async def test_sqlite_gets_a_few(sqlite_database: TestDatabase) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from plimsoll.capacity.fitting import SQLITE_POOL, TIMEOUT_SHARE, idle_limit_s, most_workers, share
+from plimsoll.capacity.fitting import SQLITE_POOL, TIMEOUT_SHARE, idle_limit, most_workers, share
 from plimsoll.capacity.question import Question
 from plimsoll.capacity.queueing import connections_for
 from plimsoll.capacity.reasons import (
@@ -16,7 +16,10 @@ from plimsoll.capacity.reasons import (
 from plimsoll.settings.database import MAX_CONNECTIONS
 
 IDLE_SHARE = 0.9
-"""A connection is replaced at this share of the time after which the server would close it."""
+"""A connection is replaced at this share of the time after which the server, or a proxy, would close it."""
+
+USUAL_RECYCLE_S = 280.0
+"""The default of DB_POOL_RECYCLE, below the 300 s of many hosts: a changed age need not be longer."""
 
 LINE_TIMES = 4
 """With a known load, a wait of so many times what a full line takes to pass is a wait for something that stands
@@ -118,7 +121,7 @@ def _timeout_s(question: Question, each: int) -> float:
 
 
 def _recycle_s(question: Question) -> float:
-    limit_s = idle_limit_s(question.server)
-    if limit_s is None or question.plan.recycle_s < limit_s:
+    limit = idle_limit(question)
+    if limit is None or question.plan.recycle_s < limit[0]:
         return question.plan.recycle_s
-    return max(1.0, float(int(limit_s * IDLE_SHARE)))
+    return max(1.0, min(USUAL_RECYCLE_S, float(int(limit[0] * IDLE_SHARE))))

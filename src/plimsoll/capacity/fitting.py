@@ -62,6 +62,17 @@ def what_binds(question: Question) -> str:
     return f"{limit.name}: {limit.reckoning}" if limit else "no limit"
 
 
+def idle_limit(question: Question) -> tuple[float, str] | None:
+    """The shortest time in seconds after which somebody closes an idle connection, and who; None where nobody is known
+    to."""
+    server_s, proxy_s = idle_limit_s(question.server), question.topology.database_proxy_idle_s
+    name = "wait_timeout" if question.server.dialect == "mysql" else "idle_session_timeout"
+    found = [(server_s, f"the server's {name}")] if server_s is not None else []
+    if proxy_s and question.server.dialect != "sqlite":
+        found.append((proxy_s, "the proxy's limit (DEPLOY_DB_PROXY_IDLE)"))
+    return min(found, default=None)
+
+
 def idle_limit_s(server: ServerFacts) -> float | None:
     """Seconds after which the server closes an idle connection; None where it never does, or does not tell."""
     name = "session.wait_timeout" if "session.wait_timeout" in server.variables else "wait_timeout"

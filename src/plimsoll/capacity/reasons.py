@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from plimsoll.capacity.allowances import SPARE, Allowance
-from plimsoll.capacity.fitting import SQLITE_POOL, TIMEOUT_SHARE, binding, idle_limit_s, share, what_binds
+from plimsoll.capacity.fitting import SQLITE_POOL, TIMEOUT_SHARE, binding, idle_limit, share, what_binds
 from plimsoll.capacity.question import Question
 from plimsoll.capacity.wording import amount, counted, duration, plain
 from plimsoll.settings.topology import MOST_WORKERS
@@ -108,14 +108,13 @@ def timeout_words(question: Question, timeout_s: float) -> Recommendation:
 
 def recycle_words(question: Question, recycle_s: float) -> Recommendation:
     """The age at which a connection is replaced."""
-    limit_s = idle_limit_s(question.server)
-    name = "wait_timeout" if question.server.dialect == "mysql" else "idle_session_timeout"
-    if limit_s is None:
-        reason = "as it is: no limit of the server's for idle connections is known."
+    limit = idle_limit(question)
+    if limit is None:
+        reason = "as it is: no limit for idle connections is known."
     elif recycle_s == question.plan.recycle_s:
-        reason = f"as it is: below the server's {name} of {plain(limit_s)} s."
+        reason = f"as it is: below {limit[1]} of {plain(limit[0])} s."
     else:
-        reason = f"nine tenths of the server's {name} ({plain(limit_s)} s), after which it closes what idles."
+        reason = f"nine tenths of {limit[1]} of {plain(limit[0])} s, or 280: after the limit what idles is closed."
     return Recommendation(
         "DB_POOL_RECYCLE",
         plain(recycle_s),

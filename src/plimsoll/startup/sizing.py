@@ -99,7 +99,7 @@ def _costs(settings: DatabaseSettings, host: Survey, loop: Loop) -> Costs:
     return replace(
         costs,
         worker_rss_bytes=max(costs.worker_rss_bytes, host.rss_bytes),
-        worker_address_space_bytes=host.address_space_bytes or costs.worker_address_space_bytes,
+        worker_address_space_bytes=max(costs.worker_address_space_bytes, host.address_space_bytes),
     )
 
 
