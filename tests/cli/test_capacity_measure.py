@@ -80,6 +80,19 @@ def test_without_a_yes_nothing_is_opened(plimsoll: Command, server_database: Tes
     assert (server_database.query_count() if server_database.kind == "mariadb" else 0) == before
 
 
+class Terminal:
+    """A person who answers."""
+
+    def __init__(self, answer: str) -> None:
+        self._answer = answer
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self, *_: object) -> str:
+        return self._answer
+
+
 @pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("n\n", 2)])
 def test_at_a_terminal_it_asks(
     plimsoll: Command,
@@ -92,14 +105,7 @@ def test_at_a_terminal_it_asks(
     """On standard error, so that standard output is JSON and nothing else."""
     use(server_database)
 
-    class Terminal:
-        def isatty(self) -> bool:
-            return True
-
-        def readline(self, *_: object) -> str:
-            return answer
-
-    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: answer.strip())
     ended = plimsoll(*MEASURE)
     assert ended.status == status, ended.printed
@@ -107,6 +113,30 @@ def test_at_a_terminal_it_asks(
         assert measured(ended)["measured"] is not None
     else:
         assert "Nothing was measured" in ended.err
+
+
+@pytest.mark.parametrize("sent", [KeyboardInterrupt, EOFError])
+def test_ctrl_c_or_an_end_of_input_at_the_question_is_no_answer_about_the_fit(
+    plimsoll: Command,
+    mariadb_database: TestDatabase,
+    use: Use,
+    monkeypatch: pytest.MonkeyPatch,
+    sent: type[BaseException],
+) -> None:
+    """1 would say that the deployment does not fit."""
+    use(mariadb_database)
+
+    def stopped(_: str) -> str:
+        raise sent
+
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    monkeypatch.setattr("click.termui.visible_prompt_func", stopped)
+    before = mariadb_database.query_count()
+    ended = plimsoll(*MEASURE)
+    assert ended.status == 130, ended.printed
+    assert not ended.out.strip()
+    assert "Nothing was measured." in ended.err
+    assert mariadb_database.query_count() == before
 
 
 def test_sqlite_is_not_measured(plimsoll: Command, sqlite_database: TestDatabase, use: Use) -> None:

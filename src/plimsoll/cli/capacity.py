@@ -26,6 +26,7 @@ from plimsoll.settings import ServiceSettings, TopologySettings, read_settings
 from plimsoll.startup.sizing import question_of, running_loop
 
 DOES_NOT_FIT = 1
+INTERRUPTED = 130
 
 
 class Format(StrEnum):
@@ -208,9 +209,18 @@ def _agreed(database: Database, most: int, *, yes: bool) -> int:
     )
     if not yes and not sys.stdin.isatty():
         raise CommandError(f"{question} There is nobody to ask: --yes says so.")
-    if not yes and not typer.confirm(question, err=True):
+    if not yes and not _confirmed(question):
         raise CommandError("Nothing was measured. Without --measure the costs of a connection are assumed.")
     return most
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort as error:
+        # Not click's own 1: that is the answer "it does not fit".
+        typer.echo("\nNothing was measured.", err=True)
+        raise typer.Exit(INTERRUPTED) from error
 
 
 def _ask(database: Database, measured: int) -> Found:
