@@ -8,7 +8,7 @@ from dotenv.parser import parse_stream
 from hypothesis import assume, given, note
 from hypothesis import strategies as st
 
-from plimsoll.checks.env_edits import EnvTextError, change, diff, take_back, value_in
+from plimsoll.checks.env_edits import EnvEdit, EnvTextError, change, diff, take_back, value_in
 
 NAMES = ("DB_POOL_SIZE", "DB_POOL_TIMEOUT", "ENVIRONMENT", "LOG_LEVEL")
 ENDS = st.sampled_from(["\n", "\r\n"])
@@ -100,7 +100,7 @@ def test_it_can_be_taken_back_after_the_file_was_changed_elsewhere(
     ("before", "after"),
     [
         ("", "DB_POOL_SIZE=8\n"),
-        ("A=1", "A=1\nDB_POOL_SIZE=8\n"),
+        ("A=1", "DB_POOL_SIZE=8\nA=1"),
         ("A=1\r\n", "A=1\r\nDB_POOL_SIZE=8\r\n"),
         ("DB_POOL_SIZE=20  # why\n", "DB_POOL_SIZE=8  # why\n"),
         ("export DB_POOL_SIZE = '20'\n", "export DB_POOL_SIZE = '8'\n"),
@@ -142,7 +142,7 @@ def test_a_line_without_a_value_is_left() -> None:
 def test_a_quote_that_is_open_does_not_swallow_the_new_line() -> None:
     """It is on its own line, also where the last one had no line break."""
     after, _ = change("A='open\nDB_POOL_TIMEOUT=3", {"DB_POOL_SIZE": "8"})
-    assert after == "A='open\nDB_POOL_TIMEOUT=3\nDB_POOL_SIZE=8\n"
+    assert after == "A='open\nDB_POOL_SIZE=8\nDB_POOL_TIMEOUT=3"
 
 
 def test_a_setting_that_was_changed_since_is_not_taken_back() -> None:
@@ -175,10 +175,24 @@ def test_the_diff_is_one_that_patch_would_take() -> None:
     )
 
 
-def test_a_last_line_without_a_line_break_is_in_the_diff_without_its_value() -> None:
-    """It is changed by one byte, and it may be a password."""
-    before = "MYSQL_PASSWORD=hush"
-    after, _ = change(before, {"DB_POOL_SIZE": "8"})
-    shown = diff(before, after, ".env", frozenset({"DB_POOL_SIZE"}))
-    assert "hush" not in shown
-    assert "-MYSQL_PASSWORD=***\n\\ No newline at end of file\n+MYSQL_PASSWORD=***\n+DB_POOL_SIZE=8\n" in shown
+def test_a_last_line_without_a_line_break_is_not_in_the_diff() -> None:
+    """It may be a password, and `patch` would not find a line whose value is hidden: what is new goes before it."""
+    before = "# shop\nMYSQL_PASSWORD=hush"
+    after, _ = change(before, {"DB_POOL_SIZE": "8", "DB_POOL_TIMEOUT": "10"})
+    assert after == "# shop\nDB_POOL_SIZE=8\nDB_POOL_TIMEOUT=10\nMYSQL_PASSWORD=hush"
+    assert diff(before, after, ".env", frozenset({"DB_POOL_SIZE", "DB_POOL_TIMEOUT"})) == (
+        "--- .env\n+++ .env\n@@ -1,0 +2,2 @@\n+DB_POOL_SIZE=8\n+DB_POOL_TIMEOUT=10\n"
+    )
+
+
+def test_an_edit_that_ended_a_last_line_is_taken_back_too() -> None:
+    """Undo files of before have such ones."""
+    edit = EnvEdit("DB_POOL_SIZE", None, "8", newline="\n")
+    assert take_back("MYSQL_PASSWORD=hush\nDB_POOL_SIZE=8\n", edit) == "MYSQL_PASSWORD=hush"
+
+
+@pytest.mark.parametrize("old", ["20\nPRODUCTION=0", "20\rPRODUCTION=0", "'20", '"20\n'])
+def test_an_undo_file_that_was_edited_brings_no_other_line_in(old: str) -> None:
+    """The value of before is text of the file, and would be written as it is."""
+    with pytest.raises(EnvTextError, match="without changing what else the file says"):
+        take_back("DB_POOL_SIZE=8\nPRODUCTION=1\nA='b'\nC=\"d\"\n", EnvEdit("DB_POOL_SIZE", old, "8"))

@@ -34,8 +34,8 @@ class EnvTextError(PlimsollError):
 class EnvEdit:
     """One setting, changed: the text of its value as it stood in the file (quotes included) and as it stands now.
 
-    `old` is None where the setting had no line, and one was added. `newline` is the line break that was added to the
-    last line before it, which had none.
+    `old` is None where the setting had no line, and one was added. `newline` is of undo files of before: the line break
+    that was added to the last line before it, which had none.
     """
 
     name: str
@@ -63,7 +63,8 @@ def count_of(text: str, name: str) -> int:
 def change(text: str, wanted: Mapping[str, str]) -> tuple[str, tuple[EnvEdit, ...]]:
     """`text` with the settings `wanted`, and what was changed. One that is as wanted is left.
 
-    Where a name has several lines the last is changed, since the last one counts. A new one goes to the end.
+    Where a name has several lines the last is changed, since the last one counts. A new one goes to the end; before the
+    last line where that has no line break.
 
     Raises:
         EnvTextError: a name or a value cannot be written as a line of `.env`.
@@ -92,8 +93,15 @@ def take_back(text: str, edit: EnvEdit) -> str:
     """`text` as it was before `edit`, whatever else has been changed in it since.
 
     Raises:
-        EnvTextError: the setting is not what the edit made it.
+        EnvTextError: the setting is not what the edit made it, or was not what the edit says.
     """
+    back = _taken_back(text, edit)
+    if _others(back, edit.name) != _others(text, edit.name):
+        raise EnvTextError(f"{edit.name} cannot be taken back without changing what else the file says: do it by hand.")
+    return back
+
+
+def _taken_back(text: str, edit: EnvEdit) -> str:
     bindings = _bindings(text)
     found = _last(bindings, edit.name)
     if found is None or stands(text, edit) != "changed":
@@ -112,7 +120,7 @@ def take_back(text: str, edit: EnvEdit) -> str:
 def diff(before: str, after: str, name: str, shown: frozenset[str]) -> str:
     """A unified diff without context, so that no other line of the file is shown; `patch` takes it.
 
-    A line that sets none of `shown` has its value hidden: the last line is in the diff where it had no line break.
+    A line that sets none of `shown` has its value hidden: no such line should be in it.
     """
     lines = difflib.unified_diff(_split(before), _split(after), name, name, n=0)
     return "".join(_diff_line(line, shown) for line in lines)
@@ -154,10 +162,16 @@ def _set(text: str, name: str, value: str) -> tuple[str, EnvEdit]:
 
 
 def _added(text: str, name: str, value: str) -> tuple[str, EnvEdit]:
+    """With a line more: the last, or the one before a last line that has no line break. That one stays as it is, so
+    that a diff need not show it, which may be a password: hidden, `patch` would not find it."""
     end = "\r\n" if "\r\n" in text else "\n"
-    newline = end if text.removeprefix(_BOM) and not text.endswith(("\n", "\r")) else ""
     written = _written(value, "")
-    return f"{text}{newline}{name}={written}{end}", EnvEdit(name, None, written, newline)
+    line, edit = f"{name}={written}{end}", EnvEdit(name, None, written)
+    bindings = _bindings(text)
+    if not bindings or text.endswith(("\n", "\r")):
+        return f"{text}{line}", edit
+    before, _ = _place(text, bindings, bindings[-1])
+    return f"{before}{line}{text[len(before) :]}", edit
 
 
 def _written(value: str, old: str) -> str:
