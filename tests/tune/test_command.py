@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from plimsoll.checks.journal import alone
 from plimsoll.cli import tune as command
 from tests.cli.conftest import Ended
 from tests.servers import RunningCommand, TestDatabase
@@ -286,6 +287,64 @@ def test_the_undo_file_is_not_used_on_another_database(
     assert "nothing was taken back on a server" in ended.err
     assert env_file.read_text() == ENV
     assert value_of(own_mariadb, "slow_query_log") == "1"
+
+
+def test_two_at_once_do_not_change_or_take_back_the_same(
+    tune: Command, use: Callable[[TestDatabase], None], own_mariadb: TestDatabase, env_file: Path
+) -> None:
+    """Both would name their undo file by the same second. The one that comes second is told to wait."""
+    use(own_mariadb)
+    with alone(env_file.parent):
+        ended = tune("--apply", "--yes")
+    assert ended.status == 2
+    assert "Another 'plimsoll tune' is at work" in ended.err
+    assert (env_file.read_text(), undo_files(env_file)) == (ENV, [])
+    assert value_of(own_mariadb, "slow_query_log") == "0"
+
+    assert tune("--apply", "--yes").status == 0
+    (undo_file,) = undo_files(env_file)
+    with alone(env_file.parent):
+        assert tune("--undo", str(undo_file), "--yes").status == 2
+    assert value_of(own_mariadb, "slow_query_log") == "1"
+    assert tune("--undo", str(undo_file), "--yes").status == 0
+
+
+def test_nothing_is_taken_back_where_that_cannot_be_recorded(
+    tune: Command, use: Callable[[TestDatabase], None], own_mariadb: TestDatabase, env_file: Path
+) -> None:
+    """Else it would be said that it was not taken back when it was."""
+    use(own_mariadb)
+    assert tune("--apply", "--yes").status == 0
+    (undo_file,) = undo_files(env_file)
+    # What writes the undo file anew makes this one first, and never takes one that is there.
+    draft = undo_file.with_name(f".{undo_file.name}.{os.getpid()}.new")
+    draft.touch()
+    ended = tune("--undo", str(undo_file), "--yes")
+    assert ended.status == 2
+    assert f"{undo_file} cannot be written" in ended.err
+    assert value_of(own_mariadb, "slow_query_log") == "1"
+    assert "DB_POOL_SIZE=8" in env_file.read_text()
+    draft.unlink()
+    assert tune("--undo", str(undo_file), "--yes").status == 0
+
+
+def test_no_undo_file_is_named_where_none_could_be_written(
+    tune: Command,
+    use: Callable[[TestDatabase], None],
+    own_mariadb: TestDatabase,
+    env_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And nothing is changed then."""
+    use(own_mariadb)
+    nowhere = env_file.parent / "missing" / "undo.json"
+    monkeypatch.setattr(command, "new_name", lambda _: nowhere)
+    ended = tune("--apply", "--yes")
+    assert ended.status == 1
+    assert f"{nowhere} cannot be written" in ended.err
+    assert "To take it back" not in ended.out
+    assert value_of(own_mariadb, "slow_query_log") == "0"
+    assert env_file.read_text() == ENV
 
 
 def test_somebody_else_s_changes_are_left(

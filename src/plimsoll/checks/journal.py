@@ -1,13 +1,17 @@
 """The undo file: what was there before each step, on disk before the step begins. No secret is ever in it."""
 
+import fcntl
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from plimsoll.checks.env_edits import EnvEdit
-from plimsoll.checks.env_file import NEW_MODE, put
+from plimsoll.checks.env_file import NEW_MODE, EnvFileError, put
 from plimsoll.errors import CommandError
 from plimsoll.server.changing import NAME, VALUE, Standing
 
@@ -63,9 +67,17 @@ class Journal:
         return tuple(_words(entry) for entry in reversed(self.entries) if entry.state != "taken back")
 
     def begin(self, entry: Entry) -> int:
-        """Record a step that is about to begin; its number."""
+        """Record a step that is about to begin; its number.
+
+        Raises:
+            EnvFileError: it cannot be recorded, so the step must not begin.
+        """
         self.entries.append(entry)
-        self.save()
+        try:
+            self.save()
+        except EnvFileError:
+            self.entries.pop()
+            raise
         return len(self.entries) - 1
 
     def mark(self, index: int, state: State, after: Standing | None = None) -> None:
@@ -121,6 +133,34 @@ def new_name(directory: Path, now: datetime | None = None) -> Path:
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
     names = (directory / f"plimsoll-undo-{stamp}{'' if n == 1 else f'-{n}'}.json" for n in range(1, 1000))
     return next(path for path in names if not path.exists())
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """While nobody else changes or takes back in this directory: two at once would write one undo file, and each a
+    `.env` without what the other has changed. The lock is the directory's own, and ends with the process.
+
+    Raises:
+        CommandError: somebody else is at it.
+    """
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise CommandError(f"{directory} cannot be read: {error.strerror}.") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CommandError(
+                f"Another 'plimsoll tune' is at work in {directory} now, so nothing was done. Run this again when it "
+                "has ended."
+            ) from error
+        except OSError:
+            # Some network file systems lock no directory: values are compared before each step all the same.
+            pass
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def read_journal(path: Path) -> Journal:

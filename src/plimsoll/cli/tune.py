@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from plimsoll.checks.applying import apply, undo_env, undo_server
 from plimsoll.checks.env_file import may_rewrite, read_file
-from plimsoll.checks.journal import Journal, new_name, read_journal
+from plimsoll.checks.journal import Journal, alone, new_name, read_journal
 from plimsoll.checks.registry import BY_ID, select
 from plimsoll.checks.render_tuning import render_json, render_sql, render_text
 from plimsoll.checks.runner import run_checks
@@ -135,6 +135,11 @@ def _apply(planned: Planned, *, yes: bool) -> None:
     count = len(planned.plan.steps)
     if not _agreed("Make this change?" if count == 1 else f"Make these {count} changes, in this order?", yes=yes):
         return
+    with alone(Path.cwd()):
+        _make(planned)
+
+
+def _make(planned: Planned) -> None:
     if planned.plan.wanted_in_env:
         may_rewrite(read_file(planned.env.path))
     journal = Journal(new_name(Path.cwd()), planned.settings.safe_url if planned.settings else "")
@@ -164,14 +169,21 @@ async def _applied(planned: Planned, journal: Journal, outcome: Outcome) -> None
 
 def _undo(named: Named, path: Path, *, yes: bool) -> None:
     journal = read_journal(path)
-    left = journal.left
-    if not left:
+    for line in journal.left:
+        typer.echo(f"  {line}")
+    if journal.left and not _agreed(f"Take this back (done at {journal.made})?", yes=yes):
+        return
+    with alone(path.parent):
+        # Read anew: somebody else may have taken it back while the question stood.
+        _take_back(named, read_journal(path))
+
+
+def _take_back(named: Named, journal: Journal) -> None:
+    if not journal.left:
         typer.echo("Nothing is left to take back: all of it was.")
         return
-    for line in left:
-        typer.echo(f"  {line}")
-    if not _agreed(f"Take this back (done at {journal.made})?", yes=yes):
-        return
+    # Before anything is touched: what is taken back is recorded there.
+    journal.save()
     in_file, on_server = Outcome(), Outcome()
     _run(undo_env(journal, in_file), in_file)
     # Said before the server is asked: that may fail, and the settings it needs are of the file that was just changed.
