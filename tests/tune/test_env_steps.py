@@ -1,6 +1,7 @@
 """The .env file itself: rewritten as a whole with its owner and mode, taken back byte for byte, or left alone."""
 
 import os
+import struct
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,23 @@ def test_owner_and_mode_stay_and_no_secret_leaves_the_file(env_file: Path) -> No
     assert sorted(path.name for path in env_file.parent.iterdir()) == sorted(
         [".env", backup.name, journal.path.name]
     ), "no draft is left"
+
+
+def test_an_access_list_stays_too(env_file: Path) -> None:
+    """By one, the web server's user may read a file that is its group's and others' not; mode bits do not show it."""
+    entries = ((1, 6, -1), (2, 4, NOBODY), (4, 0, -1), (16, 4, -1), (32, 0, -1))  # user::rw-, user:nobody:r--, ...
+    listed = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
+    try:
+        os.setxattr(env_file, "system.posix_acl_access", listed)
+    except OSError:
+        pytest.skip("this file system keeps no access lists")
+    mode = env_file.stat().st_mode
+    rewrite(env_file, WANT, TEXT, journal_for(env_file))
+    assert "DB_POOL_SIZE=8" in env_file.read_text()
+    assert os.getxattr(env_file, "system.posix_acl_access") == listed
+    assert env_file.stat().st_mode == mode
+    (backup,) = env_file.parent.glob("*.bak")
+    assert os.listxattr(backup) == [], "it is its owner's alone"
 
 
 def test_a_file_that_was_changed_since_the_plan_is_left(env_file: Path) -> None:

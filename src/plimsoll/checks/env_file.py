@@ -4,8 +4,10 @@ place, with a copy of the old one kept."""
 import contextlib
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from plimsoll.errors import PlimsollError
 
@@ -80,7 +82,15 @@ def write_file(content: EnvContent, text: str) -> None:
             f"{content.path} was changed by somebody else in the meantime, so it was left. Run this again."
         )
     mode = NEW_MODE if content.stat is None else stat.S_IMODE(content.stat.st_mode)
-    put(content.path, text, mode, content.stat)
+    put(content.path, text, mode, content.stat, _attributes(content.path))
+
+
+def _attributes(path: Path) -> dict[str, bytes]:
+    """Extended attributes of a file: access lists, by which a web server's user may read it, and SELinux's label."""
+    try:
+        return {name: os.getxattr(path, name) for name in os.listxattr(path)}
+    except (OSError, AttributeError):
+        return {}
 
 
 def remove_file(content: EnvContent) -> None:
@@ -103,8 +113,15 @@ def keep_copy(content: EnvContent, path: Path) -> None:
     put(path, content.text, NEW_MODE, content.stat)
 
 
-def put(path: Path, text: str, mode: int, like: os.stat_result | None = None) -> None:
-    """Write a file beside its place, on disk, then move it there. `like` is the file whose owner it shall have.
+def put(
+    path: Path,
+    text: str,
+    mode: int,
+    like: os.stat_result | None = None,
+    attributes: Mapping[str, bytes] = MappingProxyType({}),
+) -> None:
+    """Write a file beside its place, on disk, then move it there. `like` is the file whose owner it shall have, and
+    `attributes` are the extended ones that it shall have.
 
     Raises:
         EnvFileError: it cannot be written.
@@ -116,6 +133,10 @@ def put(path: Path, text: str, mode: int, like: os.stat_result | None = None) ->
             with open(descriptor, "wb") as file:
                 if like is not None and (like.st_uid, like.st_gid) != (os.geteuid(), os.getegid()):
                     _give(file.fileno(), like)
+                for name, value in attributes.items():
+                    # Some are the kernel's to give, and some file systems have none.
+                    with contextlib.suppress(OSError):
+                        os.setxattr(file.fileno(), name, value)
                 os.fchmod(file.fileno(), mode)
                 file.write(text.encode())
                 file.flush()
