@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
+from sqlalchemy import make_url
 
 from plimsoll import Database
 from plimsoll.capacity import Budget, budget
@@ -236,3 +238,19 @@ def test_nothing_known_is_said_so() -> None:
     assert lines[0] == "40 wanted, and no limit is known: it cannot be said whether they fit."
     assert "  none is known" in lines
     assert any("max_connections is not known" in line for line in lines)
+
+
+def test_a_server_that_is_full_is_not_said_to_be_out_of_reach(
+    plimsoll: Command, mariadb_database: TestDatabase, use: Use
+) -> None:
+    """Error 1226: it answers, and what to look at is who has its connections."""
+    mariadb_database.sql(f"GRANT USAGE ON *.* TO '{mariadb_database.name}'@'%' WITH MAX_USER_CONNECTIONS 1")
+    use(mariadb_database)
+    url = make_url(mariadb_database.url)
+    assert url.port is not None
+    with pymysql.connect(host=url.host, port=url.port, user=url.username, password=str(url.password)):
+        ended = plimsoll("capacity")
+    assert ended.status == 2
+    assert "could not be used: User" in ended.err
+    assert "The server runs, but a limit of it is reached" in ended.err
+    assert "SHOW PROCESSLIST" in ended.err

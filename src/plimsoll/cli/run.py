@@ -63,7 +63,12 @@ def explained(error: SQLAlchemyError, settings: DatabaseSettings) -> DatabaseUna
             f"{where} refused: {words}. Check the user, the password and the "
             "database's name: 'plimsoll settings' shows where each was read."
         )
-    if fault in (Fault.UNAVAILABLE, Fault.BUSY):
+    if fault is Fault.BUSY:
+        return DatabaseUnavailableError(
+            f"{where} could not be used: {words}. The server runs, but a limit of it is reached or somebody is in the "
+            "way: try again in a moment, or look who is connected (SHOW PROCESSLIST; pg_stat_activity)."
+        )
+    if fault is Fault.UNAVAILABLE:
         return DatabaseUnavailableError(
             f"{where} could not be used: {words}. Check that the server runs and is reached from here."
         )
