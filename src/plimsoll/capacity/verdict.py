@@ -10,6 +10,7 @@ from plimsoll.capacity.question import Question
 from plimsoll.capacity.queueing import Load, connections_for
 from plimsoll.capacity.server_memory import MEMORY_SHARE, ServerMemory, server_memory
 from plimsoll.capacity.wording import amount, counted, duration
+from plimsoll.settings.database import MAX_CONNECTIONS
 
 SHORTEST_HOLD_S = 1e-4
 """Nothing is asked of a server in less, even on the same machine (`docs/capacity.md`: a round trip takes 0.2 ms)."""
@@ -110,9 +111,10 @@ def levers(question: Question, advice: Advice | None) -> tuple[str, ...]:
         lines.append(f"DEPLOY_OVERLAP=0, where old workers end before new ones start: each pool may have {then}.")
     if topology.workers > 1 and (then := share(found.with_topology(workers=topology.workers // 2))) > now:
         lines.append(f"WEB_CONCURRENCY={topology.workers // 2}: each pool may have {then} instead of {now}.")
-    short = found.load is not None and (advice.needed is None or advice.needed > now)
-    if short and (hold_s := _hold_s(found, now)) is not None:
-        lines.append(f"Connections held for {duration(hold_s)} on average: with {now} a pool, that carries the load.")
+    most = min(now, MAX_CONNECTIONS)
+    short = found.load is not None and (advice.needed is None or advice.needed > most)
+    if short and (hold_s := _hold_s(found, most)) is not None:
+        lines.append(f"Connections held for {duration(hold_s)} on average: with {most} a pool, that carries the load.")
     if wanted := _wanted(question, limit, advice, short=short):
         lines.append(_raise(question, limit, wanted))
     return tuple(lines)
