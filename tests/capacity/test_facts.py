@@ -5,7 +5,7 @@ import pytest
 from plimsoll.capacity import Budget, PoolPlan, budget, costs_of
 from plimsoll.capacity.server_memory import ServerMemory, server_memory
 from plimsoll.server.facts import Account, ServerClient, ServerFacts
-from tests.capacity.cases import GIB, MIB, mariadb, question
+from tests.capacity.cases import GIB, MIB, host, limit, mariadb, question
 
 
 def client(user: str) -> ServerClient:
@@ -118,6 +118,24 @@ def test_a_server_of_another_machine_may_tell_its_cores() -> None:
         "2 x 8 cores (thread_pool_size, which MariaDB sets to its cores) and a disk",
     )
     assert budget(question(mariadb(151, variables={"thread_pool_size": "100000"}))).useful is None
+
+
+@pytest.mark.parametrize(
+    ("account", "change"),
+    [
+        (10, "One more takes 96.0 MiB, and each pool may then have 2 instead of 4."),
+        (2, "One more takes 96.0 MiB, and each pool may then have 0 instead of 1."),
+        (None, "One more takes 96.0 MiB."),
+    ],
+)
+def test_what_a_worker_more_takes_from_the_pools_is_said_where_it_takes_anything(
+    account: int | None, change: str
+) -> None:
+    """Open files are each process's own: a worker more takes none from another."""
+    files = host(counts=(limit("open files of the process", 1024, "RLIMIT_NOFILE", unit="count"),))
+    found = budget(question(mariadb(None, account=account), host=files))
+    assert found.advice is not None
+    assert found.advice.recommendations[-1].change == change
 
 
 def test_a_pool_of_one_is_warned_of() -> None:

@@ -147,4 +147,6 @@ def _then(question: Question, workers: int) -> str:
     if workers == MOST_WORKERS or binding(question) is None:
         return ""
     now, then = (share(question.with_topology(workers=count)) for count in (workers, workers + 1))
+    if now == then:
+        return ""
     return f", and each pool may then have {then} instead of {now}"
