@@ -1,0 +1,39 @@
+"""The one picture of a worker that the console, the terminal, Prometheus and reports render."""
+
+from plimsoll.snapshot.model import (
+    AdmissionView,
+    Durations,
+    EventView,
+    HolderView,
+    LimitView,
+    LoadLineView,
+    MemoryView,
+    PoolView,
+    Problem,
+    ProcessView,
+    RouteView,
+    ServerView,
+    SettingView,
+    Snapshot,
+    StatementView,
+    WorkerView,
+)
+
+__all__ = [
+    "AdmissionView",
+    "Durations",
+    "EventView",
+    "HolderView",
+    "LimitView",
+    "LoadLineView",
+    "MemoryView",
+    "PoolView",
+    "Problem",
+    "ProcessView",
+    "RouteView",
+    "ServerView",
+    "SettingView",
+    "Snapshot",
+    "StatementView",
+    "WorkerView",
+]
