@@ -10,9 +10,10 @@ from plimsoll.checks.registry import check_of
 from plimsoll.checks.runner import run_checks
 from plimsoll.checks.verdict import Known
 from plimsoll.settings import DatabaseSettings
-from tests.checks.conftest import Deployment
+from tests.checks.conftest import GOOD, Deployment
 from tests.servers import TestDatabase
 
+PASSWORD = GOOD["ADMIN_PASSWORD"]
 PROFILE = ("--require", "items.performance_team_profile")
 
 
@@ -102,7 +103,7 @@ def test_an_account_that_may_not_see_the_revisions_does_not_pass(on_mariadb: Dep
 
 def test_an_administrator_with_a_good_password_passes(on_sqlite: Deployment) -> None:
     """Tried against the well-known ones only."""
-    made = on_sqlite.command("admin", "create", "--email", "a@b.in", "--password", "violet-harbour-crane-42")
+    made = on_sqlite.command("admin", "create", "--email", "a@b.in", "--password", PASSWORD)
     assert made.status == 0
     checked = on_sqlite.check()
     assert checked["PL120"]["evidence"] == "administrators: 1"
@@ -124,6 +125,18 @@ def test_a_password_that_anyone_guesses_is_critical_in_production(deployment: De
 
 def _true(deployment: Deployment) -> str:
     return "true" if deployment.database.kind == "postgres" else "1"
+
+
+def test_that_there_is_an_administrator_is_known_though_passwords_take_long(on_sqlite: Deployment) -> None:
+    """A slow machine, or a costly hash: only whether the password can be guessed stays open."""
+    assert on_sqlite.command("admin", "create", "--email", "a@b.in", "--password", PASSWORD).status == 0
+    costly = argon2.PasswordHasher(time_cost=40, parallelism=1).hash(PASSWORD)
+    on_sqlite.database.sql(f"UPDATE accounts SET password_hash = '{costly}'")
+    checked = on_sqlite.check("--only", "PL120,PL121,PL122", "--timeout", "3")
+    assert checked.unknown == {"PL121"}
+    assert checked["PL121"]["why"] == "trying passwords took longer than 3 s"
+    assert checked["PL120"]["evidence"] == "administrators: 1"
+    assert checked.status == 2
 
 
 def test_no_administrator_and_no_way_to_make_one(on_sqlite: Deployment) -> None:

@@ -71,13 +71,15 @@ class SchemaFacts:
 @dataclass(frozen=True, slots=True)
 class AdminFacts:
     """Admin accounts as the application keeps them. `problems` are in words; so is `password_problem`, what is wrong
-    with ADMIN_PASSWORD, empty where nothing is or none is set (`has_password`)."""
+    with ADMIN_PASSWORD, empty where nothing is or none is set (`has_password`). `untried` says why no whole look at
+    their passwords was had; empty where it was."""
 
     admins: int
     problems: tuple[str, ...] = ()
     has_password: bool = False
     password_problem: str = ""
     email: str = ""
+    untried: str = ""
 
 
 @dataclass(frozen=True, slots=True)

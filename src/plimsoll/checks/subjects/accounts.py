@@ -2,7 +2,7 @@
 
 from plimsoll.checks.check import Check
 from plimsoll.checks.facts import AdminFacts, Facts
-from plimsoll.checks.verdict import Change, Found, Level, NotApplicable, Passed, Verdict
+from plimsoll.checks.verdict import Change, Found, Level, NotApplicable, Passed, UnknownError, Verdict
 
 EXAMPLE_DOMAIN = "@example.com"
 """Of the default ADMIN_EMAIL; RFC 2606 reserves it, so mail to it reaches nobody."""
@@ -29,6 +29,8 @@ def _strong(facts: Facts) -> Verdict:
     admin = facts.admin.value
     if not admin.admins:
         return NotApplicable("there is no administrator yet (PL120)")
+    if admin.untried:
+        raise UnknownError(admin.untried, "'plimsoll admin check' takes its time.")
     if not admin.problems:
         return Passed("none of the well-known passwords opens an account that was tried")
     return Found(
