@@ -1,5 +1,8 @@
 """Checks of settings and of the application: what does not import, and how many engines it makes."""
 
+import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +11,8 @@ import pytest
 
 from plimsoll.cli.importing import import_application
 from plimsoll.cli.target import Target
-from tests.checks.conftest import Deployment
+from tests.checks.conftest import OURS, Deployment
+from tests.servers import REPOSITORY
 
 APPLICATION = """\
 from plimsoll import Database
@@ -16,6 +20,15 @@ from plimsoll import Database
 database = Database.from_env()
 """
 SHOP = ("--app", "shop:database")
+IMPATIENT = """\
+from pathlib import Path
+from plimsoll.cli import importing
+from plimsoll.cli.target import Target
+
+importing.GRACE_S = 0.3
+importing.import_application(Target("shop:database", Path(), Path()), limit_s=0.3)
+print("it ended")
+"""
 
 
 @pytest.fixture
@@ -84,6 +97,7 @@ def test_a_release_that_does_not_parse_is_caught(on_sqlite: Deployment, write: C
     [
         ("import no_such_package\n", "shop.py, line 4"),
         ("raise SystemExit(3)\n", "ended the process while it was imported (3)"),
+        ("import asyncio\nraise asyncio.CancelledError\n", "cannot be imported: CancelledError"),
         ("raise ValueError('key is 0123456789abcdef' + '0123456789abcdef' * 3)\n", "ValueError: key is ***"),
     ],
 )
@@ -117,6 +131,50 @@ def test_what_the_application_prints_is_no_part_of_the_report(
     checked = on_sqlite.check(app=SHOP)
     assert checked["PL100"]["verdict"] == "passed"
     assert "hello from the import" in checked.err
+
+
+def test_what_programs_print_during_the_import_is_no_part_of_the_report(
+    on_sqlite: Deployment, write: Callable[..., None]
+) -> None:
+    """Nor what C code writes past Python's own streams."""
+    write("import os\nos.system('echo hello from a program')\nos.write(1, b'hello from C\\n')\n")
+    ended = _process(on_sqlite, "-m", "plimsoll", *SHOP, "check", "--format", "json", *OURS)
+    assert json.loads(ended.stdout)["stage"] == "before"
+    assert "hello from a program\nhello from C\n" in ended.stderr
+
+
+def _process(deployment: Deployment, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Python in a process of its own, on this library."""
+    environ = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=deployment.home,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_thread_of_the_application_does_not_keep_the_command(
+    on_sqlite: Deployment, write: Callable[..., None]
+) -> None:
+    """It is started by the import and never ends."""
+    write("import threading, time\nthreading.Thread(target=time.sleep, args=(300,)).start()\n")
+    ended = _process(on_sqlite, "-m", "plimsoll", *SHOP, "check", *OURS)
+    assert ended.stdout.splitlines()[-1] == "safe: no finding at or above 'error'."
+
+
+def test_an_import_that_cannot_be_stopped_ends_the_command(on_sqlite: Deployment, write: Callable[..., None]) -> None:
+    """A loop that catches everything and tries again would go on for ever."""
+    write("import time\nwhile True:\n    try:\n        time.sleep(60)\n    except:\n        pass\n")
+    ended = _process(on_sqlite, "-c", IMPATIENT)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "plimsoll: The import of the application 'shop:database' did not end within 0.3 s. It could not be stopped.\n"
+    )
 
 
 def test_a_second_engine_is_counted(on_sqlite: Deployment, write: Callable[..., None]) -> None:

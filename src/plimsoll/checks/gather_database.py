@@ -236,7 +236,8 @@ async def _admin(engine: AsyncEngine, asked: Asked, ends_s: float) -> Known[Admi
         if report.admins
         else counted
     )
-    report = report if tried is None or tried[0].unread else tried[0]
+    untried = tried is None or tried[0].unread
+    report = report if tried is None or untried else tried[0]
     weak = account.password_problem() if account.configured_password else None
     return Known(
         AdminFacts(
@@ -245,7 +246,9 @@ async def _admin(engine: AsyncEngine, asked: Asked, ends_s: float) -> Known[Admi
             has_password=account.configured_password is not None,
             password_problem=weak or "",
             email=account.normalize_email(account.settings.admin_email),
-            untried=f"trying passwords took longer than {asked.limit_s:g} s" if tried is None or tried[0].unread else "",
+            untried=f"trying passwords took longer than {asked.limit_s:g} s"
+            if tried is None or tried[0].unread
+            else "",
         )
     )
 

@@ -1,12 +1,13 @@
 """Imports an application for a look at it: within a time, what it prints kept apart, its engines counted."""
 
 import gc
+import os
 import signal
 import sys
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -23,6 +24,15 @@ from plimsoll.settings import Settings, SettingsError
 
 IMPORT_S = 30.0
 """Seconds for the import: a large application on a slow disk takes some, one that takes more hangs."""
+
+GRACE_S = 5.0
+"""Seconds more for an import that is to end: one that catches even that, or waits within C, ends the command."""
+
+STDOUT, STDERR = 1, 2
+"""File descriptors."""
+
+COULD_NOT = 2
+"""Exit status of a command that has no answer."""
 
 
 @dataclass(slots=True)
@@ -45,9 +55,9 @@ def import_application(target: Target, limit_s: float = IMPORT_S) -> Imported:
     """Import it as a command does, without running its lifespan; raises nothing that it raises."""
     found = Imported()
     # Our standard output may be JSON; what the application says while it is imported is no part of it.
-    with redirect_stdout(sys.stderr), _counting() as engines:
+    with _stdout_kept(), redirect_stdout(sys.stderr), _only_daemons(), _counting() as engines:
         try:
-            with _time_limit(limit_s):
+            with _time_limit(limit_s, target.name):
                 found.database, found.settings = target.load()
                 found.app = _attribute(target)
         except SettingsError as error:
@@ -57,13 +67,22 @@ def import_application(target: Target, limit_s: float = IMPORT_S) -> Imported:
         except SystemExit as error:
             found.error = f"The application '{target.name}' ended the process while it was imported ({error.code})."
         except _TooLongError:
-            found.error = f"The import of the application '{target.name}' did not end within {limit_s:g} s."
+            found.error = _too_long(target.name, limit_s)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - such as asyncio's CancelledError, which is no Exception
+            words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            found.error = f"The application '{target.name}' cannot be imported: {words}."
         gc.collect()
         found.engines = [engine for made in engines if (engine := made()) is not None]
     if found.database is not None and found.database.engine.sync_engine not in found.engines:
         # Made before this began, as where the module was imported already.
         found.engines.append(found.database.engine.sync_engine)
     return found
+
+
+def _too_long(name: str, limit_s: float) -> str:
+    return f"The import of the application '{name}' did not end within {limit_s:g} s."
 
 
 def _attribute(target: Target) -> Any:
@@ -119,9 +138,44 @@ def _counting() -> Iterator[list["weakref.ref[Engine]"]]:
 
 
 @contextmanager
-def _time_limit(limit_s: float) -> Iterator[None]:
-    """Raise in the block when the time is over; without a limit outside of the main thread and where there is no
-    such signal."""
+def _stdout_kept() -> Iterator[None]:
+    """What programs and C code write while the block runs goes to standard error too, as prints do."""
+    sys.stdout.flush()
+    try:
+        kept = os.dup(STDOUT)
+    except OSError:  # it is closed
+        yield
+        return
+    try:
+        with suppress(OSError):
+            os.dup2(STDERR, STDOUT)
+        yield
+    finally:
+        os.dup2(kept, STDOUT)
+        os.close(kept)
+
+
+@contextmanager
+def _only_daemons() -> Iterator[None]:
+    """Threads that are started while the block runs do not keep the command from ending."""
+    original = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        with suppress(RuntimeError):  # it runs already, which the original says
+            thread.daemon = True
+        original(thread)
+
+    threading.Thread.start = start  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        threading.Thread.start = original  # type: ignore[method-assign]
+
+
+@contextmanager
+def _time_limit(limit_s: float, name: str) -> Iterator[None]:
+    """Raise in the block when the time is over, and end the process where even that does not end it; without a limit
+    outside of the main thread and where there is no such signal."""
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
         yield
         return
@@ -129,6 +183,13 @@ def _time_limit(limit_s: float) -> Iterator[None]:
     def over(_number: int, _frame: FrameType | None) -> None:
         raise _TooLongError
 
+    def end() -> None:
+        os.write(STDERR, f"plimsoll: {_too_long(name, limit_s)} It could not be stopped.\n".encode())
+        os._exit(COULD_NOT)
+
+    last = threading.Timer(limit_s + GRACE_S, end)
+    last.daemon = True
+    last.start()
     before = signal.signal(signal.SIGALRM, over)
     signal.setitimer(signal.ITIMER_REAL, limit_s)
     try:
@@ -136,3 +197,4 @@ def _time_limit(limit_s: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        last.cancel()
