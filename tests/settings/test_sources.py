@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from plimsoll.settings import DatabaseSettings
+from plimsoll.settings.envfile import read_env_file
 from tests.settings.reading import SQLITE, read, refused, refused_read
 
 
@@ -125,6 +126,19 @@ def test_a_file_that_is_a_directory_or_no_text_is_refused(env_file: Path, tmp_pa
     assert refused_read(env_file)[".env"].what == "is not UTF-8 text"
 
 
+def test_a_file_without_end_is_refused(env_file: Path) -> None:
+    """A link to a device, or a log that was moved there, costs no memory and no time."""
+    env_file.symlink_to("/dev/zero")
+    assert refused_read(env_file)[".env"].what == "is longer than 1 MiB"
+
+
+def test_line_breaks_of_windows_are_no_part_of_values(env_file: Path) -> None:
+    """Also within quotes."""
+    env_file.write_bytes(b'DB_POOL_SIZE=3\r\nOTHER="a\r\nb"\r\n')
+    assert read_env_file(env_file, ("DB_POOL_SIZE",)).values["OTHER"][0] == "a\nb"
+    assert read(env_file).pool_size == 3
+
+
 def test_a_file_without_permission_is_refused(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The most usual mistake on shared hosting: the file belongs to someone else."""
 
@@ -132,7 +146,7 @@ def test_a_file_without_permission_is_refused(env_file: Path, monkeypatch: pytes
         # Raised by hand, since root may read every file and tests may run as root.
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(Path, "read_text", deny)
+    monkeypatch.setattr(Path, "open", deny)
     assert refused_read(env_file)[".env"].what == "cannot be read: Permission denied"
 
 

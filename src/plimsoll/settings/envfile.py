@@ -11,6 +11,9 @@ from dotenv.parser import Binding, parse_stream
 
 from plimsoll.settings.records import Problem, Source
 
+MOST_BYTES = 1 << 20
+"""Of a .env file: what is longer is something else, and would take memory and time."""
+
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 _NAME = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)")
 _LINE_SYNTAX = "NAME=value, a comment that begins with #, or nothing; a quote that is opened must be closed"
@@ -32,17 +35,23 @@ def read_env_file(path: str | PathLike[str] | None, known: Collection[str]) -> E
     if path is None:
         return found
     try:
-        # utf-8-sig: editors on Windows put a byte order mark before the first name.
-        text = Path(path).read_text(encoding="utf-8-sig")
+        with Path(path).open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         return found
     except OSError as error:
         _unreadable(found, f"cannot be read: {error.strerror or error}")
         return found
+    if len(content) > MOST_BYTES:
+        _unreadable(found, f"is longer than {MOST_BYTES >> 20} MiB")
+        return found
+    try:
+        # utf-8-sig: editors on Windows put a byte order mark before the first name.
+        text = content.decode("utf-8-sig")
     except ValueError:
         _unreadable(found, "is not UTF-8 text")
         return found
-    for binding in parse_stream(io.StringIO(text)):
+    for binding in parse_stream(io.StringIO(text, newline=None)):
         _take(found, binding, _line_of(binding), known)
     return found
 
