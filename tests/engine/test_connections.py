@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import trustme
-from sqlalchemy import text
+from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -39,6 +39,21 @@ def server_of_driver(driver: str, request: pytest.FixtureRequest) -> TestDatabas
     """A database on the server that the driver is for."""
     found: TestDatabase = request.getfixturevalue(f"{DRIVERS[driver]}_database")
     return found
+
+
+async def test_any_character_may_be_in_a_password(driver: str, server_of_driver: TestDatabase) -> None:
+    """MySQL's drivers know Latin-1 only; passwords are made in UTF-8."""
+    database, password = server_of_driver, 'ü€"%@'
+    if database.kind == "mariadb":
+        database.sql(f"ALTER USER '{database.user}'@'%%' IDENTIFIED BY %s", password)
+    else:
+        database.sql(f"ALTER ROLE {database.user} PASSWORD '{password}'")
+    backend = "mysql" if database.kind == "mariadb" else "postgresql"
+    url = URL.create(
+        f"{backend}+{driver}", database.user, password, database.host, database.port, database.name
+    ).render_as_string(hide_password=False)
+    async with engine_for(url) as engine, engine.connect() as connection:
+        assert await connection.scalar(text("SELECT 1")) == 1
 
 
 @pytest.fixture

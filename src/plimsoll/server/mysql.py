@@ -49,6 +49,10 @@ class MySQL:
         }
         if settings.tls is not None:
             arguments["ssl"] = settings.tls.context()
+        password = settings.url.password or ""
+        if not password.isascii():
+            # The drivers send it in Latin-1, in which not every character can be; whoever made it did so in UTF-8.
+            arguments["password"] = password.encode().decode("latin-1")
         return arguments
 
     def prepare(self, connection: DBAPIConnection) -> None:
