@@ -1,6 +1,8 @@
 """`plimsoll check` as a whole: its answer, its forms, its exit status, its time, and that it changes nothing."""
 
+import errno
 import json
+import os
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -128,6 +130,40 @@ def test_the_report_goes_into_a_file(on_sqlite: Deployment) -> None:
     ended = on_sqlite.command("check", *OURS, "--format", "json", "--output", "report.json")
     assert ended.out == "safe: no finding at or above 'error'.\n"
     assert json.loads((on_sqlite.home / "report.json").read_text())["safe"] is True
+
+
+def test_a_report_that_cannot_be_written_is_shown(on_sqlite: Deployment) -> None:
+    """What took minutes to find out is not lost with a full disk."""
+    ended = on_sqlite.command("check", *OURS, "--output", "/dev/full")
+    assert ended.status == 2
+    assert ended.out.splitlines()[-1] == "safe: no finding at or above 'error'."
+    assert "cannot be written into /dev/full: No space left on device" in ended.err
+
+
+def test_a_report_is_shown_though_its_numbers_cannot_be_kept(
+    on_sqlite: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk was full at the end only."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    ended = on_sqlite.command("check", *OURS, "--baseline", "kept.json")
+    assert ended.status == 2
+    assert ended.out.splitlines()[-1] == "safe: no finding at or above 'error'."
+    assert "kept.json: No space left on device" in ended.err
+    assert not list(on_sqlite.home.glob("*kept*"))
+
+
+@pytest.mark.parametrize("place", ["no/such/directory/x", ".", "device"])
+def test_a_place_for_no_baseline_is_refused_before_anything_is_asked(on_sqlite: Deployment, place: str) -> None:
+    """With `--watch 10m` it would be known ten minutes later; and root would replace /dev/null by a file."""
+    os.mkfifo(on_sqlite.home / "device")
+    ended = on_sqlite.command("check", "--baseline", place)
+    assert (ended.status, ended.out) == (2, "")
+    assert "The baseline cannot be written to" in ended.err
+    assert not (on_sqlite.home / "device").is_file()
 
 
 def test_nobody_listens(deploy: Callable[[TestDatabase], Deployment], server_database: TestDatabase) -> None:

@@ -42,6 +42,18 @@ class Baseline:
         return datetime.fromtimestamp(self.at_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def see_writable(path: Path) -> None:
+    """See that a file can be made there, before a run whose numbers would be lost otherwise.
+
+    Raises:
+        CommandError: it cannot.
+    """
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise CommandError(f"The baseline cannot be written to {path}: its directory is not there, or not writable.")
+    if path.exists() and not path.is_file():
+        raise CommandError(f"The baseline cannot be written to {path}: it is no file.")
+
+
 def save(path: Path, baseline: Baseline) -> None:
     """Write it to a file that only its owner can read, whole or not at all.
 

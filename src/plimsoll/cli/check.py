@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from plimsoll.checks.baseline import load
+from plimsoll.checks.baseline import load, see_writable
 from plimsoll.checks.check import Stage
 from plimsoll.checks.comparison import Comparison, as_baseline, compare, fits
 from plimsoll.checks.pages import page, told
@@ -126,6 +126,8 @@ def check(
     wishes = wishes_of(asked, url, release, endpoint, request_limit_ms, log, watch)
     # The import changes the directory.
     output, baseline, against = (path.absolute() if path else None for path in (output, baseline, against))
+    if baseline is not None:
+        see_writable(baseline)
     before = load(against) if against else None
     if before is not None:
         fits(before, asked)
@@ -137,9 +139,12 @@ def check(
     report = Report(asked, run_checks(checks, facts, suppressions), Level[fail_level.name])
     now = as_baseline(facts, report, time())
     compared = compare(before, now) if before is not None else None
-    if baseline is not None:
-        keep(baseline, now)
-    _write(_rendered(report, output_format, compared, verbose=verbose), report, output)
+    try:
+        if baseline is not None:
+            keep(baseline, now)
+    finally:
+        # What a run has found is told, whatever becomes of its numbers.
+        _write(_rendered(report, output_format, compared, verbose=verbose), report, output)
     raise typer.Exit(report.status)
 
 
@@ -177,5 +182,6 @@ def _write(text: str, report: Report, output: Path | None) -> None:
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
+        typer.echo(text, nl=False)
         raise CommandError(f"The report cannot be written into {output}: {error.strerror or error}.") from error
     typer.echo(report.last_line)
