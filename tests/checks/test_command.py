@@ -1,8 +1,11 @@
 """`plimsoll check` as a whole: its answer, its forms, its exit status, its time, and that it changes nothing."""
 
+import asyncio
 import errno
+import gc
 import json
 import os
+import signal
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -10,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from plimsoll.cli.gathering import run_bounded
 from tests.checks.conftest import BACKEND, OURS, Deployment
 from tests.servers import FaultProxy, TestDatabase
 from tests.servers.places import free_port
@@ -236,3 +240,24 @@ def test_an_application_in_a_project_of_its_own(on_sqlite: Deployment) -> None:
     checked = on_sqlite.check("--fail-level", "warning", app=())
     assert checked.status == 0
     assert checked["PL003"]["suppressed"] == {"reason": "staging", "until": "2999-01-01"}
+
+
+def test_an_interrupt_ends_everything_quietly(caplog: pytest.LogCaptureFixture) -> None:
+    """Ctrl-C may come at any step of any task; none is left with an error that the loop would show later."""
+    ended = []
+
+    async def step() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(True)
+
+    async def work() -> None:
+        await asyncio.gather(asyncio.create_task(step()), asyncio.sleep(60))
+
+    with pytest.raises(KeyboardInterrupt):
+        run_bounded(work())
+    gc.collect()
+    assert ended == [True]
+    assert caplog.text == ""

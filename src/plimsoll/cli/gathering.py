@@ -3,7 +3,9 @@
 import asyncio
 import os
 import re
+import signal
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -228,8 +230,14 @@ def run_bounded(work: Coroutine[Any, Any, T]) -> T:
     """As `asyncio.run`, which at its end would wait without limit for what was left behind."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    task = loop.create_task(work)
+    with suppress(NotImplementedError, RuntimeError, ValueError):  # not of the main thread, or no such signals
+        # Raised just anywhere, as Python does by itself, it would leave tasks with errors that the loop reports.
+        loop.add_signal_handler(signal.SIGINT, task.cancel)
     try:
-        return loop.run_until_complete(work)
+        return loop.run_until_complete(task)
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
     finally:
         left = asyncio.all_tasks(loop)
         for task in left:
