@@ -89,6 +89,33 @@ def test_a_kill_is_worse_where_it_is_new(numbers: dict[str, float], log: dict[st
     assert result.level is level
 
 
+LOG_CHECKS = {
+    "PL714": "leaks",
+    "PL801": "memory_errors",
+    "PL802": "pool_timeouts",
+    "PL803": "lost_workers",
+}
+
+
+@pytest.mark.parametrize("id_", LOG_CHECKS)
+def test_a_log_that_was_named_and_cannot_be_read_is_said(id_: str) -> None:
+    """A misspelled --log must not look like a log without trouble."""
+    unread: Known[LogFacts] = Known(why="/x cannot be read", fix="Name another.")
+    assert verdict(id_, running(worker(1), log=unread)) == CouldNot(
+        "the log was not read: /x cannot be read", "Name another."
+    )
+
+
+@pytest.mark.parametrize(("id_", "kind"), LOG_CHECKS.items())
+def test_the_log_tells_where_the_workers_do_not(id_: str, kind: str) -> None:
+    """Without OPS_TOKEN, or of a service that is gone, trouble in the log is still trouble; a quiet log is no proof."""
+    alone = replace(running(), figures=Known(why="asks for a token"))
+    found = verdict(id_, replace(alone, log=Known(LogFacts("log", 0, 10, 10, {kind: 2}))))
+    assert isinstance(found, Found)
+    assert found.evidence == "2 lines of log; the workers were not asked: asks for a token"
+    assert isinstance(verdict(id_, replace(alone, log=Known(LogFacts("log", 0, 10, 10, {})))), CouldNot)
+
+
 def test_behind_a_proxy_strangers_cannot_be_told() -> None:
     """Its connections are not those of the pools."""
     found = verdict("PL712", running(worker()), server=server(in_between="ProxySQL"))

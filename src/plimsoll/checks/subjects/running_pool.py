@@ -8,6 +8,7 @@ from plimsoll.checks.facts import Facts, RunningFacts
 from plimsoll.checks.running import Worker
 from plimsoll.checks.sleepers import sight
 from plimsoll.checks.subjects.running import FEW
+from plimsoll.checks.subjects.service_log import by_log_alone, lines_of, nor_in_log
 from plimsoll.checks.verdict import (
     CouldNot,
     Found,
@@ -30,6 +31,10 @@ LEAST_CHECKOUTS = 50
 
 IDLE_TRANSACTION_S = 5.0
 """As DB_IDLE_TRANSACTION's default: no request that works sits still for so long."""
+
+LEAK_FIX = (
+    "The service's log names the route and the line that took each. Use 'async with' or the session dependencies."
+)
 
 
 def _figures(facts: Facts) -> RunningFacts:
@@ -180,16 +185,19 @@ def _asleep_s(client: ServerClient) -> float:
 
 
 def _leaks(facts: Facts) -> Verdict:
+    told = by_log_alone(facts.running.value, LEAK_FIX, "leaks")
+    if told is not None:
+        return told
     running = _figures(facts)
     late = sum(worker.number("pool.leaks") for worker in running.workers)
     lost = sum(worker.number("pool.lost") for worker in running.workers)
-    in_log = running.log.value.words("leaks") if running.log.known else ""
+    in_log = lines_of(running, "leaks")
     if not (late or lost or in_log):
-        return Passed("none was held over DB_LEAK_THRESHOLD, none lost")
+        return Passed(f"none was held over DB_LEAK_THRESHOLD, none lost{nor_in_log(running)}")
     words = f"{counted(late, 'connection')} held over DB_LEAK_THRESHOLD, {lost:.0f} lost to the garbage collector"
     return Found(
         f"{words}{f'; {in_log}' if in_log else ''}",
-        "The service's log names the route and the line that took each. Use 'async with' or the session dependencies.",
+        LEAK_FIX,
         level=None if lost else Level.WARNING,
         numbers={"leaks": late, "lost": lost},
     )

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from plimsoll.capacity.wording import amount, counted
+from plimsoll.capacity.wording import counted
 from plimsoll.checks.check import AFTER, Check
 from plimsoll.checks.facts import Facts, RunningFacts
 from plimsoll.checks.running import Worker
+from plimsoll.checks.subjects.service_log import by_log_alone, lines_of, nor_in_log
 from plimsoll.checks.trend import LEAST_POINTS, MIB, Trend, trend_of
 from plimsoll.checks.verdict import CouldNot, Found, Level, NotApplicable, Passed, Verdict
 
@@ -20,6 +21,20 @@ TOO_WIDE_MIB_AN_HOUR = 60.0
 """An interval that reaches so far above 0 says nothing: a worker that grows so would double within hours."""
 
 REFUSALS = ("answered_database-busy", "ended_deadline", "ended_shutdown", "connections_refused")
+
+LIMITS = "'plimsoll limits --pid'"
+MEMORY_FIX = (
+    "{} shows which limit strikes: where it is the address space, TLS connections and the arenas of threads are what "
+    "takes it. A bigger pool makes it worse."
+)
+TIMEOUT_FIX = (
+    "The log names who held the connections at that moment, and the line that took each. Shorten that; then see what "
+    "size fits ('plimsoll check --only capacity')."
+)
+KILL_FIX = (
+    "Fewer workers, or a higher limit for the group ({} names it). A worker that took the place of a killed one counts "
+    "from its own start only."
+)
 
 
 def _workers(facts: Facts) -> RunningFacts:
@@ -47,17 +62,6 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _log(running: RunningFacts, kind: str) -> str:
-    return running.log.value.words(kind) if running.log.known else ""
-
-
-def _none_in_log(running: RunningFacts) -> str:
-    if running.log.known:
-        log = running.log.value
-        return f", nor in {amount(log.bytes_read)} of {log.name}"
-    return "" if running.log.irrelevant else f"; the log was not read: {running.log.why}"
-
-
 def _limits(workers: tuple[Worker, ...], name: str) -> str:
     """The command that shows the limits of the worker that has counted most."""
     worst = max(workers, key=lambda worker: worker.number(name))
@@ -65,11 +69,14 @@ def _limits(workers: tuple[Worker, ...], name: str) -> str:
 
 
 def _memory_errors(facts: Facts) -> Verdict:
+    told = by_log_alone(facts.running.value, MEMORY_FIX.format(LIMITS), "memory_errors")
+    if told is not None:
+        return told
     running = _workers(facts)
-    errors, in_log = _total(running, "memory.errors"), _log(running, "memory_errors")
+    errors, in_log = _total(running, "memory.errors"), lines_of(running, "memory_errors")
     refused = _total(running, "events.answered_memory-short")
     if not (errors or in_log or refused):
-        return Passed(f"none {_since(running)}{_none_in_log(running)}")
+        return Passed(f"none {_since(running)}{nor_in_log(running)}")
     words = [
         *([counted(errors, "MemoryError")] if errors else []),
         *([f"{counted(refused, 'request')} refused for lack of memory"] if refused else []),
@@ -78,40 +85,43 @@ def _memory_errors(facts: Facts) -> Verdict:
     nearest = next((worker.memory_limit for worker in running.workers if worker.memory_limit), "")
     return Found(
         f"{', '.join(words)} {_since(running)}{f'; nearest limit: {nearest}' if nearest else ''}",
-        f"{_limits(running.workers, 'memory.errors')} shows which limit strikes: where it is the address space, TLS "
-        "connections and the arenas of threads are what takes it. A bigger pool makes it worse.",
+        MEMORY_FIX.format(_limits(running.workers, "memory.errors")),
         level=None if errors or in_log else Level.WARNING,
         numbers={"memory_errors": errors, "refused": refused},
     )
 
 
 def _timeouts(facts: Facts) -> Verdict:
+    told = by_log_alone(facts.running.value, TIMEOUT_FIX, "pool_timeouts")
+    if told is not None:
+        return told
     running = _workers(facts)
     timeouts, refused = _total(running, "pool.timeouts"), _total(running, "pool.refused")
-    in_log = _log(running, "pool_timeouts")
+    in_log = lines_of(running, "pool_timeouts")
     if not (timeouts or refused or in_log):
-        return Passed(f"none {_since(running)}{_none_in_log(running)}")
+        return Passed(f"none {_since(running)}{nor_in_log(running)}")
     words = f"{counted(timeouts, 'request')} waited in vain, {refused:.0f} refused at once, {_since(running)}"
     return Found(
         f"{words}{f'; {in_log}' if in_log else ''}",
-        "The log names who held the connections at that moment, and the line that took each. Shorten that; then see "
-        "what size fits ('plimsoll check --only capacity').",
+        TIMEOUT_FIX,
         numbers={"timeouts": timeouts, "refused": refused},
     )
 
 
 def _oom_kills(facts: Facts) -> Verdict:
+    told = by_log_alone(facts.running.value, KILL_FIX.format(LIMITS), "oom_kills", "lost_workers")
+    if told is not None:
+        return told
     running = _workers(facts)
     since = max((worker.number("memory.oom_kills_since_start") for worker in running.workers), default=0)
     ever = max((worker.number("memory.oom_kills") for worker in running.workers), default=0)
-    in_log = " and ".join(filter(None, (_log(running, "oom_kills"), _log(running, "lost_workers"))))
+    in_log = lines_of(running, "oom_kills", "lost_workers")
     if not (ever or in_log):
-        return Passed(f"none in the workers' control groups{_none_in_log(running)}")
+        return Passed(f"none in the workers' control groups{nor_in_log(running)}")
     words = f"{counted(since, 'kill')} since the workers began, {ever:.0f} in the life of their control group"
     return Found(
         f"{words}{f'; {in_log}' if in_log else ''}",
-        f"Fewer workers, or a higher limit for the group ({_limits(running.workers, 'memory.oom_kills')} names it). A "
-        "worker that took the place of a killed one counts from its own start only.",
+        KILL_FIX.format(_limits(running.workers, "memory.oom_kills")),
         level=None if since or in_log else Level.WARNING,
         numbers={"oom_kills": ever},
     )
