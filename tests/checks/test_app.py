@@ -2,9 +2,12 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -39,6 +42,24 @@ def write(on_sqlite: Deployment) -> Callable[[str], None]:
         (on_sqlite.home / "shop.py").write_text(before + APPLICATION + more)
 
     return write
+
+
+@pytest.fixture
+def quoting_server() -> Iterator[int]:
+    """The port of something that greets each client of MySQL with an error which quotes a password."""
+    words = b"\xff\x15\x04#28000no entry for shop with hard-coded-1"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def refuse() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _ = listening.accept()
+                    client.sendall(len(words).to_bytes(3, "little") + b"\0" + words)
+                    client.close()
+
+        threading.Thread(target=refuse, daemon=True).start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
 
 
 def test_every_wrong_setting_is_named_and_what_needs_them_is_open(on_sqlite: Deployment) -> None:
@@ -109,6 +130,29 @@ def test_any_failure_of_the_import_is_one_finding(
     checked = on_sqlite.check(app=SHOP)
     assert checked.found == {"PL100"}
     assert words in checked["PL100"]["evidence"]
+
+
+@pytest.mark.parametrize("words", ["p%40ss:word-1", "p@ss:word-1"])
+@pytest.mark.parametrize("name", ["CACHE_URL", "REPORTS_DATABASE_URI", "SENTRY_DSN"])
+def test_a_password_within_any_url_is_hidden(
+    on_sqlite: Deployment, write: Callable[..., None], name: str, words: str
+) -> None:
+    """As it is, and as the URL has it."""
+    on_sqlite.set(**{name: "redis://user:p%40ss:word-1@cache/0"})
+    write(f"raise ValueError('no answer from user:{words}@cache')\n")
+    assert "no answer from user:***@cache" in on_sqlite.check(app=SHOP)["PL100"]["evidence"]
+
+
+def test_a_password_of_the_code_is_hidden(on_sqlite: Deployment, quoting_server: int) -> None:
+    """What the server says may quote it."""
+    (on_sqlite.home / "shop.py").write_text(
+        "from plimsoll import Database, DatabaseSettings\n"
+        f"url = 'mysql://shop:hard-coded-1@127.0.0.1:{quoting_server}/shop'\n"
+        "database = Database(DatabaseSettings(database_url=url))\n"
+    )
+    checked = on_sqlite.check("--only", "PL010,PL011", app=SHOP)
+    assert "hard-coded-1" not in str(checked.report)
+    assert "no entry for shop with ***" in str(checked.report)
 
 
 def test_an_import_that_hangs_is_given_up(

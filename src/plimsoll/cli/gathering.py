@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -45,7 +46,7 @@ PACKAGES = (
 _SHOWN_NAMES = re.compile(
     r"(MALLOC_|PYTHON|UVICORN_|GRANIAN_|GUNICORN_|WEB_CONCURRENCY$|GLIBC_TUNABLES$|PASSENGER_|LD_PRELOAD$|TZ$)"
 )
-_SECRET_NAMES = re.compile(r"PASS|_PWD|SECRET|TOKEN|CREDENTIAL|KEY(?!FILE)|_URL$|_DSN$", re.IGNORECASE)
+_SECRET_NAMES = re.compile(r"PASS|_PWD|SECRET|TOKEN|CREDENTIAL|KEY(?!FILE)|_URL$|_URI$|DSN$", re.IGNORECASE)
 """A KEYFILE is a path: UVICORN_SSL_KEYFILE says that TLS ends in the process (PL911)."""
 
 SHORTEST_SECRET = 4
@@ -81,6 +82,10 @@ def gather(
     target = named.find()
     imported = import_application(target) if target is not None else Imported()
     secrets = secrets_in(os.environ, ENV_FILE)
+    if imported.database is not None:
+        # It may be written in the code, or come from a vault.
+        password = str(imported.database.settings.url.password or "")
+        secrets += (password,) if len(password) >= SHORTEST_SECRET else ()
     facts = _of_application(target, imported, secrets)
     return run_bounded(_ask(facts, imported.database, required, limit_s, secrets, more or {}, whole))
 
@@ -190,10 +195,11 @@ def secrets_in(environ: Mapping[str, str], env_file: str) -> tuple[str, ...]:
         if not _SECRET_NAMES.search(name):
             continue
         found.add(value)
-        try:
+        with suppress(ArgumentError, ValueError):
             found.add(make_url(value).password or "")
-        except (ArgumentError, ValueError):
-            continue
+        with suppress(ValueError):
+            # As it is written there, with its %40.
+            found.add(urlsplit(value).password or "")
     return tuple(secret for secret in found if len(secret) >= SHORTEST_SECRET)
 
 
