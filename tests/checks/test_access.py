@@ -217,3 +217,12 @@ def test_a_sqlite_file_elsewhere_is_found_by_its_path(
     found.set(DATABASE_URL="sqlite+aiosqlite:///sub/none.db")
     assert "sub/none.db does not exist" in found.check()["PL010"]["evidence"]
     assert list(tmp_path.glob("sub")) == []
+
+
+def test_a_file_that_is_no_database_is_not_taken_for_a_server(on_sqlite: Deployment) -> None:
+    """The advice is about the file."""
+    assert on_sqlite.database.path is not None
+    on_sqlite.database.path.write_text("not a database, and longer than a header of SQLite's is: " * 4)
+    found = on_sqlite.check()["PL010"]
+    assert "file is not a database" in found["evidence"]
+    assert found["fix"].startswith("See what is at that path")

@@ -40,6 +40,15 @@ DANGEROUS = frozenset(
 TAGS = frozenset({"access"})
 ADMINISTRATOR = "an administrator of the server"
 
+NOT_REACHED = (
+    "See that the server runs, listens on this address and is let through to; 'plimsoll settings' shows where host and "
+    "port were read."
+)
+NOT_OPENED = (
+    "See what is at that path: it must be a file of SQLite's that this account may read and write, in a directory that "
+    "it may enter; 'plimsoll settings' shows where the path was read."
+)
+
 
 def _reached(facts: Facts) -> Verdict:
     contact = facts.contact.value
@@ -48,8 +57,7 @@ def _reached(facts: Facts) -> Verdict:
     if contact.outcome == "down":
         return Found(
             f"{contact.where}: {contact.words} (after {contact.within_s:.1f} s)",
-            "See that the server runs, listens on this address and is let through to; 'plimsoll settings' shows where "
-            "host and port were read.",
+            NOT_OPENED if contact.where.startswith("sqlite") else NOT_REACHED,
         )
     return Passed(f"{contact.where} answered within {contact.within_s * 1000:.0f} ms")
 
