@@ -12,6 +12,7 @@ from tests.servers import (
     FaultProxy,
     MariaDbServer,
     MissingServerError,
+    PgBouncer,
     PostgresServer,
     RunningCommand,
     SqliteDatabase,
@@ -49,6 +50,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = getattr(item, "fixturenames", ())
         for kind in ("mariadb", "postgres"):
             names = {kind, f"{kind}_tls", f"new_{kind}", f"{kind}_database"}
+            if kind == "postgres":
+                names.add("new_pgbouncer")
             if names.intersection(fixtures):
                 item.add_marker(kind)
             if not SERVERS and item.get_closest_marker(kind):
@@ -178,6 +181,21 @@ def new_postgres(_end_servers: None) -> Iterator[Callable[..., PostgresServer]]:
 
         def start(*, tls: Tls | None = None, options: Sequence[str] = ()) -> PostgresServer:
             return stack.enter_context(_installed(PostgresServer, tls=tls, options=options))
+
+        yield start
+
+
+@pytest.fixture
+def new_pgbouncer(_end_servers: None) -> Iterator[Callable[..., PgBouncer]]:
+    """Start a PgBouncer before a PostgreSQL: `new_pgbouncer(server, pool_mode="transaction", options=("x=1",))`."""
+    with ExitStack() as stack:
+
+        def start(server: PostgresServer, *, pool_mode: str = "session", options: Sequence[str] = ()) -> PgBouncer:
+            try:
+                pooler = PgBouncer(server, pool_mode=pool_mode, options=options)
+            except MissingServerError as error:
+                pytest.fail(str(error), pytrace=False)
+            return stack.enter_context(pooler)
 
         yield start
 

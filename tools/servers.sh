@@ -1,5 +1,5 @@
 #!/bin/sh
-# See to it that the programs of MariaDB and PostgreSQL are there for the tests, which start servers of their own.
+# See to it that the programs of MariaDB, PostgreSQL and PgBouncer are there for the tests, which start their own.
 #
 # Root installs what is missing; anyone else is told the command. SERVERS=0 goes without.
 set -eu
@@ -12,6 +12,7 @@ PATH=$PATH:/usr/sbin:/usr/local/sbin
 missing=
 command -v mariadbd >/dev/null || command -v mysqld >/dev/null || missing="mariadb-server"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$missing postgresql"
+command -v pgbouncer >/dev/null || missing="$missing pgbouncer"
 if [ -z "$missing" ]; then
     exit 0
 fi

@@ -5,6 +5,7 @@ from tests.servers.command import RunningCommand
 from tests.servers.database import ServerDatabase, SqliteDatabase, TestDatabase
 from tests.servers.environment import REPOSITORY, clean_environ
 from tests.servers.mariadb import MariaDbServer
+from tests.servers.pgbouncer import PgBouncer
 from tests.servers.places import free_port
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import MissingServerError, ServerFailedError
@@ -16,6 +17,7 @@ __all__ = [
     "FaultProxy",
     "MariaDbServer",
     "MissingServerError",
+    "PgBouncer",
     "PostgresServer",
     "RunningCommand",
     "ServerDatabase",

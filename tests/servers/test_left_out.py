@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.servers import REPOSITORY, MissingServerError, PostgresServer, clean_environ
+from tests.servers import REPOSITORY, MissingServerError, PgBouncer, PostgresServer, clean_environ
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +61,13 @@ def test_a_missing_mariadb_fails_the_test_and_names_the_command(
     monkeypatch.setattr("tests.servers.mariadb.shutil.which", lambda *_, **__: None)
     with pytest.raises(pytest.fail.Exception, match=r"apt-get install .*mariadb-server"):
         new_mariadb()
+
+
+def test_a_missing_pgbouncer_names_the_command(monkeypatch: pytest.MonkeyPatch, postgres: PostgresServer) -> None:
+    """The error for a PgBouncer that is not installed has the command that installs it."""
+    monkeypatch.setattr("tests.servers.pgbouncer.shutil.which", lambda *_, **__: None)
+    with pytest.raises(MissingServerError, match=r"apt-get install .*pgbouncer"):
+        PgBouncer(postgres)
 
 
 def test_a_missing_postgres_names_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
