@@ -14,7 +14,15 @@ from typing import Any
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.util import await_only, greenlet_spawn
 
+from plimsoll.pool import drivers
+
 logger = logging.getLogger("plimsoll.pool")
+
+POOLED = (
+    "A pooler (PgBouncer or its like) is between this process and PostgreSQL and numbers connections by itself, so a "
+    "statement that is given up here cannot be ended on the server: it runs to its end there, on a connection that the "
+    "pooler has closed. client_connection_check_interval on the server (PostgreSQL 14, on Linux) ends it soon."
+)
 
 LONGEST_S = 30.0
 """After this a place is given free although the server confirmed nothing: it cannot be reached, or has no more
@@ -29,10 +37,11 @@ RETRY_S = 0.2
 class Killing:
     """The connections of one pool that are being ended. `connect` opens a connection like the pool's own."""
 
-    def __init__(self, dialect_name: str, connect: Callable[[], Any], end: Callable[[DBAPIConnection], Any]) -> None:
-        self._mysql = dialect_name in ("mysql", "mariadb")
+    def __init__(self, driver: str, connect: Callable[[], Any]) -> None:
+        self._driver = driver
+        self._mysql = driver in drivers.MYSQL
         self._connect = connect
-        self._end = end
+        self._told = False
         self._pending: dict[int, Callable[[], None]] = {}
         self._task: asyncio.Task[None] | None = None
         self.killed = 0
@@ -79,6 +88,9 @@ class Killing:
         connection = self._connect()
         try:
             left = set(batch)
+            if self._is_pooled(connection):
+                self._give_up(batch)
+                return
             if age_s >= RETRY_S and self._uptime_s(connection) < age_s:
                 for server_id in batch:
                     self._free(server_id)
@@ -94,7 +106,23 @@ class Killing:
                 if left:
                     await_only(asyncio.sleep(POLL_S))
         finally:
-            self._end(connection)
+            drivers.cut(connection, self._driver)
+
+    def _is_pooled(self, connection: DBAPIConnection) -> bool:
+        """Whether the number that PostgreSQL gives a connection is another than the one that we were given."""
+        if self._mysql:
+            return False
+        number = drivers.server_id(connection, self._driver)
+        return number is not None and int(_rows(connection, "SELECT pg_backend_pid()")[0][0]) != number
+
+    def _give_up(self, batch: tuple[int, ...]) -> None:
+        """On the server their numbers may be those of other people's connections. The pooler has taken its connection
+        out of its own pool, which is what bounds the server's."""
+        for server_id in batch:
+            self._free(server_id)
+        if not self._told:
+            self._told = True
+            logger.warning("%s", POOLED)
 
     def _uptime_s(self, connection: DBAPIConnection) -> float:
         """MySQL tells whole seconds: too few, so that nobody else's connection is ended."""

@@ -114,7 +114,7 @@ class PlimsollPool(Life):
         self.holders = Holders(self.clock)
         self.links = Links(self.holders, options.statement_timeout_s, options.cleanup_timeout_s)
         self.opening = Opening(options.connects_at_once, options.connect_timeout_s, self.numbers, self.clock)
-        self.killing = Killing(self.dialect.name, self._open_aside, lambda connection: drivers.cut(connection, driver))
+        self.killing = Killing(driver, self._open_aside)
         self.closing = Closing(
             self.links, self.numbers, self.killing, driver, options.cleanup_timeout_s, self.places.free
         )
