@@ -20,12 +20,15 @@ MYSQL_CANNOT_CONNECT = 2003
 """The MySQL client library's number for it; SQLAlchemy and we classify errors by number."""
 
 
-def build_engine(settings: DatabaseSettings, *, pooled: bool = True) -> AsyncEngine:
+def build_engine(settings: DatabaseSettings, *, pooled: bool = True, prepared: bool | None = None) -> AsyncEngine:
     """An engine for `settings.url`; it connects when first used, not here.
 
     `pooled=False` closes each connection at its return: for commands that run once, and for work that changes
-    a connection's session variables.
+    a connection's session variables. `prepared` says whether statements are prepared for a next time; without it
+    DB_PREPARED_STATEMENTS does, for connections that are kept.
     """
+    prepared = pooled and settings.prepared_statements if prepared is None else prepared
+    settings = settings.model_copy(update={"prepared_statements": prepared})
     connect = _Connect(settings.connect_timeout_s)
     arguments = server_of(settings.dialect).connect_arguments(settings)
     arguments["async_creator_fn"] = connect_of("aiosqlite") if settings.dialect == "sqlite" else connect

@@ -28,8 +28,8 @@ LOCK_POLL_S = 0.2
 """The advisory lock is asked for again after this: a waiting statement would hold a snapshot all the while."""
 
 
-def _lock_key(name: str) -> int:
-    """Advisory locks are numbers of 64 bits and belong to one database."""
+def lock_key(name: str) -> int:
+    """The number of the lock `name`: advisory locks are numbers of 64 bits and belong to one database."""
     return int.from_bytes(hashlib.sha256(f"plimsoll:{name}".encode()).digest()[:8], "big", signed=True)
 
 
@@ -42,11 +42,19 @@ class PostgreSQL:
     def connect_arguments(self, settings: DatabaseSettings) -> dict[str, Any]:
         if settings.url.get_driver_name() == "psycopg":
             return self._psycopg_arguments(settings)
-        return {
+        arguments: dict[str, Any] = {
             "timeout": settings.connect_timeout_s,
             "server_settings": {"application_name": settings.application_name},
             "ssl": settings.tls.context() if settings.tls is not None else False,
         }
+        if not settings.prepared_statements:
+            # Statements without a name, which asyncpg then sends along with each use.
+            arguments |= {
+                "statement_cache_size": 0,
+                "prepared_statement_cache_size": 0,
+                "prepared_statement_name_func": str,
+            }
+        return arguments
 
     def _psycopg_arguments(self, settings: DatabaseSettings) -> dict[str, Any]:
         """libpq makes its own TLS context, from file names."""
@@ -56,6 +64,8 @@ class PostgreSQL:
             "application_name": settings.application_name,
             "sslmode": "disable",
         }
+        if not settings.prepared_statements:
+            arguments["prepare_threshold"] = None
         if settings.tls is not None:
             arguments["sslmode"] = settings.tls.mode
             files = {"sslcert": settings.tls.cert, "sslkey": settings.tls.key}
@@ -97,7 +107,7 @@ class PostgreSQL:
     async def acquire(self, connection: AsyncConnection, name: str, wait_s: float) -> bool:
         ends = monotonic() + wait_s
         while True:
-            got = await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _lock_key(name)})
+            got = await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": lock_key(name)})
             await connection.commit()
             if got:
                 return True
@@ -106,12 +116,12 @@ class PostgreSQL:
             await asyncio.sleep(LOCK_POLL_S)
 
     async def release(self, connection: AsyncConnection, name: str) -> None:
-        await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _lock_key(name)})
+        await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": lock_key(name)})
         await connection.commit()
 
     async def holder(self, connection: AsyncConnection, name: str) -> str:
         # How pg_locks shows a key of 64 bits: the halves in classid and objid, 1 in objsubid.
-        key = _lock_key(name) % 2**64
+        key = lock_key(name) % 2**64
         found = await connection.execute(
             text(
                 "SELECT a.pid, host(a.client_addr), a.application_name FROM pg_locks l JOIN pg_stat_activity a USING"

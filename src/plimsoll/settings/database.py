@@ -157,6 +157,11 @@ class DatabaseSettings(Settings):
         unit="s",
         help="A transaction in which nothing happened for so long is rolled back, its connection closed; 0 for never",
     )
+    prepared_statements: bool = setting(
+        "DB_PREPARED_STATEMENTS",
+        default=True,
+        help="PostgreSQL: keep prepared statements; off where PgBouncer lends connections by transaction",
+    )
     connect_timeout_s: float = setting(
         "DB_CONNECT_TIMEOUT",
         default=10.0,
