@@ -185,7 +185,8 @@ POSTGRESQL_ROWS: list[Row] = [
         "1 connection idle in a transaction: id 7 of app (worker) for 5 min",
         Level.WARNING,
     ),
-    ("PL405", {}, {"in_between": "PgBouncer"}, {}, "PgBouncer is between us", Level.WARNING),
+    ("PL405", {}, {"in_between": "PgBouncer"}, {}, "Its mode did not show", Level.WARNING),
+    ("PL405", {}, {"in_between": "PgBouncer", "lending": "breaks"}, {}, "that we had prepared failed", Level.ERROR),
     ("PL411", {"idle_in_transaction_session_timeout": "0"}, {}, {}, "stays open without limit", Level.WARNING),
     (
         "PL413",

@@ -5,7 +5,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from plimsoll.server.privileges import read_privileges
 from plimsoll.server.words import words_of
 from plimsoll.settings import DatabaseSettings
 from plimsoll.settings.redaction import hide_within
+from plimsoll.startup.pooler import look_at_lending
 
 CONNECTIONS = 3
 """One a source, for they ask at the same time; a small account may have 10."""
@@ -61,7 +62,7 @@ async def read_database(asked: Asked) -> dict[str, Any]:
         where = asked.settings.safe_url
         contact = ContactFacts("missing", where, f"the file {absent} does not exist")
         return _nothing(Known(contact), f"the file {absent} does not exist yet", "See PL010.")
-    engine = build_engine(_patient(asked.settings, asked.limit_s))
+    engine = build_engine(_patient(asked.settings, asked.limit_s), prepared=False)
     try:
         return await _read(engine, asked)
     finally:
@@ -70,9 +71,9 @@ async def read_database(asked: Asked) -> dict[str, Any]:
 
 async def read_server(asked: Asked) -> Known[ServerFacts]:
     """The server's facts alone, over one connection. Raises nothing of the database's."""
-    engine = build_engine(_patient(asked.settings, asked.limit_s))
+    engine = build_engine(_patient(asked.settings, asked.limit_s), prepared=False)
     try:
-        return await _known(_on(engine, read_facts), asked, monotonic() + asked.limit_s, "the server's facts")
+        return await _known(_facts(engine, asked), asked, monotonic() + asked.limit_s, "the server's facts")
     finally:
         await within(engine.dispose(), GOOD_BYE_S)
 
@@ -169,8 +170,16 @@ async def _server(engine: AsyncEngine, asked: Asked, ends_s: float) -> dict[str,
     return {
         "round_trip_s": await _known(_on(engine, _round_trip), asked, ends_s, "the round trip"),
         "privileges": await _known(_on(engine, read_privileges), asked, ends_s, "the account's privileges"),
-        "server": await _known(_on(engine, read_facts), asked, ends_s, "the server's facts"),
+        "server": await _known(_facts(engine, asked), asked, ends_s, "the server's facts"),
     }
+
+
+async def _facts(engine: AsyncEngine, asked: Asked) -> ServerFacts:
+    """Two connections more where a pooler is before PostgreSQL, whose mode is seen on no fewer."""
+    facts = await _on(engine, read_facts)
+    if facts.dialect != "postgresql" or not facts.in_between:
+        return facts
+    return replace(facts, lending=await look_at_lending(_patient(asked.settings, asked.limit_s)))
 
 
 async def _on(engine: AsyncEngine, read: Callable[[AsyncConnection], Awaitable[T]]) -> T:

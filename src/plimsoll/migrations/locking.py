@@ -6,10 +6,18 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from plimsoll.server import acquire, holding, prepare_for_ddl, server_of
+from plimsoll.errors import MigrationError
+from plimsoll.server import acquire, holding, is_pooled, prepare_for_ddl, see_lending, server_of
 
 LOCK = "migrate"
 """Name of the lock that migrations and the creation of tables in development share."""
+
+LENT = (
+    "A pooler (PgBouncer or its like) lends each transaction another connection of PostgreSQL (pool_mode = "
+    "transaction): the lock that keeps two migrations apart would stay behind on one that is not ours, and keep the "
+    "next migration waiting. Nothing was changed. Run this with a DATABASE_URL that leads to PostgreSQL itself, or to "
+    "a pool with pool_mode = session."
+)
 
 SETTING = "DB_MIGRATION_LOCK_TIMEOUT"
 
@@ -30,11 +38,20 @@ async def locked(
 
     Raises:
         LockTimeoutError: another process held the lock for more than `limits.lock_s` seconds.
+        MigrationError: a pooler is between, in whose mode the lock would be left behind.
     """
     async with engine.connect() as connection:
+        if await is_pooled(connection):
+            await _refuse_a_lender(connection, engine)
         await prepare_for_ddl(connection, limits.statement_s)
         async with holding(connection, LOCK, wait_s=limits.lock_s, setting=SETTING, say=say):
             yield connection
+
+
+async def _refuse_a_lender(connection: AsyncConnection, engine: AsyncEngine) -> None:
+    async with engine.connect() as other:
+        if await see_lending(connection, other) != "unseen":
+            raise MigrationError(LENT)
 
 
 async def commit(connection: AsyncConnection, limits: Limits) -> None:

@@ -13,6 +13,7 @@ from plimsoll.server.asking import Questions
 from plimsoll.server.base import Server
 from plimsoll.server.facts import ServerFacts
 from plimsoll.server.faults import Fault
+from plimsoll.server.lending import exclusive_in_transaction, is_pooled, see_lending
 from plimsoll.server.mysql import MySQL
 from plimsoll.server.postgresql import PostgreSQL
 from plimsoll.server.sqlite import SQLite
@@ -25,8 +26,10 @@ __all__ = [
     "exclusive",
     "fault_of",
     "holding",
+    "is_pooled",
     "prepare_for_ddl",
     "read_facts",
+    "see_lending",
     "server_of",
 ]
 
@@ -75,10 +78,15 @@ async def exclusive(engine: AsyncEngine, name: str, *, wait_s: float) -> AsyncGe
     Raises:
         LockTimeoutError: another process held the lock for more than `wait_s` seconds.
     """
-    async with engine.connect() as connection, holding(connection, name, wait_s=wait_s):
-        if not connection.in_transaction():
-            await connection.begin()
-        yield connection
+    async with engine.connect() as connection:
+        if await is_pooled(connection):
+            async with exclusive_in_transaction(connection, name, wait_s):
+                yield connection
+            return
+        async with holding(connection, name, wait_s=wait_s):
+            if not connection.in_transaction():
+                await connection.begin()
+            yield connection
 
 
 @asynccontextmanager

@@ -81,6 +81,9 @@ class ServerFacts:
     """The protocol of our own connection (`TLSv1.3`); None where it is not encrypted."""
     in_between: str | None = None
     """A proxy that answers in the server's place, as far as it shows: `PgBouncer`, `ProxySQL`, `MaxScale`."""
+    lending: Literal["unseen", "carries", "breaks"] = "unseen"
+    """PostgreSQL behind a pooler: whether it was seen to lend a connection for one transaction, and what becomes of a
+    prepared statement then."""
     database: str | None = None
     charset: str | None = None
     collation: str | None = None

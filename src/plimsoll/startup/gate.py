@@ -1,7 +1,8 @@
 """Passes the gate: waits for the database, verifies it, makes or checks the schema, seeds the admin account.
 
 Until it is passed the service is alive and not ready. In production it runs no DDL and reads no model: a
-`SELECT 1`, one question for the server's idle limit, one for the migrations' revision and one for the admin."""
+`SELECT 1`, one question for the server's idle limit, on PostgreSQL one for a pooler in between, one for the migrations'
+revision and one for the admin."""
 
 import asyncio
 import logging
@@ -18,11 +19,12 @@ from plimsoll.migrations import Migrations, MigrationState
 from plimsoll.migrations.state import FIRST_REVISION
 from plimsoll.pool import PlimsollPool
 from plimsoll.seeding import AdminAccount, SeedReport
-from plimsoll.server import exclusive, server_of
+from plimsoll.server import exclusive, is_pooled, server_of
 from plimsoll.settings import DatabaseSettings, ServiceSettings, TopologySettings
 from plimsoll.settings.database import AUTO
 from plimsoll.startup.development import schema_warning
 from plimsoll.startup.patience import Failure, Patience
+from plimsoll.startup.pooler import look_at_pooler
 from plimsoll.startup.report import GateReport, State
 from plimsoll.startup.sizing import find_sizing
 
@@ -177,6 +179,8 @@ class Gate:
         async with self.engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
             await self._compare_idle_limit(connection)
+            if await is_pooled(connection):
+                await self._look_at_pooler()
             if self.migrations is None or not self.settings.production.active:
                 return None
             return await self.migrations.scripts.state(connection)
@@ -190,6 +194,10 @@ class Gate:
                 f"requests will meet closed connections. Set DB_POOL_RECYCLE below {limit_s:g}, "
                 f"for example {max(1, int(limit_s * 0.9))}."
             )
+
+    async def _look_at_pooler(self) -> None:
+        words, is_wrong = await look_at_pooler(self.settings)
+        (self._warn if is_wrong else self._tell)(words)
 
     async def _size_the_pool(self) -> None:
         """`DB_POOL_SIZE=auto`: what the server's facts allow, before there is any traffic."""

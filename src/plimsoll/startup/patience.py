@@ -9,8 +9,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from plimsoll.errors import DatabaseRefusedError, DatabaseUnavailableError, PlimsollError
 from plimsoll.server import Fault, fault_of
+from plimsoll.server.lending import lost_a_statement
 from plimsoll.server.words import words_of
 from plimsoll.settings import DatabaseSettings
+from plimsoll.startup.pooler import LENT
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
@@ -95,6 +97,8 @@ class Patience:
             return "Check that the file's directory exists and that this account may write there."
         if _is_bad_certificate(error):
             return "Check DB_SSL_CA, DB_SSL_MODE and the host's name: the server's certificate was not accepted."
+        if lost_a_statement(error):
+            return LENT
         if self._fault(error) is Fault.REFUSED:
             return (
                 "Check the user, the password and the database's name in DATABASE_URL (or MYSQL_*): "

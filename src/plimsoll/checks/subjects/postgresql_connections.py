@@ -6,11 +6,13 @@ from plimsoll.checks import amounts, sleepers
 from plimsoll.checks.about import about
 from plimsoll.checks.answers import number, seconds, server_of, size
 from plimsoll.checks.check import Check
+from plimsoll.checks.env_lines import env_line
 from plimsoll.checks.facts import Facts
 from plimsoll.checks.memory import ram_of
 from plimsoll.checks.postgresql_changes import alter_system, duration, quantity, set_for_us
 from plimsoll.checks.verdict import Change, Found, Level, NotApplicable, Passed, UnknownError, Verdict
 from plimsoll.server.facts import ServerFacts
+from plimsoll.settings import DatabaseSettings
 
 MOST_USED = 0.85
 """The part of the connections that may be in use, as for MySQL (mysqltuner's)."""
@@ -119,24 +121,42 @@ def _look_at_pooler(facts: Facts) -> Verdict:
     server = server_of(facts, "postgresql")
     if not server.in_between:
         return NotApplicable("We speak with the server itself; no pooler shows.")
+    settings, between = facts.settings.value, f"{server.in_between} is between us and the server"
+    if server.lending != "unseen":
+        between += " and lends each transaction another connection (pool_mode = transaction)"
+    if not settings.prepared_statements:
+        return Passed(f"{between}; DB_PREPARED_STATEMENTS is off, so no statement needs one that another one left.")
+    if server.lending == "carries":
+        return Passed(f"{between}; a prepared statement was carried over to another connection.")
+    if server.lending == "breaks":
+        return Found(
+            evidence=f"{between}, on which a statement that we had prepared failed. DB_PREPARED_STATEMENTS is on.",
+            fix=f"Prepare none. {_OTHER_WAYS}",
+            changes=(_prepare_none(settings),),
+            level=Level.ERROR,
+        )
     return Found(
-        evidence=f"{server.in_between} is between us and the server. In which mode it is cannot be seen from a client.",
-        fix="See pool_mode in pgbouncer.ini. With session all is well. With transaction, prepared statements need"
-        " PgBouncer 1.21 or later and max_prepared_statements above 0; SET, LISTEN and advisory locks last no longer"
-        " than a transaction. Migrations take an advisory lock: run them with a DATABASE_URL of the server itself."
-        " With statement no transaction works at all.",
-        changes=(
-            Change(
-                kind="config",
-                text="[pgbouncer]\npool_mode = transaction\nmax_prepared_statements = 200",
-                undo="[pgbouncer]\npool_mode = session",
-                name="max_prepared_statements",
-                value="200",
-                privilege="whoever runs PgBouncer",
-                risk="Read with RELOAD in its console.",
-                memory="PgBouncer keeps the text of each statement once, the server up to 200 plans a connection",
-            ),
-        ),
+        evidence=f"{between}. Its mode did not show: each of two connections was answered by a process of its own, as"
+        " in session mode, or in transaction mode while others are busy. DB_PREPARED_STATEMENTS is on.",
+        fix="See pool_mode in pgbouncer.ini. With session all is well; accept this finding then. With transaction,"
+        f" prepare no statements. {_OTHER_WAYS} With statement no transaction works at all.",
+        changes=(_prepare_none(settings),),
+    )
+
+
+_OTHER_WAYS = (
+    "Or have pool_mode = session, or PgBouncer 1.21 or later with max_prepared_statements above 0. psycopg is the"
+    " faster driver without prepared statements. Run migrations with a DATABASE_URL of the server itself: their lock"
+    " lasts for a session."
+)
+
+
+def _prepare_none(settings: DatabaseSettings) -> Change:
+    return env_line(
+        settings,
+        "DB_PREPARED_STATEMENTS",
+        "off",
+        risk="The server plans each statement anew; asyncpg sends each twice.",
     )
 
 
@@ -209,16 +229,17 @@ CHECKS: tuple[Check, ...] = (
         title="A pooler is between the service and the server",
         level=Level.WARNING,
         tags=frozenset({"postgresql", "server", "proxy"}),
-        meaning="In transaction mode prepared statements, SET and advisory locks may reach another connection than"
-        " the one before: errors that come and go, and migrations that do not exclude each other.",
+        meaning="In transaction mode a prepared statement, like SET, is on another connection than the next"
+        " transaction: errors that come and go with the load.",
         about=about(
             looks_at="Whether the process that answers is the one that we connected to (PgBouncer and its like give a"
             " client a number of their own).",
             why="asyncpg and psycopg prepare statements by default. PgBouncer carries them over in transaction mode"
-            " since 1.21, where `max_prepared_statements` is above 0 (its default is 0 before 1.24).",
-            threshold="A pooler shows. Its mode does not show to a client, so a person has to look.",
-            suppress="You have looked: session mode, or transaction mode with `max_prepared_statements`, and"
-            " migrations go to the server itself.",
+            " since 1.21, where `max_prepared_statements` is above 0 (its default is 0 before 1.24). Two connections"
+            " that one process of the server answers show the mode; that none does so proves nothing.",
+            threshold="A pooler shows, and `DB_PREPARED_STATEMENTS` is on. An error where a prepared statement was seen"
+            " to fail.",
+            suppress="You have looked: session mode.",
         ),
         look=_look_at_pooler,
     ),

@@ -1,0 +1,1 @@
+"""Plimsoll behind a real PgBouncer."""
