@@ -212,3 +212,12 @@ async def test_a_database_that_speaks_like_postgresql_is_other() -> None:
     """Its version is its own."""
     facts = await OddServer("postgresql", {"SELECT version()": [("CockroachDB CCL v23.1.11 (linux)",)]}).facts()
     assert (facts.flavour, facts.version) == ("other", ())
+
+
+async def test_mysql_is_asked_its_newer_list_of_clients_where_it_has_one() -> None:
+    """Later versions warn at each use of the old one, which the drivers pass on to the log."""
+    for state, asked in (("ON", "performance_schema"), ("OFF", "information_schema")):
+        variables: Answers = [("performance_schema_show_processlist", "OFF"), ("performance_schema", state)]
+        server = OddServer("mysql", {**MYSQL, "SHOW GLOBAL VARIABLES": variables})
+        assert [client.id for client in (await server.facts()).clients] == [6]
+        assert any(f"FROM {asked}.processlist" in statement for statement in server.asked)

@@ -31,8 +31,13 @@ _HSTORE = "to_regtype('hstore') IS NOT NULL"
 
 
 def _mysql_questions(connection: DBAPIConnection) -> dict[str, str]:
-    is_mariadb = "mariadb" in str(connection.driver_connection.get_server_info()).lower()
-    asked = ("VERSION()", "DATABASE()", _ISOLATION[is_mariadb], "@@sql_mode", "@@lower_case_table_names")
+    asked = (
+        "VERSION()",
+        "DATABASE()",
+        _ISOLATION[drivers.is_mariadb(connection)],
+        "@@sql_mode",
+        "@@lower_case_table_names",
+    )
     return {f"SELECT {expression}": expression for expression in asked}
 
 

@@ -108,6 +108,11 @@ def server_id(connection: DBAPIConnection, driver: str) -> int | None:
     return None
 
 
+def is_mariadb(connection: DBAPIConnection) -> bool:
+    """Whether the server behind a connection of MySQL's drivers calls itself MariaDB."""
+    return "mariadb" in str(_raw(connection).get_server_info()).lower()
+
+
 def autocommits(connection: DBAPIConnection, driver: str) -> bool:
     """Whether statements outside an explicit transaction commit by themselves."""
     if driver in MYSQL:

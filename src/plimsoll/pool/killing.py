@@ -137,12 +137,23 @@ class Killing:
             _rows(connection, statement)
 
     def _alive(self, connection: DBAPIConnection, wanted: set[int]) -> set[int]:
+        numbers = ", ".join(map(str, sorted(wanted)))
         if self._mysql:
-            numbers = ", ".join(map(str, sorted(wanted)))
-            statement = f"SELECT id FROM information_schema.processlist WHERE id IN ({numbers})"  # noqa: S608 - whole numbers
-        else:
-            numbers = ", ".join(map(str, sorted(wanted)))
-            statement = f"SELECT pid FROM pg_stat_activity WHERE pid IN ({numbers})"  # noqa: S608 - whole numbers
+            return self._alive_in_mysql(connection, numbers)
+        statement = f"SELECT pid FROM pg_stat_activity WHERE pid IN ({numbers})"  # noqa: S608 - whole numbers
+        return {int(row[0]) for row in _rows(connection, statement)}
+
+    def _alive_in_mysql(self, connection: DBAPIConnection, numbers: str) -> set[int]:
+        """MySQL 8.4 and later warn at each use of the old list, which the drivers pass on. The new one is without a row
+        where performance_schema is off, so our own must be in it."""
+        own = drivers.server_id(connection, self._driver)
+        if not drivers.is_mariadb(connection):
+            with contextlib.suppress(Exception):  # 8.0.21 and earlier have no such table
+                statement = f"SELECT id FROM performance_schema.processlist WHERE id IN ({numbers}, {own})"  # noqa: S608
+                found = {int(row[0]) for row in _rows(connection, statement)}
+                if own in found:
+                    return found - {own}
+        statement = f"SELECT id FROM information_schema.processlist WHERE id IN ({numbers})"  # noqa: S608 - whole numbers
         return {int(row[0]) for row in _rows(connection, statement)}
 
     def _free(self, server_id: int) -> None:

@@ -25,6 +25,9 @@ _BUSY = {1040, 1203, 1205, 1213, 1226, 1969, 3024}
 _CONFLICT = {1022, 1048, 1062, 1169, 1216, 1217, 1364, 1451, 1452, 1557, 1761, 1762, 3819, 4025}
 _NO_TABLE = {1146}
 
+_NEW_LIST_SINCE = (8, 0, 22)
+"""MySQL's second list of connections; at each use of the old one later versions warn, and the drivers pass that on."""
+
 LOCK_SLICE_S = 1.0
 """One GET_LOCK waits this long, then asks again: the connection is never silent for long, so a middlebox or a
 cancelled task is noticed."""
@@ -92,8 +95,12 @@ class MySQL:
         lock = _lock_name(connection.engine.url.database or "", name)
         number = await connection.scalar(text("SELECT IS_USED_LOCK(:name)"), {"name": lock})
         # Without the PROCESS privilege the server shows an account its own connections, which ours are.
+        dialect: Any = connection.dialect
+        old = dialect.is_mariadb or dialect.server_version_info < _NEW_LIST_SINCE
+        schema = "information_schema" if old else "performance_schema"
         found = await connection.execute(
-            text("SELECT host, time FROM information_schema.processlist WHERE id = :id"), {"id": number}
+            text(f"SELECT host, time FROM {schema}.processlist WHERE id = :id"),  # noqa: S608 - one of two names
+            {"id": number},
         )
         row = found.first()
         await connection.commit()

@@ -135,13 +135,18 @@ def _limit(grants: tuple[str, ...], variables: dict[str, str]) -> tuple[int | No
 async def _clients(
     ask: Questions, variables: dict[str, str], own_id: int | None, *, sees_everyone: bool
 ) -> tuple[ServerClient, ...]:
-    rows = await ask.rows(
-        "clients", "SELECT id, user, host, db, command, time, state FROM information_schema.processlist"
-    )
+    rows = await ask.rows("clients", f"SELECT id, user, host, db, command, time, state FROM {_list_of(variables)}")  # noqa: S608
     ages = await _transactions(ask)
     programs = await _programs(ask, variables, everyones=sees_everyone)
     clients: list[ServerClient] = ask.each("clients", rows, lambda row: _client(row, ages, programs))
     return tuple(client for client in clients if client.id != own_id and client.user not in _THREADS_OF_THE_SERVER)
+
+
+def _list_of(variables: dict[str, str]) -> str:
+    """MySQL has a new list since it has this variable, and later warns at each use of the old one."""
+    is_new = "performance_schema_show_processlist" in variables
+    on = variables.get("performance_schema", "").upper() == "ON"
+    return "performance_schema.processlist" if is_new and on else "information_schema.processlist"
 
 
 def _client(row: Row, ages: dict[int, float], programs: dict[int, str]) -> ServerClient:
