@@ -7,6 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -17,13 +18,16 @@ from plimsoll.errors import LockTimeoutError, StatementTimeoutError
 from plimsoll.pool import PlimsollPool
 from plimsoll.pool.context import READING
 from plimsoll.server import exclusive, read_facts
+from plimsoll.server.lending import PREPARED_AFTER
+from plimsoll.startup.pooler import look_at_lending
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from tests.pgbouncer.conftest import Pooled
+    from tests.servers import PgBouncer, PostgresServer, TestDatabase
 
 SLEEP = "SELECT pg_sleep(20)"
 
@@ -145,3 +149,41 @@ async def test_the_facts_name_the_pooler(engine: AsyncEngine) -> None:
     assert not facts.is_local
     assert (facts.tls, set(facts.unread)) == (None, {"tls"})
     assert facts.max_connections == 100
+
+
+async def test_a_lock_is_not_left_behind_where_others_take_the_connection_meanwhile(by_transaction: Pooled) -> None:
+    """A session's lock would stay on a connection of the server that somebody else has by then."""
+    engine = build_engine(by_transaction.settings(prepared_statements=False))
+    done = asyncio.Event()
+
+    async def others() -> None:
+        while not done.is_set():
+            async with engine.begin() as connection:
+                await connection.execute(text("SELECT pg_sleep(0.002)"))
+
+    busy = [asyncio.create_task(others()) for _ in range(4)]
+    try:
+        for _ in range(20):
+            async with exclusive(engine, "seed", wait_s=2) as connection:
+                await connection.execute(text("SELECT 1"))
+    finally:
+        done.set()
+        await asyncio.gather(*busy)
+    await engine.dispose()
+    assert by_transaction.database.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
+
+
+async def test_another_clients_statement_of_the_same_name_is_not_taken_for_ours(
+    postgres: PostgresServer, postgres_database: TestDatabase, new_pgbouncer: Callable[..., PgBouncer]
+) -> None:
+    """psycopg numbers its statements from 0 in each connection, and two of them differ in nothing but what they say."""
+    pooler = new_pgbouncer(postgres, pool_mode="transaction")
+    plain = postgres_database.url_for("", port=pooler.port)
+    with psycopg.connect(plain) as holds, psycopg.connect(plain) as leaves:
+        holds.execute("SELECT 1")  # so that the other one is lent a second process, and leaves its statement there
+        for _ in range(PREPARED_AFTER):
+            leaves.execute("SELECT pg_backend_pid(), -1")
+            leaves.commit()
+        holds.commit()
+        settings = DatabaseSettings(database_url=postgres_database.url_for("psycopg", port=pooler.port))
+        assert await look_at_lending(settings) == "breaks"
