@@ -1,8 +1,8 @@
 """The one picture of a worker that the console, the terminal, Prometheus and reports render."""
 
+from plimsoll.snapshot.durations import Durations
 from plimsoll.snapshot.model import (
     AdmissionView,
-    Durations,
     EventView,
     HolderView,
     LimitView,
