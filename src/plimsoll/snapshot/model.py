@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from plimsoll.snapshot.durations import Durations
+from plimsoll.snapshot.durations import NONE, Durations
 
 Level = Literal["critical", "warning", "info"]
 
@@ -61,11 +61,11 @@ class PoolView:
     leaks: int
     lost: int
     idle_transactions: int
-    acquire: Durations = Durations()
+    acquire: Durations = NONE
     """Seconds from asking for a connection to having it."""
-    use: Durations = Durations()
+    use: Durations = NONE
     """Seconds a connection was held."""
-    create: Durations = Durations()
+    create: Durations = NONE
     """Seconds a connect took."""
 
     @property
@@ -150,11 +150,11 @@ class RouteView:
     in_flight: int
     errors: Mapping[str, int] = field(default_factory=lambda: NOTHING)
     """By kind: `4xx`, `5xx`, `refused` (503 before it began), `deadline`, `memory`, `cancelled`."""
-    latency: Durations = Durations()
+    latency: Durations = NONE
     """Seconds from its arrival to the start of the response; refused ones are not in it."""
-    waiting: Durations = Durations()
+    waiting: Durations = NONE
     """Seconds a checkout of it waited for a connection."""
-    holding: Durations = Durations()
+    holding: Durations = NONE
     """Seconds a checkout of it held one."""
     statements: int = 0
     rows: int = 0
