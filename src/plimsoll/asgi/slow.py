@@ -79,6 +79,8 @@ class SlowReaders:
 class PatientSender:
     """The `send` of one request."""
 
+    started = False
+    """Whether its response has started."""
     given_up = False
     """Whether its client was."""
 
@@ -97,6 +99,10 @@ class PatientSender:
         Raises:
             SlowReaderError: the client was given up.
         """
+        if not self.started and message["type"] == "http.response.start":
+            before = self._starts(message)
+            if before is not None:
+                return before
         size = len(message.get("body", b""))
         transport = self._transport
         # What the server takes at once is given to it as it is: most sends are so, and cost no coroutine of ours.
@@ -104,6 +110,12 @@ class PatientSender:
             self._sent_bytes += size
             return self._send(message)
         return self._send_with_patience(message, size)
+
+    def _starts(self, message: Message) -> Awaitable[None] | None:
+        """The response starts. What this returns is awaited in place of sending the message."""
+        _ = message
+        self.started = True
+        return None
 
     async def _send_with_patience(self, message: Message, size: int) -> None:
         if size > SLICE_BYTES and message["type"] == "http.response.body":

@@ -20,10 +20,6 @@ roll-back say more than a cancellation does."""
 class AtStart(Protocol):
     """What is to be done before a response starts."""
 
-    @property
-    def are_open(self) -> bool:
-        """Whether there is anything to do."""
-
     async def response_starts(self) -> None:
         """Do it."""
 
@@ -36,10 +32,8 @@ class RequestWork(PatientSender):
     committing = 0
     took = False
     """Whether it took a connection."""
-    started = False
-    """Whether its response has started."""
     sessions: AtStart | None = None
-    """The sessions that are to end before its response starts."""
+    """What ends the sessions that are open, before its response starts."""
     gone = False
     """Whether it is done."""
     ended = ""
@@ -62,11 +56,11 @@ class RequestWork(PatientSender):
         line: AdmissionLine,
         kind: Kind,
         deadline_s: float | None,
-        starts: Callable[["RequestWork", Message], None],
+        when_started: Callable[["RequestWork", Message], None],
     ) -> None:
         super().__init__(send, rules)
         self.scope = scope
-        self._starts = starts
+        self._when_started = when_started
         self._line = line
         self.kind = kind
         self.deadline_s = deadline_s
@@ -83,22 +77,16 @@ class RequestWork(PatientSender):
             self.fresh = False
             self._line.settle()
 
-    def send(self, message: Message) -> Awaitable[None]:
-        """Send a message; the first of a response ends the sessions, and lets go of the place in the line.
-
-        Raises:
-            SlowReaderError: the client was given up.
-        """
-        if self.started or message["type"] != "http.response.start":
-            return super().send(message)
-        if self.sessions is not None and self.sessions.are_open:
+    def _starts(self, message: Message) -> Awaitable[None] | None:
+        if self.sessions is not None:
             return self._start_after(self.sessions, message)
         self.started = True
-        self._starts(self, message)
-        return super().send(message)
+        self._when_started(self, message)
+        return None
 
     async def _start_after(self, sessions: AtStart, message: Message) -> None:
         await sessions.response_starts()
+        self.sessions = None
         await self.send(message)
 
     async def receive(self, receive: Receive) -> Message:

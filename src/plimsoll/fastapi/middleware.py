@@ -25,11 +25,11 @@ class SessionMiddleware:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] not in ("http", "websocket"):
             return self._app(scope, receive, send)
-        scope[SCOPE_KEY] = sessions = RequestSessions(self._runtime)
         work = WORK.get()
         if isinstance(work, RequestWork) and work.scope is scope:
-            work.sessions = sessions
+            scope[SCOPE_KEY] = RequestSessions(self._runtime, work)
         else:
+            scope[SCOPE_KEY] = sessions = RequestSessions(self._runtime)
             send = sessions.sending(send)
         return self._app(scope, receive, send) if self._runtime.ready else self._behind_gate(scope, receive, send)
 

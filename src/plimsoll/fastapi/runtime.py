@@ -11,6 +11,7 @@ from typing import Any
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Send
 
+from plimsoll.asgi.work import RequestWork
 from plimsoll.database import Database
 from plimsoll.errors import NotInstalledError, PlimsollError
 from plimsoll.fastapi.protection import Protection
@@ -153,22 +154,20 @@ def _exit() -> None:
 class RequestSessions:
     """The sessions that one request has open; ended at the latest when its response starts."""
 
-    __slots__ = ("_open", "integrity_is_conflict", "runtime")
+    __slots__ = ("_open", "_work", "integrity_is_conflict", "runtime")
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, work: RequestWork | None = None) -> None:
         self.runtime = runtime
         self.integrity_is_conflict = False
+        self._work = work
         self._open: list[SessionScope] = []
 
     def open(self, purpose: Purpose, owner: str) -> SessionScope:
         scope = self.runtime.database.sessions.open(purpose, owner)
         self._open.append(scope)
+        if self._work is not None:
+            self._work.sessions = self
         return scope
-
-    @property
-    def are_open(self) -> bool:
-        """Whether there is one."""
-        return bool(self._open)
 
     def sending(self, send: Send) -> Send:
         """A `send` that ends the sessions first: where no `RequestWork` does."""
