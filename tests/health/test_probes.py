@@ -12,7 +12,8 @@ from sqlalchemy import text
 
 from plimsoll import Database, DatabaseSettings
 from plimsoll.fastapi import install
-from plimsoll.fastapi.probe import PROBE_LIMIT_S
+from plimsoll.fastapi.probe import GONE, PROBE_LIMIT_S
+from plimsoll.server import Fault
 from tests.servers import TestDatabase
 from tests.startup.running import Proxy, port_of
 
@@ -147,3 +148,27 @@ async def test_a_connection_whose_other_end_has_vanished_is_dropped_and_a_new_on
                 await asyncio.sleep(0.1)
         proxy.forward()
         await until(client, 200)
+
+
+async def test_a_database_that_is_dropped_is_not_ready_until_it_is_back(server_database: TestDatabase) -> None:
+    """The server still answers `SELECT 1`, also on the connections that MariaDB leaves open, and every page fails."""
+    server, name = server_database.server, server_database.name
+    assert server is not None
+    mariadb = server_database.kind == "mariadb"
+    async with service(server_database.url, **ONE_CONNECTION) as (_, client):
+        assert (await ready(client))[0] == 200
+        await asyncio.to_thread(server.sql, f"DROP DATABASE {name}{'' if mariadb else ' WITH (FORCE)'}")
+        check = await until(client, 503)
+        assert check["detail"] in ({GONE} if mariadb else {fault.value for fault in (Fault.REFUSED, Fault.UNAVAILABLE)})
+        assert (await client.get("/health/live")).status_code == 200
+        await asyncio.to_thread(server.sql, f"CREATE DATABASE {name}")
+        assert (await until(client, 200))["detail"] == "answers"
+
+
+async def test_a_database_that_is_hidden_from_its_account_is_not_ready(mariadb_database: TestDatabase) -> None:
+    """As it is where privileges were taken from the account while the service runs."""
+    async with service(mariadb_database.url, **ONE_CONNECTION) as (_, client):
+        assert (await ready(client))[0] == 200
+        name = mariadb_database.name
+        mariadb_database.sql(f"REVOKE ALL PRIVILEGES ON `{name}`.* FROM '{mariadb_database.user}'@'%'")
+        assert (await until(client, 503))["detail"] == GONE

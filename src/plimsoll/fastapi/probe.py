@@ -5,12 +5,12 @@ import logging
 from dataclasses import dataclass
 from time import monotonic
 
-from sqlalchemy import event, text
+from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from plimsoll.database import Database
 from plimsoll.pool import PlimsollPool
-from plimsoll.server import fault_of
+from plimsoll.server import fault_of, server_of
 
 logger = logging.getLogger("plimsoll.health")
 
@@ -19,6 +19,8 @@ PROBE_LIMIT_S = 1.0
 
 REUSE_S = 1.0
 """What the database answered stands this long, so that a storm of probes is one question a second."""
+
+GONE = "the server answers, and the database of this service is gone, or hidden from its account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,12 @@ class Answer:
 
 
 class DatabaseProbe:
-    """Asks `SELECT 1` on a connection of the pool, however many probes wait for the answer."""
+    """Asks on a connection of the pool whether its database is there, however many probes wait for the answer."""
 
     def __init__(self, database: Database) -> None:
         self._engine = database.engine
         self._settings = database.settings
+        self._question = server_of(self._settings.dialect).presence
         self._asking: asyncio.Task[None] | None = None
         self._answer = Answer(ok=False, detail="not asked yet")
         self._answered_at_s = float("-inf")
@@ -57,8 +60,9 @@ class DatabaseProbe:
         self._answer = Answer(ok=False, detail="the question failed, see the log")
         try:
             async with asyncio.timeout(limit_s), self._engine.connect() as connection:
-                await connection.execute(text("SELECT 1"))
-            self._answer = Answer(ok=True, detail="answers")
+                result = await connection.exec_driver_sql(self._question)
+                found = result.first() is not None
+            self._answer = Answer(ok=True, detail="answers") if found else Answer(ok=False, detail=GONE)
         except TimeoutError:
             self._answer = self._no_answer()
         except SQLAlchemyError as error:

@@ -17,6 +17,9 @@ class Server(Protocol):
     name: str
     lock_outlives_commit: bool
     """Whether the holder of a lock may commit and still hold it."""
+    presence: str
+    """A statement for probes: it has one row where the database that the connection uses is there, none where it is
+    gone while the server still answers."""
 
     def connect_arguments(self, settings: DatabaseSettings) -> dict[str, Any]:
         """Keyword arguments for the driver's connect: time limit, TLS, application name."""

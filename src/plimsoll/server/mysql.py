@@ -44,6 +44,8 @@ class MySQL:
 
     name = "mysql"
     lock_outlives_commit = True
+    # A connection outlives its database: it keeps the name, and SELECT 1 needs none. A proxy may answer USE by itself.
+    presence = "SELECT 1 FROM information_schema.schemata WHERE schema_name = DATABASE()"
 
     def connect_arguments(self, settings: DatabaseSettings) -> dict[str, Any]:
         arguments: dict[str, Any] = {

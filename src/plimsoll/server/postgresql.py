@@ -38,6 +38,8 @@ class PostgreSQL:
 
     name = "postgresql"
     lock_outlives_commit = True
+    # Dropping a database ends its connections, or fails.
+    presence = "SELECT 1"
 
     def connect_arguments(self, settings: DatabaseSettings) -> dict[str, Any]:
         if settings.url.get_driver_name() == "psycopg":

@@ -26,6 +26,7 @@ class SQLite:
 
     name = "sqlite"
     lock_outlives_commit = False
+    presence = "SELECT 1"
 
     def connect_arguments(self, settings: DatabaseSettings) -> dict[str, Any]:
         # IMMEDIATE takes the write lock with a transaction's first write, so that it waits for its turn

@@ -319,9 +319,10 @@ BREAKAGES: tuple[Breakage, ...] = (
     after(
         "the database is gone while the service runs",
         "PL011",
+        "PL702",
         "PL706",
         then=_database_gone,
-        why="it refuses this command, and the service's pages fail; /health/ready asks the server, which still answers",
+        why="it refuses this command, and neither the service's pages nor its ready page can be without it",
     ),
     after(
         "the way to the server is cut while the service runs",

@@ -157,8 +157,8 @@ There is no reason to suppress this.
         TAGS,
         "It answers requests with 503, and a balancer sends it none.",
         """\
-`/health/ready` answers 200 where start-up is done and the database answers; see [health](../health.md). What the page
-says of each check that failed is shown.
+`/health/ready` answers 200 where start-up is done, the server answers and the service's database is there; see
+[health](../health.md). What the page says of each check that failed is shown.
 """,
         _ready,
         AFTER,
