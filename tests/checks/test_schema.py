@@ -1,5 +1,6 @@
 """Checks of the schema and of administrators, on real databases."""
 
+import re
 from collections.abc import Callable
 
 import argon2
@@ -14,6 +15,9 @@ from tests.checks.conftest import GOOD, Deployment
 from tests.servers import TestDatabase
 
 PASSWORD = GOOD["ADMIN_PASSWORD"]
+COSTLY_HASHER = argon2.PasswordHasher(time_cost=30)
+"""Half a second and more for each password that is tried."""
+
 PROFILE = ("--require", "items.performance_team_profile")
 
 
@@ -110,6 +114,21 @@ def test_an_administrator_with_a_good_password_passes(on_sqlite: Deployment) -> 
     assert checked["PL121"]["verdict"] == "passed"
 
 
+def test_passwords_that_there_was_no_time_to_try_do_not_pass(on_sqlite: Deployment) -> None:
+    """A hash that takes long stands for a host that is busy: that there is an administrator is known all the same, and
+    how many passwords were tried."""
+    good = "violet-harbour-crane-42"
+    assert on_sqlite.command("admin", "create", "--email", "a@b.in", "--password", good).status == 0
+    on_sqlite.database.sql("UPDATE accounts SET password_hash = ?", COSTLY_HASHER.hash(good))
+    checked = on_sqlite.check("--timeout", "2.5")
+    assert checked["PL120"]["evidence"] == "administrators: 1"
+    assert checked["PL121"]["verdict"] == "could not"
+    tries = re.match(r"there was time for (\d+) of 10 tries of likely passwords", checked["PL121"]["why"])
+    assert tries is not None
+    assert int(tries[1]) < 10
+    assert checked.status == 2
+
+
 def test_a_password_that_anyone_guesses_is_critical_in_production(deployment: Deployment) -> None:
     """A warning in development; the hash is never shown."""
     email = "boss@venues.example.in"
@@ -154,6 +173,8 @@ def test_no_administrator_and_no_way_to_make_one(on_sqlite: Deployment) -> None:
     [
         (AdminFacts(1), set()),
         (AdminFacts(1, ("guessed",)), {"PL121"}),
+        (AdminFacts(1, ("guessed",), tries=3, tries_meant=10), {"PL121"}),
+        (AdminFacts(1, tries=3, tries_meant=10), set()),
         (AdminFacts(0), {"PL120"}),
         (AdminFacts(0, has_password=True, email="a@b.in"), set()),
         (AdminFacts(0, has_password=True, email="admin@example.com"), {"PL122"}),

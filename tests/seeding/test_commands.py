@@ -1,5 +1,6 @@
 """What `plimsoll admin create | reset-password | check` call: one more admin, a new password, a look at all."""
 
+import asyncio
 from typing import Literal
 
 import pytest
@@ -7,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plimsoll.seeding import AdminError, PasswordHasher
+from plimsoll.seeding.strength import DEFAULT_PASSWORDS
 from tests.seeding.accounts import (
     EMAIL,
     GOOD_PASSWORD,
@@ -164,6 +166,28 @@ async def test_check_is_bounded_and_says_so(engine: AsyncEngine) -> None:
     report = await admin_account(None).check(engine, production=True)
     assert (report.ok, report.admins) == (True, 7)
     assert report.notes == ("The passwords of 5 of 7 admins were tried.",)
+
+
+async def test_check_tries_the_likeliest_passwords_of_all_before_the_unlikely_of_one(engine: AsyncEngine) -> None:
+    """At the end of the time each admin was asked the same, and the report says how many tries there were."""
+    tried: list[str] = []
+    ends = asyncio.Event()
+
+    class Slow(PasswordHasher):
+        async def verify(self, stored_hash: str | None, password: str) -> bool:
+            if len(tried) == 5:
+                await ends.wait()
+            tried.append(password)
+            return await super().verify(stored_hash, password)
+
+    for email in (EMAIL, OTHER_EMAIL):
+        await add_account(engine, email)
+    account = admin_account("k7#Qz!m2", hasher=Slow(argon2id=FastArgon2()))
+    report = await account.check(engine, production=True, limit_s=1.0)
+    assert tried == ["k7#Qz!m2"] * 2 + [DEFAULT_PASSWORDS[0]] * 2 + [DEFAULT_PASSWORDS[1]]
+    assert (report.tries, report.tries_meant, report.accounts_tried) == (5, 22, 2)
+    assert "Of 22 tries of likely passwords there was time for 5." in report.notes
+    assert report.findings == ()
 
 
 async def test_check_holds_no_connection_while_it_hashes(engine: AsyncEngine) -> None:

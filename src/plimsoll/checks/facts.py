@@ -71,15 +71,17 @@ class SchemaFacts:
 @dataclass(frozen=True, slots=True)
 class AdminFacts:
     """Admin accounts as the application keeps them. `problems` are in words; so is `password_problem`, what is wrong
-    with ADMIN_PASSWORD, empty where nothing is or none is set (`has_password`). `untried` says why no whole look at
-    their passwords was had; empty where it was."""
+    with ADMIN_PASSWORD, empty where nothing is or none is set (`has_password`). `tries` of `tries_meant` likely
+    passwords were tried on `accounts_tried` of the administrators: the time there is may end before all were."""
 
     admins: int
     problems: tuple[str, ...] = ()
     has_password: bool = False
     password_problem: str = ""
     email: str = ""
-    untried: str = ""
+    accounts_tried: int = 0
+    tries: int = 0
+    tries_meant: int = 0
 
 
 @dataclass(frozen=True, slots=True)

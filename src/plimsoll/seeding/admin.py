@@ -128,13 +128,21 @@ class AdminAccount:
                 setattr(account, self.password_hash, password_hash)
                 await session.flush()
 
-    async def check(self, engine: AsyncEngine, *, production: bool, tried: int = MAX_TRIED_ADMINS) -> AdminCheck:
+    async def check(
+        self,
+        engine: AsyncEngine,
+        *,
+        production: bool,
+        tried: int = MAX_TRIED_ADMINS,
+        limit_s: float | None = None,
+    ) -> AdminCheck:
         """Whether there are admins, none with a password that anyone can guess. Reads only, never raises.
 
         In development a guessable password is a note and no finding. Each admin costs a second of CPU: passwords are
-        tried on the first `tried` of them.
+        tried on the first `tried` of them, the likeliest first. After `limit_s` seconds no more are tried, and the
+        report says how many were.
         """
-        return await inspect_admins(self, engine, production=production, tried=tried)
+        return await inspect_admins(self, engine, production=production, tried=tried, limit_s=limit_s)
 
     @property
     def configured_password(self) -> str | None:

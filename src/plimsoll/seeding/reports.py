@@ -45,12 +45,16 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class AdminCheck:
     """What `AdminAccount.check` found: `findings` make it not `ok`, `notes` are for the reader only. `unread`: the
-    accounts could not be read, which the finding explains."""
+    accounts could not be read, which the finding explains. `tries` of `tries_meant` likely passwords were tried, on
+    `accounts_tried` admins: fewer where there was no more time, and the rest is not known."""
 
     admins: int
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     unread: bool = False
+    accounts_tried: int = 0
+    tries: int = 0
+    tries_meant: int = 0
 
     @property
     def ok(self) -> bool:
