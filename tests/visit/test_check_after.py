@@ -253,6 +253,46 @@ def test_a_service_that_does_not_answer_is_not_asked_further(look: Look) -> None
     assert {"PL702", "PL704", "PL706", "PL801"} <= looked.unknown
 
 
+class Deaf:
+    """Listens, says nothing, and notes when its first client came and went."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self.came_s = self.went_s = 0.0
+        self._thread = threading.Thread(target=self._hear)
+        self._thread.start()
+
+    def _hear(self) -> None:
+        client, _ = self._listening.accept()
+        self.came_s = time.monotonic()
+        with client:
+            client.settimeout(30)
+            while client.recv(4096):
+                pass
+        self.went_s = time.monotonic()
+
+    def end(self) -> None:
+        """Wait for the client's end."""
+        self._thread.join(30)
+        self._listening.close()
+        assert self.went_s, "its client never came, or never went"
+
+
+def test_a_dead_service_and_a_dead_database_are_waited_for_at_the_same_time(
+    look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that accept and say nothing: each is asked before the wait for the other has ended."""
+    service, database = Deaf(), Deaf()
+    monkeypatch.setenv("DATABASE_URL", f"mysql+aiomysql://shop:hunter2@127.0.0.1:{database.port}/shop")
+    looked = look(f"http://127.0.0.1:{service.port}")
+    service.end()
+    database.end()
+    assert max(service.came_s, database.came_s) < min(service.went_s, database.went_s)
+    assert {"PL010", "PL701"} <= looked.found
+    assert looked.status == 1
+
+
 def test_what_the_server_counted_since_the_baseline(
     start: Start,
     look: Look,

@@ -23,7 +23,7 @@ from plimsoll.checks.suppressions import read_suppressions
 from plimsoll.checks.verdict import Level
 from plimsoll.cli.gathering import gather
 from plimsoll.cli.target import Named
-from plimsoll.cli.visiting import keep, visit, wishes_of
+from plimsoll.cli.visiting import keep, visiting, wishes_of, with_log
 from plimsoll.errors import CommandError
 
 TIMEOUT_S = 5.0
@@ -133,9 +133,15 @@ def check(
         fits(before, asked)
     target = named.find()
     suppressions = read_suppressions(target.home if target else Path.cwd(), BY_ID)
-    facts = gather(named, required=tuple(require or ()), limit_s=timeout, whole=asked == "before")
+    facts = gather(
+        named,
+        required=tuple(require or ()),
+        limit_s=timeout,
+        more=visiting(wishes, timeout) if wishes is not None else None,
+        whole=asked == "before",
+    )
     if wishes is not None:
-        facts = visit(facts, wishes, before, timeout)
+        facts = with_log(facts, wishes, before)
     report = Report(asked, run_checks(checks, facts, suppressions), Level[fail_level.name])
     now = as_baseline(facts, report, time())
     compared = compare(before, now) if before is not None else None

@@ -52,8 +52,12 @@ _SECRET_NAMES = re.compile(r"PASS|_PWD|SECRET|TOKEN|CREDENTIAL|KEY(?!FILE)|_URL$
 SHORTEST_SECRET = 4
 """Characters. Shorter ones would cut half of every text away, and are found by trying anyway."""
 
-More = Mapping[str, Callable[[Facts], Awaitable[Any]]]
-"""Further facts by their names in `Facts`: asked beside the database, given what is known before that."""
+Answers = Mapping[str, Any]
+"""Facts by their names in `Facts`."""
+
+More = Callable[[Facts, "asyncio.Future[Answers]"], Awaitable[Answers]]
+"""Learns more beside the database, given what is known before that, and what the database's answers will be. What it
+returns wins."""
 
 T = TypeVar("T")
 Group = TypeVar("Group", bound=Settings)
@@ -87,7 +91,7 @@ def gather(
         password = str(imported.database.settings.url.password or "")
         secrets += (password,) if len(password) >= SHORTEST_SECRET else ()
     facts = _of_application(target, imported, secrets)
-    return run_bounded(_ask(facts, imported.database, required, limit_s, secrets, more or {}, whole))
+    return run_bounded(_ask(facts, imported.database, required, limit_s, secrets, more, whole))
 
 
 def _of_application(target: Target | None, imported: Imported, secrets: Sequence[str]) -> Facts:
@@ -209,27 +213,43 @@ async def _ask(
     required: Sequence[str],
     limit_s: float,
     secrets: Sequence[str],
-    more: More,
+    more: More | None,
     whole: bool,
 ) -> Facts:
-    sources: dict[str, Awaitable[Any]] = {name: ask(facts) for name, ask in more.items()}
-    sources["env_file"] = asyncio.to_thread(env_file_facts, Path(ENV_FILE))
+    reading = asyncio.ensure_future(_read(facts, database, required, limit_s, secrets, whole))
+    sources: dict[str, Awaitable[Any]] = {"env_file": asyncio.to_thread(env_file_facts, Path(ENV_FILE))}
     if facts.settings.known:
-        migrations, admin = (database.migrations, database.admin) if database is not None and whole else (None, None)
-        asked = Asked(facts.settings.value, migrations, admin, required, limit_s, secrets)
         sources["database_place"] = asyncio.to_thread(place_facts, facts.settings.value)
-        answers, *others = await asyncio.gather(read_database(asked), *sources.values())
-        answers["server"] = with_machine(answers["server"], facts.host)
-    else:
-        why = facts.settings.why
-        names = ("contact", "connect_s", "round_trip_s", "server", "privileges", "schema", "admin")
-        answers = {name: Known(why=why) for name in names}
-        others = await asyncio.gather(*sources.values())
-    if not facts.app.known and answers["admin"].irrelevant:
-        answers["admin"] = Known(why=facts.app.why, fix=facts.app.fix)
+    learning = more(facts, reading) if more is not None else _nothing()
+    answers, learned, *others = await asyncio.gather(reading, learning, *sources.values())
     if database is not None:
         await within(database.close(), GOOD_BYE_S)
-    return replace(facts, **answers, **dict(zip(sources, others, strict=True)))
+    return replace(facts, **{**answers, **dict(zip(sources, others, strict=True)), **learned})
+
+
+async def _nothing() -> Answers:
+    return {}
+
+
+async def _read(
+    facts: Facts,
+    database: Database | None,
+    required: Sequence[str],
+    limit_s: float,
+    secrets: Sequence[str],
+    whole: bool,
+) -> Answers:
+    """What the database answers."""
+    if facts.settings.known:
+        migrations, admin = (database.migrations, database.admin) if database is not None and whole else (None, None)
+        answers = await read_database(Asked(facts.settings.value, migrations, admin, required, limit_s, secrets))
+        answers["server"] = with_machine(answers["server"], facts.host)
+    else:
+        names = ("contact", "connect_s", "round_trip_s", "server", "privileges", "schema", "admin")
+        answers = {name: Known(why=facts.settings.why) for name in names}
+    if not facts.app.known and answers["admin"].irrelevant:
+        answers["admin"] = Known(why=facts.app.why, fix=facts.app.fix)
+    return answers
 
 
 def run_bounded(work: Coroutine[Any, Any, T]) -> T:

@@ -1,9 +1,11 @@
 """The part of `plimsoll check` that visits a running service: what was asked for, the visit, and what is kept of it."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -12,8 +14,9 @@ from plimsoll.checks.check import Stage
 from plimsoll.checks.comparison import log_begin
 from plimsoll.checks.facts import Facts
 from plimsoll.checks.gather_database import Asked, read_server
+from plimsoll.checks.gather_machine import with_machine
 from plimsoll.checks.verdict import Known
-from plimsoll.cli.gathering import run_bounded
+from plimsoll.cli.gathering import Answers, More
 from plimsoll.errors import CommandError
 from plimsoll.visit.logfile import read_log
 from plimsoll.visit.service import Visit, Wish
@@ -22,6 +25,10 @@ from plimsoll.visit.web import place_of
 LONGEST_WATCH_S = 24 * 3600.0
 UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 MOST_ENDPOINTS = 40
+
+QUIET_S = 1.0
+"""So long the pages are not asked while the database is still being read, which would show in their times. A database
+that has not answered by then costs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +89,38 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def visit(facts: Facts, wishes: Wishes, before: Baseline | None, limit_s: float) -> Facts:
-    """The facts with those of the running service. The database's server is read once more within the visit: then
-    nobody of ours but one connection is in its process list."""
-    service = facts.service.value if facts.service.known else None
-    token = service.ops_token.get_secret_value() if service is not None and service.ops_token is not None else None
-    server = facts.server
+def visiting(wishes: Wishes, limit_s: float) -> More:
+    """Visit the running service while the database is read: where neither answers, one wait is enough. The database's
+    server is read once more within the visit: then nobody of ours but one connection is in its process list."""
 
-    async def ask_server() -> None:
-        nonlocal server
-        if facts.server.known and facts.settings.known:
-            server = await read_server(Asked(facts.settings.value, limit_s=limit_s))
+    async def visit(facts: Facts, reading: "asyncio.Future[Answers]") -> Answers:
+        service = facts.service.value if facts.service.known else None
+        token = service.ops_token.get_secret_value() if service is not None and service.ops_token is not None else None
+        learned: dict[str, Any] = {}
 
-    visiting = Visit(replace(wishes.wish, token=token, workers=_declared_workers(facts)))
-    running = run_bounded(visiting.gather(ask_server))
+        async def ask_server() -> None:
+            if (await reading)["server"].known:
+                asked = Asked(facts.settings.value, limit_s=limit_s)
+                learned["server"] = with_machine(await read_server(asked), facts.host)
+
+        async def quiet() -> None:
+            await asyncio.wait({reading}, timeout=QUIET_S)
+
+        visit = Visit(replace(wishes.wish, token=token, workers=_declared_workers(facts)))
+        learned["running"] = Known(await visit.gather(ask_server, quiet))
+        return learned
+
+    return visit
+
+
+def with_log(facts: Facts, wishes: Wishes, before: Baseline | None) -> Facts:
+    """The facts of a visit with those of the service's log, and with the earlier run that says where it began."""
+    running = facts.running.value
     if wishes.log is not None:
         begin = log_begin(before, wishes.log.name) if before is not None else 0
         running = replace(running, log=read_log(wishes.log, begin))
     baseline = facts.baseline if before is None else Known(before)
-    return replace(facts, running=Known(running), server=server, baseline=baseline)
+    return replace(facts, running=Known(running), baseline=baseline)
 
 
 def _declared_workers(facts: Facts) -> int | None:

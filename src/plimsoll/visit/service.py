@@ -58,9 +58,13 @@ class Visit:
         if self.wish.place.scheme == "https":
             self._tls = ssl.create_default_context()
 
-    async def gather(self, ask_server: Callable[[], Awaitable[None]] | None = None) -> RunningFacts:
-        """What there is to know. `ask_server` looks at the database's server at the right moment. A service that does
-        not answer at all is not asked anything else."""
+    async def gather(
+        self,
+        ask_server: Callable[[], Awaitable[None]] | None = None,
+        quiet: Callable[[], Awaitable[None]] | None = None,
+    ) -> RunningFacts:
+        """What there is to know. `ask_server` looks at the database's server at the right moment; `quiet` returns when
+        pages may be asked, whose times are taken. A service that does not answer at all is not asked anything else."""
         wish = self.wish
         facts = RunningFacts(
             wish.place.url,
@@ -81,6 +85,8 @@ class Visit:
                 no = f"the service does not answer: {live.error}"
                 return replace(facts, live_error=live.error, figures=Known(why=no), pages=Known(why=no))
             facts = replace(facts, live=live.status, live_error=_moved(live))
+            if quiet is not None:
+                await quiet()
             pages = Known(wish.endpoints) if wish.endpoints else pages_of(await line.get(OPENAPI))
             if pages.known:
                 facts = replace(facts, endpoints=await ask_pages(line, pages.value))
