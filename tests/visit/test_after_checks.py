@@ -189,6 +189,23 @@ def test_memory_that_jumps_about_is_not_called_flat() -> None:
     assert isinstance(verdict("PL805", running(worker(), watch={1: points[:3]}, watched_s=3.0)), CouldNot)
 
 
+def test_growth_that_one_step_of_an_allocator_explains_is_not_called_growth() -> None:
+    """Page by page for three minutes, as a service that is well was seen to do, and the same for an hour."""
+
+    def grown(seconds: float) -> Verdict:
+        points = tuple((at * seconds / 60, 100.0 * MIB + at * seconds / 60 * 1.8 * MIB / 3600) for at in range(61))
+        return verdict("PL805", running(worker(), watch={1: points}, watched_s=seconds))
+
+    short = grown(180.0)
+    assert isinstance(short, CouldNot)
+    assert "which may be one step of the allocator: worker 1, " in short.why
+    assert "not sure, +1.8 MiB an hour" in short.why
+    assert short.fix.endswith("--watch 34m.")
+    long = grown(3600.0)
+    assert isinstance(long, Found)
+    assert "grows, +1.8 MiB an hour" in long.evidence
+
+
 @pytest.mark.parametrize("uptime_s", [10.0, 1e9])
 def test_counters_of_a_server_that_was_restarted_are_not_taken_from_those_of_before(uptime_s: float) -> None:
     """By its uptime, or where they are lower now."""

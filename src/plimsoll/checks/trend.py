@@ -51,6 +51,11 @@ class Trend:
         """Whether the whole interval is above 0."""
         return self.low > 0
 
+    @property
+    def grown_bytes(self) -> float:
+        """What it surely grew by in that time: by the lower end of the interval."""
+        return self.low * self.seconds
+
 
 def trend_of(points: Sequence[tuple[float, float]]) -> Trend | None:
     """The trend of (seconds, bytes); None where there are too few points to tell."""
