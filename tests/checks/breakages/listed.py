@@ -89,6 +89,43 @@ async def reports(session: SessionDep) -> None:
     await asyncio.sleep(0.5)
 """
 
+OVERLONG_PAGE = """
+import asyncio
+
+from plimsoll.fastapi import SessionDep
+from sqlalchemy import text
+
+
+@app.post("/reports")
+async def reports(session: SessionDep) -> None:
+    await session.execute(text("SELECT 1"))
+    await asyncio.sleep(3)
+"""
+
+LYING_PAGE = """
+@app.get("/status")
+async def status() -> str:
+    return "ok"
+"""
+
+GROWING_PAGE = """
+import asyncio
+import os
+
+kept = []
+
+
+async def _grow() -> None:
+    while True:
+        kept.append(os.urandom(1 << 18))
+        await asyncio.sleep(0.1)
+
+
+@app.post("/reports")
+async def reports() -> None:
+    kept.append(asyncio.create_task(_grow()))
+"""
+
 LOSING_PAGE = """
 import gc
 
@@ -307,6 +344,15 @@ BREAKAGES: tuple[Breakage, ...] = (
         step=both(more_code("app/main.py", HOLDING_PAGE), env(ADMISSION="false")),
         then=asked("POST", "/reports", times=16),
     ),
+    after(
+        "requests wait in vain for a connection",
+        "PL710",
+        "PL802",
+        step=both(more_code("app/main.py", OVERLONG_PAGE), env(ADMISSION="false")),
+        then=asked("POST", "/reports", times=16),
+        why="who waits in vain has found the pool exhausted, which is said for itself where nobody waits too long",
+        DB_POOL_TIMEOUT="1",
+    ),
     after("a client that nobody knows is on the database", "PL712", then=_stranger),
     after(
         "a transaction is forgotten",
@@ -315,6 +361,12 @@ BREAKAGES: tuple[Breakage, ...] = (
         then=both(asked("POST", "/reports"), lambda deployment: deployment.wait(1.5)),
     ),
     after("connections leak", "PL714", step=more_code("app/main.py", LOSING_PAGE), then=asked("POST", "/reports")),
+    after(
+        "memory grows",
+        "PL805",
+        step=both(more_code("app/main.py", GROWING_PAGE), options("--watch", "12s")),
+        then=asked("POST", "/reports"),
+    ),
     after("memory ran out", "PL801", step=more_code("app/main.py", HUNGRY_PAGE), then=asked("POST", "/reports")),
     after(
         "the database is gone while the service runs",
@@ -323,6 +375,16 @@ BREAKAGES: tuple[Breakage, ...] = (
         "PL706",
         then=_database_gone,
         why="it refuses this command, and neither the service's pages nor its ready page can be without it",
+    ),
+    after(
+        "a health page says ok while the database is gone",
+        "PL011",
+        "PL702",
+        "PL706",
+        "PL707",
+        step=more_code("app/main.py", LYING_PAGE),
+        then=_database_gone,
+        why="a page lies only while there is something to tell: the others are what a database that is gone comes to",
     ),
     after(
         "the way to the server is cut while the service runs",
