@@ -104,6 +104,8 @@ class Deployment:
     """A command of the shell, such as `ulimit -n 64`: the check then runs in a process that has these limits."""
     environ: dict[str, str] = field(default_factory=dict)
     """Variables of the check's own process, beside .env."""
+    group: Path | None = None
+    """The directory of a control group in which the service is started."""
     options: tuple[str, ...] = ()
     """Further options of the check."""
     service: RunningCommand | None = None
@@ -147,6 +149,8 @@ class Deployment:
     def serve(self, **environ: str) -> None:
         """Start the service, and wait until it is ready."""
         words = [sys.executable, "-m", "plimsoll", "serve"]
+        if self.group is not None:
+            words = ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(self.group / "cgroup.procs"), *words]
         self.service = self.start(words, env=self._environ(environ), cwd=self.home).wait_ready("/health/ready")
 
     def wait(self, seconds: float) -> None:

@@ -251,9 +251,9 @@ pool.
         MEMORY,
         "A killed worker answers nobody; its requests end in the middle, and its connections stay for a while.",
         """\
-The control groups' own counters (`oom_kill` in `memory.events`), as far as a memory limit is set there: since each
-worker began, and in the life of the group. Where kills are older than all workers it is a warning. With `--log`,
-lines of the kernel, gunicorn and uvicorn that tell of it.
+The control groups' own counters (`oom_kill` in `memory.events`, with cgroup v1 in `memory.oom_control`), as far as a
+memory limit is set there: since each worker began, and in the life of the group. Where kills are older than all workers
+it is a warning. With `--log`, lines of the kernel, gunicorn and uvicorn that tell of it.
 """,
         _oom_kills,
     ),
