@@ -237,6 +237,19 @@ def test_memory_that_grows_is_told_from_memory_that_stands(start: Start, look: L
     assert "grows, +" in looked.evidence("PL805")
 
 
+def test_what_the_server_counts_during_a_watch_is_in_the_report(
+    start: Start, look: Look, notes: TestDatabase, client: Callable[[], object]
+) -> None:
+    """Its counters and its list are those of the watch's end, and the pools' connections are compared with them then:
+    a stranger who comes during the watch is seen."""
+    running = start(notes)
+    stranger = threading.Timer(6.0, client)
+    stranger.start()
+    looked = look(running.url, "--watch", "12s", "--endpoint", "/health/live")
+    stranger.join()
+    assert "nobody's: " in looked.evidence("PL712")
+
+
 def test_a_service_that_does_not_answer_is_not_asked_further(look: Look) -> None:
     """Refused, or a port where somebody listens and says nothing: an answer within seconds."""
     with socket.socket() as deaf:

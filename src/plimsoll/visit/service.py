@@ -99,13 +99,15 @@ class Visit:
     ) -> RunningFacts:
         wish = self.wish
         answered = await self._meet_workers()
+        watch: Watch = {}
+        if answered.known and wish.watch_s:
+            watch = await samples_of(self._one_round, lambda: self.met, wish.watch_s)
+            # The server's list is compared with what they hold now.
+            await self._meet_again()
         if ask_server is not None:
             await ask_server()
         if not answered.known:
             return replace(facts, figures=Known(why=answered.why, fix=answered.fix))
-        watch: Watch = {}
-        if wish.watch_s:
-            watch = await samples_of(self._one_round, lambda: self.met, wish.watch_s)
         await self._meet_again()
         workers = tuple(sorted(self._met.values(), key=lambda worker: (worker.host, worker.pid)))
         return replace(
