@@ -26,10 +26,8 @@ class SessionMiddleware:
         if scope["type"] not in ("http", "websocket"):
             return self._app(scope, receive, send)
         work = WORK.get()
-        if isinstance(work, RequestWork) and work.scope is scope:
-            scope[SCOPE_KEY] = RequestSessions(self._runtime, work)
-        else:
-            scope[SCOPE_KEY] = sessions = RequestSessions(self._runtime)
+        scope[SCOPE_KEY] = sessions = RequestSessions(self._runtime)
+        if not isinstance(work, RequestWork) or work.scope is not scope:
             send = sessions.sending(send)
         return self._app(scope, receive, send) if self._runtime.ready else self._behind_gate(scope, receive, send)
 

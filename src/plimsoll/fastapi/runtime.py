@@ -15,6 +15,7 @@ from plimsoll.asgi.work import RequestWork
 from plimsoll.database import Database
 from plimsoll.errors import NotInstalledError, PlimsollError
 from plimsoll.fastapi.protection import Protection
+from plimsoll.pool import WORK
 from plimsoll.session import Purpose, SessionScope
 from plimsoll.session.cleanup import finish
 from plimsoll.settings import Settings
@@ -154,19 +155,20 @@ def _exit() -> None:
 class RequestSessions:
     """The sessions that one request has open; ended at the latest when its response starts."""
 
-    __slots__ = ("_open", "_work", "integrity_is_conflict", "runtime")
+    __slots__ = ("_open", "integrity_is_conflict", "runtime")
 
-    def __init__(self, runtime: Runtime, work: RequestWork | None = None) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.integrity_is_conflict = False
-        self._work = work
         self._open: list[SessionScope] = []
 
     def open(self, purpose: Purpose, owner: str) -> SessionScope:
         scope = self.runtime.database.sessions.open(purpose, owner)
         self._open.append(scope)
-        if self._work is not None:
-            self._work.sessions = self
+        # Looked up, not kept: a request whose parts refer to one another in a circle is left to the garbage collector.
+        work = WORK.get()
+        if isinstance(work, RequestWork) and work.scope.get(SCOPE_KEY) is self:
+            work.sessions = self
         return scope
 
     def sending(self, send: Send) -> Send:
