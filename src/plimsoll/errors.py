@@ -159,3 +159,15 @@ class SlowReaderError(PlimsollError):
     """The client read its answer too slowly and was given up. Its connection is gone: nothing can be sent to it."""
 
     code = "PLE076"
+
+
+class SnapshotError(PlimsollError):
+    """A document is no snapshot that can be read."""
+
+    code = "PLE080"
+
+
+class ActionError(PlimsollError):
+    """What an operator asked for cannot be done, or not any more."""
+
+    code = "PLE081"
