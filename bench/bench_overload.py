@@ -41,6 +41,7 @@ from bench.overload_load import (
     unless_late,
     worker,
 )
+from bench.overload_locust import locust_table
 from bench.overload_memory import memory_tables
 from bench.overload_noisy import noisy_table
 from bench.overload_wrk import cost_table, crowd_table
@@ -270,6 +271,7 @@ def main() -> None:
             load_tables(names, sides, database, measure)
         if "closed" in arguments.only:
             crowd_table(sides, database, measure.load_s, CLIENTS)
+            locust_table(sides, database, measure.load_s, CLIENTS)
         if "noisy" in arguments.only:
             with timed("noisy"):
                 noisy_table(sides, database, measure.rounds, measure.noisy_s)

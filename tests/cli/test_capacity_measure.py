@@ -1,11 +1,13 @@
 """`plimsoll capacity --measure`: asks first, opens few, closes all whatever happens, and reckons with what it found."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
 from plimsoll import DatabaseSettings
@@ -189,17 +191,21 @@ async def test_where_one_cannot_be_opened_those_before_it_are_closed(held_back: 
     await asyncio.to_thread(held_back.wait_connection_count, 0)
 
 
-async def test_where_it_is_cancelled_all_are_closed(server_database: TestDatabase) -> None:
+@pytest.mark.parametrize("opened", [1, 3])
+async def test_where_it_is_cancelled_all_are_closed(server_database: TestDatabase, opened: int) -> None:
     """At any moment: the task is cancelled while some are open."""
     engine = build_engine(DatabaseSettings(database_url=server_database.url), pooled=False)
-    for opened in (1, 3):
-        task = asyncio.create_task(measure(engine, 20))
-        while await asyncio.to_thread(server_database.connection_count) < opened:
-            pass
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        await asyncio.to_thread(server_database.wait_connection_count, 0)
+    task = asyncio.create_task(measure(engine, 20))
+    left = itertools.count(opened - 1, -1)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def cancel(*_: object) -> None:
+        if next(left) == 0:
+            asyncio.get_running_loop().call_soon(task.cancel)
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.to_thread(server_database.wait_connection_count, 0)
     await engine.dispose()
 
 
