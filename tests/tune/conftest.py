@@ -30,6 +30,11 @@ def sql_step(name: str, value: str) -> Step:
     return Step("sql", name, value, Change("sql", ""), ("PL301",))
 
 
+def env_step(name: str, value: str, *checks: str) -> Step:
+    """A step in `.env`, wanted by these checks."""
+    return Step("env", name, value, Change("env", f"{name}={value}", name=name, value=value), checks)
+
+
 @asynccontextmanager
 async def server_steps(database: TestDatabase) -> AsyncGenerator[ServerSteps]:
     """Steps on the server of a database, over a connection of the database's own user."""

@@ -217,16 +217,19 @@ STEPS = (
 )
 
 
-def test_without_the_privilege_the_env_file_is_left_too(
+def test_without_the_privilege_the_env_file_is_mended_all_the_same(
     tune: Command, use: Callable[[TestDatabase], None], server_database: TestDatabase, env_file: Path
 ) -> None:
-    """1, with what was and what was not done; there is nothing to take back, so there is no undo file."""
+    """1, with what was and what was not done; the undo file takes back what was."""
     use(server_database)
     ended = tune("--apply", "--yes")
     assert ended.status == 1
     assert "the server says: " in ended.err
-    assert "not begun: .env: DB_POOL_SIZE=8" in ended.err
-    assert (env_file.read_text(), undo_files(env_file)) == (ENV, [])
+    assert "done: .env: DB_POOL_SIZE=8" in ended.out
+    assert env_file.read_text() != ENV
+    (undo_file,) = undo_files(env_file)
+    assert tune("--undo", str(undo_file), "--yes").status == 0
+    assert env_file.read_text() == ENV
 
 
 def test_the_environment_wins_and_is_said(

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from plimsoll.checks.applying import EnvSource, apply, undo_server
-from plimsoll.checks.journal import Journal, ServerEntry, read_journal
+from plimsoll.checks.journal import EnvEntry, Journal, ServerEntry, read_journal
 from plimsoll.checks.server_steps import ServerSteps
 from plimsoll.checks.steps import Outcome, StepFailedError
 from plimsoll.checks.tuning import Plan, Step
 from plimsoll.server.changing import Standing, Wanted, same
 from tests.servers import MariaDbServer, PostgresServer, TestDatabase
-from tests.tune.conftest import let, server_steps, sql_step
+from tests.tune.conftest import env_step, let, server_steps, sql_step
 
 DATABASE = "mysql://shop@db.example/shop"
 CHANGED = {
@@ -35,7 +35,9 @@ async def applied(database: TestDatabase, undo_file: Path, *steps: Step) -> Outc
     outcome = Outcome()
     async with server_steps(database) as server:
         plan = Plan(steps=steps)
-        await apply(plan, {}, EnvSource(undo_file.with_name(".env"), ""), Journal(undo_file, DATABASE), server, outcome)
+        env = undo_file.with_name(".env")
+        source = EnvSource(env, env.read_text() if env.exists() else "")
+        await apply(plan, {}, source, Journal(undo_file, DATABASE), server, outcome)
     return outcome
 
 
@@ -92,20 +94,28 @@ async def test_a_setting_that_needs_a_restart_is_kept_for_it(own_postgres: TestD
     assert value_of(own_postgres, "max_connections") == "100", back
 
 
-async def test_without_the_privilege_nothing_is_changed_and_the_rest_is_not_begun(
+async def test_without_the_privilege_nothing_is_changed_on_the_server_and_env_is_mended(
     server_database: TestDatabase, tmp_path: Path
 ) -> None:
-    """The server's words say what is missing, and the undo file has no step that was never done."""
+    """As on hosted servers. The server's words say what is missing; what the same check wants in `.env` is left, and
+    the undo file has no step that was never done."""
     changed = CHANGED[server_database.kind]
     before = {name: value_of(server_database, name) for name, _ in changed}
-    outcome = await applied(server_database, tmp_path / "undo.json", *(sql_step(*pair) for pair in changed))
-    assert outcome.done == []
-    assert len(outcome.failed) == 1
+    env = tmp_path / ".env"
+    env.write_text("DB_POOL_SIZE=20\nDB_POOL_TIMEOUT=30\n")
+    steps = [sql_step(*pair) for pair in changed]
+    steps += [env_step("DB_POOL_SIZE", "5", "PL202"), env_step("DB_POOL_TIMEOUT", "2", *steps[0].checks)]
+    outcome = await applied(server_database, tmp_path / "undo.json", *steps)
     words = "SUPER" if server_database.kind == "mariadb" else "permission denied"
-    assert words in outcome.failed[0]
-    assert outcome.not_done == [f"server: {name} = {value}" for name, value in changed[1:]]
+    assert len(outcome.failed) == len(changed)
+    assert all(words in line for line in outcome.failed)
+    assert outcome.not_done == []
     assert {name: value_of(server_database, name) for name, _ in changed} == before
-    assert read_journal(tmp_path / "undo.json").entries == []
+    assert env.read_text() == "DB_POOL_SIZE=5\nDB_POOL_TIMEOUT=30\n"
+    (done,) = outcome.done
+    assert done.endswith("left as they are, since they belong together with what was not permitted: DB_POOL_TIMEOUT")
+    (entry,) = read_journal(tmp_path / "undo.json").entries
+    assert isinstance(entry, EnvEntry)
 
 
 async def test_a_value_that_the_server_bends_stops_the_rest(own_mariadb: TestDatabase, tmp_path: Path) -> None:

@@ -33,14 +33,18 @@ async def apply(
 ) -> None:
     """Apply the steps of a plan, in their order. What fails, or Ctrl+C, stops the rest; `outcome` has what was done.
 
-    `looked` is what settings of the server stood at when the plan was made.
+    What the account may not do on the server stops only what the same checks want besides: on hosted servers it may
+    change nothing there, and `.env` is what can be mended. `looked` is what settings of the server stood at when the
+    plan was made.
     """
+    denied: set[str] = set()
     works = [
-        Work(words_for(step), partial(_do, server, step, looked.get(step.name), journal)) for step in plan.on_server
+        Work(words_for(step), partial(_do, server, step, looked.get(step.name), journal, denied))
+        for step in plan.on_server
     ]
-    if wanted := plan.wanted_in_env:
-        name = f"{env.path}: {', '.join(f'{name}={value}' for name, value in wanted.items())}"
-        works.append(Work(name, _later(partial(rewrite, env.path, wanted, env.text, journal))))
+    if plan.in_env:
+        name = f"{env.path}: {', '.join(f'{step.name}={step.value}' for step in plan.in_env)}"
+        works.append(Work(name, _later(partial(_rewrite, plan, env, journal, denied))))
     await in_order(works, outcome)
 
 
@@ -75,10 +79,27 @@ def _back(index: int, journal: Journal, server: ServerSteps | None) -> Work:
     return Work(f"server: {entry.name}", take_back)
 
 
-async def _do(server: ServerSteps | None, step: Step, looked: Standing | None, journal: Journal) -> str:
+async def _do(
+    server: ServerSteps | None, step: Step, looked: Standing | None, journal: Journal, denied: set[str]
+) -> str:
     if server is None:
         raise StepFailedError(NO_SERVER)
-    return await server.do(step, looked, journal)
+    try:
+        return await server.do(step, looked, journal)
+    except StepFailedError as error:
+        if error.denied:
+            denied.update(step.checks)
+        raise
+
+
+def _rewrite(plan: Plan, env: EnvSource, journal: Journal, denied: set[str]) -> str:
+    left = [step.name for step in plan.in_env if denied & set(step.checks)]
+    wanted = {step.name: step.value for step in plan.in_env if step.name not in left}
+    beside = f"left as they are, since they belong together with what was not permitted: {', '.join(left)}"
+    if not wanted:
+        raise StepFailedError(beside)
+    done = rewrite(env.path, wanted, env.text, journal)
+    return f"{done}; {beside}" if left else done
 
 
 def _later(work: Callable[[], str]) -> Callable[[], Awaitable[str]]:

@@ -15,7 +15,7 @@ from plimsoll.checks.tuning import Step
 from plimsoll.errors import PlimsollError
 from plimsoll.server.changing import Changer, Standing, Wanted, same
 from plimsoll.server.facts import ServerFacts
-from plimsoll.server.words import words_of
+from plimsoll.server.words import is_not_permitted, words_of
 
 STEP_S = 15.0
 """Longest time for one question to the server. Statements of these shapes take milliseconds."""
@@ -163,7 +163,8 @@ async def _answered(work: Awaitable[Answer]) -> Answer:
     except SQLAlchemyError as error:
         lost = bool(getattr(error, "connection_invalidated", False))
         after = f"; the connection is lost, {unknown}" if lost else ""
-        raise StepFailedError(f"the server says: {words_of(error)}{after}", unknown=lost) from error
+        denied = is_not_permitted(error)
+        raise StepFailedError(f"the server says: {words_of(error)}{after}", unknown=lost, denied=denied) from error
     except OSError as error:
         raise StepFailedError(f"the connection is lost ({error}), {unknown}", unknown=True) from error
 

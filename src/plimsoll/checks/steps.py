@@ -8,14 +8,16 @@ from plimsoll.errors import PlimsollError
 
 
 class StepFailedError(PlimsollError):
-    """One step did not come about. `unknown`: nobody can tell whether it took effect."""
+    """One step did not come about. `unknown`: nobody can tell whether it took effect; `denied`: the account may not do
+    it, and nothing was changed."""
 
     code = "PLE094"
 
-    def __init__(self, words: str, *, unknown: bool = False) -> None:
+    def __init__(self, words: str, *, unknown: bool = False, denied: bool = False) -> None:
         super().__init__(words)
         self.words = words
         self.unknown = unknown
+        self.denied = denied
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Outcome:
 async def in_order(works: Sequence[Work], outcome: Outcome, *, go_on: bool = False) -> None:
     """Do each work in turn, and keep in `outcome` what became of it; raises nothing of its own.
 
-    A failure stops the rest, unless `go_on`; one after which nobody knows stops it always, and so does Ctrl+C.
+    A failure stops the rest, unless `go_on` or the account may not do it; one after which nobody knows stops it always,
+    and so does Ctrl+C.
     """
     for index, work in enumerate(works):
         outcome.not_done = [later.name for later in works[index:]]
@@ -56,7 +59,8 @@ async def in_order(works: Sequence[Work], outcome: Outcome, *, go_on: bool = Fal
         stop = cancelled
         if isinstance(ended, PlimsollError):
             outcome.failed.append(f"{work.name}: {ended.args[0]}")
-            stop = stop or not go_on or getattr(ended, "unknown", False)
+            goes_on = go_on or getattr(ended, "denied", False)
+            stop = stop or not goes_on or getattr(ended, "unknown", False)
         else:
             outcome.done.append(ended)
         outcome.cancelled = cancelled

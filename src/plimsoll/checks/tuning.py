@@ -47,9 +47,14 @@ class Plan:
     withheld: tuple[ByHand, ...] = ()
 
     @property
+    def in_env(self) -> tuple[Step, ...]:
+        """The steps in `.env`."""
+        return tuple(step for step in self.steps if step.kind == "env")
+
+    @property
     def wanted_in_env(self) -> dict[str, str]:
         """The settings of `.env` that are to be changed."""
-        return {step.name: step.value for step in self.steps if step.kind == "env"}
+        return {step.name: step.value for step in self.in_env}
 
     @property
     def on_server(self) -> tuple[Step, ...]:

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plimsoll.server.changing import Effect, Standing, Wanted, checked
 from plimsoll.server.facts import ServerFacts
+from plimsoll.server.words import is_not_permitted
 
 RELOAD = "SELECT pg_reload_conf()"
 PARAMETER_GRANTS_SINCE = (15,)
@@ -19,7 +20,6 @@ _KEPT = text(
     "SELECT setting FROM pg_file_settings WHERE name = :name AND sourcefile LIKE '%postgresql.auto.conf'"
     " ORDER BY seqno DESC LIMIT 1"
 )
-_NOT_PERMITTED = "42501"
 _SOURCES = {
     "default": "the server's own default",
     "command line": "its command line, which wins over ALTER SYSTEM",
@@ -57,8 +57,7 @@ class PostgreSQLChanger:
         try:
             row = (await connection.execute(_KEPT, {"name": name})).first()
         except DBAPIError as error:
-            state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
-            if state != _NOT_PERMITTED:
+            if not is_not_permitted(error):
                 raise
             return None, False
         return (None if row is None else str(row[0])), True
