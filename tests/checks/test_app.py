@@ -118,6 +118,12 @@ def test_a_release_that_does_not_parse_is_caught(on_sqlite: Deployment, write: C
     [
         ("import no_such_package\n", "shop.py, line 4"),
         ("raise SystemExit(3)\n", "ended the process while it was imported (3)"),
+        ("import os\nos._exit(0)\n", "ended the process while it was imported (0)"),
+        (
+            "import os\nchild = os.fork()\nif not child:\n    os._exit(7)\n"
+            "raise RuntimeError(f'the child: {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}')\n",
+            "RuntimeError: the child: 7",
+        ),
         ("import asyncio\nraise asyncio.CancelledError\n", "cannot be imported: CancelledError"),
         ("raise ValueError('key is 0123456789abcdef' + '0123456789abcdef' * 3)\n", "ValueError: key is ***"),
     ],

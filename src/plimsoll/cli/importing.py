@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL, Dialect
@@ -34,6 +34,8 @@ STDOUT, STDERR = 1, 2
 COULD_NOT = 2
 """Exit status of a command that has no answer."""
 
+_EXIT = os._exit
+
 
 @dataclass(slots=True)
 class Imported:
@@ -55,7 +57,7 @@ def import_application(target: Target, limit_s: float = IMPORT_S) -> Imported:
     """Import it as a command does, without running its lifespan; raises nothing that it raises."""
     found = Imported()
     # Our standard output may be JSON; what the application says while it is imported is no part of it.
-    with _stdout_kept(), redirect_stdout(sys.stderr), _only_daemons(), _counting() as engines:
+    with _stdout_kept(), redirect_stdout(sys.stderr), _only_daemons(), _no_sudden_end(), _counting() as engines:
         try:
             with _time_limit(limit_s, target.name):
                 found.database, found.settings = target.load()
@@ -173,6 +175,23 @@ def _only_daemons() -> Iterator[None]:
 
 
 @contextmanager
+def _no_sudden_end() -> Iterator[None]:
+    """An `os._exit` in the block is an exit like any other: it would end the command without a word, perhaps with 0."""
+    ours = os.getpid()
+
+    def leave(status: int) -> NoReturn:
+        if os.getpid() != ours:  # a child that was forked ends as it is
+            _EXIT(status)
+        raise SystemExit(status)
+
+    os._exit = leave
+    try:
+        yield
+    finally:
+        os._exit = _EXIT
+
+
+@contextmanager
 def _time_limit(limit_s: float, name: str) -> Iterator[None]:
     """Raise in the block when the time is over, and end the process where even that does not end it; without a limit
     outside of the main thread and where there is no such signal."""
@@ -185,7 +204,7 @@ def _time_limit(limit_s: float, name: str) -> Iterator[None]:
 
     def end() -> None:
         os.write(STDERR, f"plimsoll: {_too_long(name, limit_s)} It could not be stopped.\n".encode())
-        os._exit(COULD_NOT)
+        _EXIT(COULD_NOT)
 
     last = threading.Timer(limit_s + GRACE_S, end)
     last.daemon = True
