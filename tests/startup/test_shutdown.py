@@ -20,8 +20,9 @@ async def test_start_up_cancelled_at_any_moment_leaves_no_connection(
     proxy = fault_proxy(port_of(server_database))
     proxy.delay_s = 0.003
     settings = DatabaseSettings(database_url=server_database.url_for(port=proxy.port))
-    whole_s = await start_and_close(settings, None)
-    assert whole_s is not None
+    # The quickest of some: on a busy machine one takes twice as long as those that are to be cancelled.
+    whole_s = min([await start_and_close(settings, None) or 0.0 for _ in range(4)])
+    assert whole_s > 0
     ended = [await start_and_close(settings, whole_s * moment / MOMENTS) for moment in range(MOMENTS)]
     assert ended.count(None) > MOMENTS / 2, "most were to be cancelled in the middle"
     await asyncio.to_thread(server_database.wait_connection_count, 0)
