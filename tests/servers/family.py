@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
+from pathlib import Path
 
 import psutil
 
@@ -36,6 +37,25 @@ def kill_all(processes: list[psutil.Process]) -> None:
         if time.monotonic() > deadline:
             raise RuntimeError(f"still running {END_TIMEOUT_S} s after SIGKILL: {processes}")
         time.sleep(POLL_S)
+
+
+def halt_all(processes: list[psutil.Process]) -> None:
+    """Halt each, and wait until no thread of them runs: on a busy machine some still do after the signal was sent."""
+    signal_all(processes, signal.SIGSTOP)
+    deadline = time.monotonic() + END_TIMEOUT_S
+    while not all(map(is_halted, processes)):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"not halted {END_TIMEOUT_S} s after SIGSTOP: {processes}")
+        time.sleep(POLL_S)
+
+
+def is_halted(process: psutil.Process) -> bool:
+    """Whether every thread of a process is halted; one that has ended is."""
+    states = []
+    for stat in Path(f"/proc/{process.pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):
+            states.append(stat.read_text().rpartition(")")[2].split()[0])
+    return all(state in "tTZX" for state in states)
 
 
 def runs(process: psutil.Process) -> bool:

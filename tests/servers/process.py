@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tests.servers.certificates import Certificates, Tls
-from tests.servers.family import family, kill_all, signal_all
+from tests.servers.family import family, halt_all, kill_all, signal_all
 from tests.servers.places import HOST, Account, free_port, new_directory, remove_directory
 from tests.servers.reaper import reaper
 
@@ -198,8 +198,8 @@ class Server(ABC):
     def freeze(self) -> None:
         """Halt the server without closing anything: it accepts (the kernel does) and says nothing."""
         # The parent first, and its children listed afterwards: it must not start one between the two steps.
-        signal_all(family(self.pid)[:1], signal.SIGSTOP)
-        signal_all(family(self.pid)[1:], signal.SIGSTOP)
+        halt_all(family(self.pid)[:1])
+        halt_all(family(self.pid)[1:])
 
     def thaw(self) -> None:
         """Let a frozen server go on; does nothing to one that is not frozen."""
