@@ -19,7 +19,7 @@ LIMITS = ("memory.limit_in_bytes", "memory.max")
 SWAP_LIMITS = ("memory.memsw.limit_in_bytes", "memory.swap.max")
 """v1 limits memory and swap together, v2 swap alone."""
 
-EMPTY_WITHIN_S = 20.0
+EMPTY_WITHIN_S = 60.0
 
 
 @contextmanager
