@@ -120,8 +120,10 @@ def test_a_release_that_does_not_parse_is_caught(on_sqlite: Deployment, write: C
         ("raise SystemExit(3)\n", "ended the process while it was imported (3)"),
         ("import os\nos._exit(0)\n", "ended the process while it was imported (0)"),
         (
-            "import os\nchild = os.fork()\nif not child:\n    os._exit(7)\n"
-            "raise RuntimeError(f'the child: {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}')\n",
+            (
+                "import os\nchild = os.fork()\nif not child:\n    os._exit(7)\n"
+                "raise RuntimeError(f'the child: {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}')\n"
+            ),
             "RuntimeError: the child: 7",
         ),
         ("import asyncio\nraise asyncio.CancelledError\n", "cannot be imported: CancelledError"),
