@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from plimsoll.asgi.routes import Kind
+from plimsoll.asgi.routes import Kind, Kinds
 from plimsoll.asgi.slow import ReaderRules
+from plimsoll.asgi.traffic import Traffic
 from plimsoll.asgi.work import RequestWork
 from plimsoll.limiter import AdmissionLine, Priority
 from tests.limiter.virtual_time import run, turns
@@ -21,7 +22,8 @@ def a_work() -> tuple[AdmissionLine, RequestWork]:
     line = AdmissionLine(1, 0.1, 1.0, asyncio.get_running_loop().time)
     assert line.enter_now("client")
     kind = Kind("GET /", Priority.NORMAL)
-    work = RequestWork({}, sent, ReaderRules(0, 0.0), line, kind, None, lambda _work, _message: None)
+    rules = ReaderRules(0, 0.0)
+    work = RequestWork({}, sent, rules, line, kind, None, lambda _work, _message: None, Traffic(Kinds()), 0.0)
     work.counted = work.fresh = True
     return line, work
 

@@ -15,6 +15,7 @@ from plimsoll.asgi.messages import CLOSE, ASGIApp, Message, Receive, Refusal, Sc
 from plimsoll.asgi.refusals import NO_MEMORY, OVERLOADED, STOPPING, TOO_LONG, Pacer, answer, leaves_body_unread
 from plimsoll.asgi.routes import Kinds, PriorityOf
 from plimsoll.asgi.slow import ReaderRules
+from plimsoll.asgi.traffic import Traffic
 from plimsoll.asgi.work import TICK_S, RequestWork, Running
 from plimsoll.events import Counters, LimitedLog
 from plimsoll.limiter import AdaptiveLimit, AdmissionLine, MemoryGuard, Priority, RefusedError, RetryAfter
@@ -52,6 +53,7 @@ class Admission:
         end_process: Callable[[str], None] | None = None,
         counters: Counters | None = None,
         log: LimitedLog | None = None,
+        traffic: Traffic | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
@@ -66,6 +68,8 @@ class Admission:
         self.line = AdmissionLine(adaptive.limit if adaptive else 0, target_s, target_s * PATIENCE, clock, used)
         self.retry = RetryAfter(clock)
         self.running = Running(clock, self._tick)
+        self.traffic = traffic or Traffic(kinds)
+        self.traffic.running = self.running
         self.pacer = Pacer(clock)
         self.allowed = AllowedTime(
             settings.request_timeout_s, settings.request_timeout_header, settings.trusted_proxies
@@ -118,6 +122,7 @@ class Admission:
         kind = work.kind
         if work.let_in and (work.took or kind.limited):
             self.kinds.learn(scope, kind, took_connection=work.took)
+        work.count_end(self.clock)
 
     async def refuse(self, refusal: Refusal, scope: Scope, send: Send) -> None:
         """Answer 503."""
@@ -210,11 +215,15 @@ class AdmissionLayer:
             return
         refusal = admission.refuses()
         if refusal is not None:
+            admission.traffic.refused(kind)
             await admission.refuse(refusal, scope, send)
             return
         allowed_s = admission.allowed.of(scope)
-        deadline_s = None if allowed_s is None else admission.clock() + allowed_s
-        work = RequestWork(scope, send, self._readers, admission.line, kind, deadline_s, self._starts)
+        now_s = admission.clock()
+        deadline_s = None if allowed_s is None else now_s + allowed_s
+        work = RequestWork(
+            scope, send, self._readers, admission.line, kind, deadline_s, self._starts, admission.traffic, now_s
+        )
         # All that takes memory was made by now: a place in the line that was given is never lost for the lack of it.
         working = WORK.set(work)
         try:
@@ -223,6 +232,7 @@ class AdmissionLayer:
                 work.client = admission.policy.client_of(scope)
                 let_in = admission.line.enter_now(work.client) or await admission.wait(scope, work, allowed_s)
                 if let_in is None:
+                    work.failure = "refused"
                     admission.running.remove(work)
                     await admission.refuse(OVERLOADED, scope, send)
                     return
@@ -234,16 +244,19 @@ class AdmissionLayer:
         except asyncio.CancelledError:
             if not work.ended or work.task is None or work.task.uncancel() > 0:
                 # Somebody else cancelled it, perhaps too: a server whose own patience is shorter than ours.
+                work.failure = work.failure or "cancelled"
                 if admission.stopping and not work.started:
                     await answer(scope, send, STOPPING, retry_after_s=None, close=True)
                 raise
             await self._answer_ended(work, scope, send)
         except MemoryError as error:
+            work.failure = "memory"
             admission.memory_error(admission.kinds.served(scope, kind).name, error)
             if work.started:
                 raise
             await answer(scope, send, NO_MEMORY, retry_after_s=admission.retry.refuse(), close=True)
         except Exception:
+            work.failure = "cancelled" if work.given_up else work.failure or "5xx"
             if not work.given_up:
                 raise
         finally:
@@ -254,11 +267,12 @@ class AdmissionLayer:
 
     def _starts(self, work: RequestWork, message: Message) -> None:
         """The response starts: what follows is the client's pace, not ours, and needs no place in the line."""
+        admission = self._admission
         if work.fresh:
             work.settle()
-            self._admission.line.let_in()
+            admission.line.let_in()
+        work.count_start(message["status"], admission.clock())
         work.deadline_s = None
-        admission = self._admission
         if (admission.pressed or admission.stopping) and closes(work.scope):
             message["headers"] = [*message.get("headers", ()), CLOSE]
 
@@ -266,6 +280,7 @@ class AdmissionLayer:
         admission = self._admission
         route = admission.kinds.served(scope, work.kind).name
         admission.counters.add(f"ended_{work.ended}")
+        work.failure = "cancelled" if work.ended == "shutdown" else "deadline"
         if work.ended == "shutdown":
             refusal, why = STOPPING, "the process stops (SHUTDOWN_TIMEOUT)"
         else:

@@ -23,6 +23,9 @@ LONGEST = 200
 SURE = 20
 """A route that took no connection in so many requests is taken for one that never does, until it does."""
 
+METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
+"""Of a route that takes any: RFC 9110, RFC 5789 and QUERY."""
+
 
 @dataclass(eq=False, slots=True)
 class Kind:
@@ -79,8 +82,8 @@ class Kinds:
         if not isinstance(template, str) or template == kind.template:
             return kind
         methods = getattr(route, "methods", None)
-        if methods is not None and scope["method"] not in methods:
-            return kind  # answered 405: the method is the client's invention
+        if scope["method"] not in (METHODS if methods is None else methods):
+            return kind  # answered 405, or a route that takes any: the method is the client's invention
         return self._learn_pattern(scope, template) or kind
 
     def all(self) -> list[Kind]:

@@ -7,6 +7,7 @@ from typing import Protocol
 from plimsoll.asgi.messages import Message, Receive, Scope, Send
 from plimsoll.asgi.routes import Kind
 from plimsoll.asgi.slow import PatientSender, ReaderRules
+from plimsoll.asgi.traffic import BAD_REQUEST, RouteCounts, Traffic, failure_of
 from plimsoll.limiter import AdmissionLine
 
 TICK_S = 0.1
@@ -15,6 +16,9 @@ TICK_S = 0.1
 LEEWAY_S = 0.25
 """Past its deadline a request may go on for so long: a statement that was ended at the deadline, its error and the
 roll-back say more than a cancellation does."""
+
+_ANSWERED = ("5xx", "deadline", "memory")
+"""Failures that are answered past this `send`: by us, or by the server."""
 
 
 class AtStart(Protocol):
@@ -39,6 +43,11 @@ class RequestWork(PatientSender):
     ended = ""
     """Why it was ended by us: `deadline` or `shutdown`."""
 
+    route: RouteCounts | None = None
+    """The counts of its route, once its response has started: by then the framework has found it."""
+    failure = ""
+    """The kind of error it is, as `RouteView.errors` has them."""
+
     client = ""
     """Whose it is, where that was asked."""
     let_in = False
@@ -57,6 +66,8 @@ class RequestWork(PatientSender):
         kind: Kind,
         deadline_s: float | None,
         when_started: Callable[["RequestWork", Message], None],
+        traffic: Traffic,
+        began_s: float,
     ) -> None:
         super().__init__(send, rules)
         self.scope = scope
@@ -64,12 +75,35 @@ class RequestWork(PatientSender):
         self._line = line
         self.kind = kind
         self.deadline_s = deadline_s
+        self._traffic = traffic
+        self.began_s = began_s
         self.task = asyncio.current_task()
 
     def asks_for_connection(self) -> None:
         """It is about to get one: from now on the pool's own figures show what it asks for."""
         self.took = True
         self.settle()
+
+    def account(self) -> RouteCounts:
+        """The counts of its route."""
+        return self._traffic.of(self.scope, self.kind)
+
+    def count_start(self, status: int, now_s: float) -> None:
+        """Its response starts."""
+        if status >= BAD_REQUEST:
+            late = self.deadline_s is not None and now_s >= self.deadline_s
+            self.failure = failure_of(status, late=late)
+        self.route = route = self._traffic.of(self.scope, self.kind)
+        route.latency.observe(now_s - self.began_s)
+
+    def count_end(self, clock: Callable[[], float]) -> None:
+        """It is over."""
+        route = self.route
+        if route is None:
+            route = self._traffic.of(self.scope, self.kind)
+            if self.failure in _ANSWERED:
+                route.latency.observe(clock() - self.began_s)
+        route.ended(self.failure)
 
     def settle(self) -> None:
         """It needs no place in the line any more."""

@@ -15,6 +15,7 @@ from plimsoll.asgi.pools import PoolOfEngine, Returns
 from plimsoll.asgi.routes import Kinds, by_path
 from plimsoll.asgi.signals import StopSignals
 from plimsoll.asgi.slow import ReaderRules
+from plimsoll.asgi.traffic import Traffic
 from plimsoll.database import Database
 from plimsoll.events import LimitedLog
 from plimsoll.host import MemoryReader
@@ -52,9 +53,11 @@ class Protection:
         if settings.memory_guard:
             read = MemoryReader(clock=monotonic).read
             self.guard = MemoryGuard(read, monotonic, reserve_bytes=settings.memory_reserve_bytes)
+        kinds = Kinds(priorities)
+        self.traffic = Traffic(kinds, database.settings.dialect)
         self.admission = Admission(
             settings,
-            kinds=Kinds(priorities),
+            kinds=kinds,
             policy=policy,
             adaptive=AdaptiveLimit(of_pool.usage, monotonic),
             used=of_pool.used,
@@ -63,7 +66,9 @@ class Protection:
             end_process=self._end_process,
             counters=self.counters,
             log=self.log,
+            traffic=self.traffic,
         )
+        of_pool.pool.numbers.accounts = self.traffic.of_owner
         of_pool.pool.numbers.observers.append(Returns(self.admission))
 
     def around(self, app: ASGIApp) -> ASGIApp:

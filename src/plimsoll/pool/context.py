@@ -1,5 +1,6 @@
 """What the running task tells the pool, beside the call itself."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Protocol
 
@@ -11,6 +12,28 @@ READING: ContextVar[bool] = ContextVar("plimsoll_reading", default=False)
 
 OWNER: ContextVar[str] = ContextVar("plimsoll_owner", default="")
 """What the current task works for: a route, a job. Set by the web layer; else the task's own name is shown."""
+
+
+class Account(Protocol):
+    """What is told what one user of a pool does with its connections. Called in the event loop, and must return at
+    once; an exception in it is logged and goes no further."""
+
+    def waited(self, seconds: float) -> None:
+        """A connection was asked for, and given after so long, or not at all."""
+
+    def held(self, seconds: float) -> None:
+        """One was given back."""
+
+    def ran(self, statement: str, seconds: float, rows: int, failed: bool) -> None:
+        """A statement has ended, by an error, a time limit or a cancellation where it `failed`. `statement` is its text
+        as it was sent, `rows` those that came or were changed, as far as the driver tells."""
+
+    def fetched(self, statement: str, seconds: float, rows: int) -> None:
+        """More rows came of one that fetches them in pieces."""
+
+
+Accounts = Callable[[str], Account]
+"""The account of an owner (`OWNER`; empty where nobody said so): for what is done outside of any `Work`."""
 
 
 class Work(Protocol):
@@ -25,6 +48,9 @@ class Work(Protocol):
 
     def asks_for_connection(self) -> None:
         """A connection is about to be checked out for it."""
+
+    def account(self) -> Account | None:
+        """Who is told of what is done with that connection: no part of the work, which must be gone when it is over."""
 
 
 WORK: ContextVar[Work | None] = ContextVar("plimsoll_work", default=None)

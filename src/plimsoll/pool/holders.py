@@ -9,7 +9,7 @@ from types import CodeType, FrameType
 
 import greenlet  # type: ignore[import-untyped]
 
-from plimsoll.pool.context import OWNER
+from plimsoll.pool.context import OWNER, Account
 
 STATEMENT_LIMIT = 300
 """Characters kept of the last statement; its parameters are never kept."""
@@ -40,6 +40,7 @@ class Checkout:
     reported: bool = False
     reported_idle: bool = False
     task: "weakref.ref[asyncio.Task[object]] | None" = None
+    account: Account | None = None
 
     def place(self) -> str:
         """The line of the application's code that took it, as `file.py:41 in name`."""
@@ -77,10 +78,16 @@ class Holders:
     clock: Callable[[], float]
     _by_record: dict[int, Checkout] = field(default_factory=dict)
 
-    def add(self, record: object, owner: str) -> Checkout:
+    def add(self, record: object, owner: str, account: Account | None = None) -> Checkout:
         """A checkout begins, in the task and at the line that runs now."""
         task = asyncio.current_task()
-        checkout = Checkout(owner, self.clock(), calling_code(), task=weakref.ref(task) if task is not None else None)
+        checkout = Checkout(
+            owner,
+            self.clock(),
+            calling_code(),
+            task=weakref.ref(task) if task is not None else None,
+            account=account,
+        )
         self._by_record[id(record)] = checkout
         return checkout
 

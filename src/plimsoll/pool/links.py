@@ -13,6 +13,7 @@ from plimsoll.pool import drivers
 from plimsoll.pool.context import deadline_s
 from plimsoll.pool.holders import Checkout, Holder, Holders, shortened
 from plimsoll.pool.limits import Within
+from plimsoll.pool.numbers import safely
 
 TOO_LATE = (
     "the request's time was up before its commit: nothing was committed, what its transaction did is rolled back. "
@@ -44,6 +45,7 @@ class Link:
     """Whether a statement of this use fetches its rows as they are asked for: then there may be something to end."""
     reading: bool = False
     """Whether the pool has let its statements commit by themselves."""
+    sent_s: float = 0.0
     answered_s: float = 0.0
     ended: str = ""
     """Why it was ended in its user's hands, in words for the user."""
@@ -164,6 +166,7 @@ class Links:
         if link.checkout is not None:
             link.checkout.statement = statement
             link.checkout.statements += 1
+        link.sent_s = self._holders.clock()
         link.in_pieces = link.in_pieces or in_pieces
         if in_pieces and link.reading and link.driver not in drivers.MYSQL:
             # PostgreSQL's cursors live in a transaction.
@@ -175,6 +178,7 @@ class Links:
         link = self._by_connection.get(id(connection))
         if link is not None:
             link.querying = True
+            link.sent_s = self._holders.clock()
 
     def ends(self, connection: DBAPIConnection) -> None:
         """It was answered."""
@@ -182,6 +186,19 @@ class Links:
         if link is not None:
             link.querying = False
             link.answered_s = self._holders.clock()
+
+    def ran(self, connection: DBAPIConnection, statement: str, rows: int, *, failed: bool = False) -> None:
+        """A statement that `begins` was told of has ended, in whatever way."""
+        link = self._by_connection.get(id(connection))
+        if link is not None and link.checkout is not None and link.checkout.account is not None:
+            safely(link.checkout.account.ran, statement, self._holders.clock() - link.sent_s, rows, failed)
+
+    def fetched(self, connection: DBAPIConnection, rows: int) -> None:
+        """What `fetches` was told of has come: of the last statement, as a rule."""
+        link = self._by_connection.get(id(connection))
+        if link is not None and link.checkout is not None and link.checkout.account is not None:
+            took_s = self._holders.clock() - link.sent_s
+            safely(link.checkout.account.fetched, link.checkout.statement, took_s, rows)
 
     def in_time(self, connection: DBAPIConnection, *, clean_up: bool = False, commit: bool = False) -> Within:
         """The limit of what is sent now: that of statements, or what is left of the request's time. A roll-back has

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol
+
+from plimsoll.pool.context import OWNER, Account, Accounts, Work
 
 logger = logging.getLogger("plimsoll.pool")
-
-T = TypeVar("T")
 
 BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the histograms' buckets: from a checkout that did not wait to the default pool timeout."""
@@ -137,38 +137,54 @@ class Numbers:
     use: Histogram = field(default_factory=Histogram)
     create: Histogram = field(default_factory=Histogram)
     observers: list[PoolObserver] = field(default_factory=list)
+    accounts: Accounts | None = None
+
+    def account(self, work: Work | None) -> Account | None:
+        """Who is told of what the current task does."""
+        if work is not None:
+            return work.account()
+        return None if self.accounts is None else self.accounts(OWNER.get())
 
     def opened(self, took_s: float) -> None:
         """A connection was opened for the pool."""
         self.create.observe(took_s)
         for observer in self.observers:
-            _safely(observer.opened, took_s)
+            safely(observer.opened, took_s)
 
     def closed_one(self, reason: str) -> None:
         """A connection was closed."""
         self.closed[reason] += 1
         for observer in self.observers:
-            _safely(observer.closed, reason)
+            safely(observer.closed, reason)
 
-    def checked_out(self, waited_s: float, *, reused: bool) -> None:
+    def checked_out(self, waited_s: float, account: Account | None = None, *, reused: bool) -> None:
         """A user got a connection."""
         self.counts["checkouts"] += 1
         self.counts["reused"] += reused
         self.acquire.observe(waited_s)
         for observer in self.observers:
-            _safely(observer.checked_out, waited_s)
+            safely(observer.checked_out, waited_s)
+        if account is not None:
+            safely(account.waited, waited_s)
 
-    def returned(self, used_s: float) -> None:
+    def waited_in_vain(self, waited_s: float, account: Account | None) -> None:
+        """Whoever asked for a connection got none; `failed` says why."""
+        if account is not None:
+            safely(account.waited, waited_s)
+
+    def returned(self, used_s: float, account: Account | None = None) -> None:
         """A user gave one back."""
         self.use.observe(used_s)
         for observer in self.observers:
-            _safely(observer.returned, used_s)
+            safely(observer.returned, used_s)
+        if account is not None:
+            safely(account.held, used_s)
 
     def failed(self, kind: str) -> None:
         """A user got none."""
         self.counts[kind] += 1
         for observer in self.observers:
-            _safely(observer.failed, kind)
+            safely(observer.failed, kind)
 
     def snapshot(
         self,
@@ -216,9 +232,9 @@ class Numbers:
         )
 
 
-def _safely(tell: Callable[[T], None], detail: T) -> None:
+def safely(tell: Callable[..., None], *details: Any) -> None:
     """An observer that fails is the observer's trouble."""
     try:
-        tell(detail)
+        tell(*details)
     except Exception:
         logger.exception("an observer of the pool failed")

@@ -23,7 +23,7 @@ from plimsoll.pool import drivers
 from plimsoll.pool.closing import Closing
 from plimsoll.pool.condition import Condition
 from plimsoll.pool.contact import Contact
-from plimsoll.pool.context import READING, WORK
+from plimsoll.pool.context import READING, WORK, Account
 from plimsoll.pool.holders import Checkout, Holders, who_asks
 from plimsoll.pool.keeping import Keeping
 from plimsoll.pool.killing import Killing
@@ -146,6 +146,7 @@ class PlimsollPool(Life):
             dialect=self._dialect,
         )
         successor.numbers.observers = self.numbers.observers
+        successor.numbers.accounts = self.numbers.accounts
         return successor
 
     # --- taking one ---
@@ -156,6 +157,17 @@ class PlimsollPool(Life):
         work = WORK.get()
         if work is not None:
             work.asks_for_connection()  # from here on the places show it: waiting, connecting, using
+        account = self.numbers.account(work)
+        try:
+            link, reused = self._take(began_s)
+        except BaseException:
+            self.numbers.waited_in_vain(self.clock() - began_s, account)
+            raise
+        self._note_checkout(link, self.clock() - began_s, account, reused=reused)
+        return link.record
+
+    def _take(self, began_s: float) -> tuple[Link, bool]:
+        """A connection, and whether it was open already."""
         reading = READING.get() and self._contact.may_switch
         got = self._line.take(began_s, self._suits(reading))
         try:
@@ -163,8 +175,7 @@ class PlimsollPool(Life):
         except BaseException as error:
             self._give_up(got, error)
             raise
-        self._note_checkout(link, self.clock() - began_s, reused=link is got)
-        return link.record
+        return link, link is got
 
     def _suits(self, reading: bool) -> Callable[[Link], bool] | None:
         """Connections whose mode need not be changed come first: on MySQL that is a round trip, elsewhere none."""
@@ -225,11 +236,11 @@ class PlimsollPool(Life):
 
         return known
 
-    def _note_checkout(self, link: Link, waited_s: float, *, reused: bool) -> None:
+    def _note_checkout(self, link: Link, waited_s: float, account: Account | None, *, reused: bool) -> None:
         link.rolled_back = link.in_pieces = False
-        self.numbers.checked_out(waited_s, reused=reused)
+        self.numbers.checked_out(waited_s, account, reused=reused)
         if self.options.track:
-            link.checkout = self.holders.add(link.record, who_asks())
+            link.checkout = self.holders.add(link.record, who_asks(), account)
         self.keeping.wake()
 
     # --- giving one back ---
@@ -278,7 +289,7 @@ class PlimsollPool(Life):
         checkout = self.holders.end(record)
         if checkout is not None:
             used_s = self.clock() - checkout.since_s
-            self.numbers.returned(used_s)
+            self.numbers.returned(used_s, checkout.account)
             if checkout.reported:
                 logger.warning("%s: returned after %.1f s, taken at %s", checkout.owner, used_s, checkout.place())
         return checkout

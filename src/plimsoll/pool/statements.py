@@ -18,8 +18,14 @@ from plimsoll.pool.limits import Within
 
 _MARK = "_plimsoll_statements"
 
-_PIECEWISE = ("fetchone", "fetchmany", "fetchall", "close")
-"""What a server-side cursor waits in for the server: MySQL's drivers read the rest of the rows when it is closed."""
+_PIECEWISE: dict[str, Callable[[Any], int]] = {
+    "fetchone": lambda row: row is not None,
+    "fetchmany": lambda rows: len(rows or ()),
+    "fetchall": lambda rows: len(rows or ()),
+    "close": lambda _nothing: 0,
+}
+"""What a server-side cursor waits in for the server, and how many rows that gave: MySQL's drivers read the rest of the
+rows when it is closed."""
 
 _LEAVES_STATE = re.compile(
     r"^\s*(?:set\s+(?!local\b|transaction\b|constraints\b)|lock\s+tables|use\s|listen\b|prepare\b|load\b|handler\b)"
@@ -49,6 +55,12 @@ class Watcher(Protocol):
 
     def ends(self, connection: DBAPIConnection) -> None:
         """What was sent was answered."""
+
+    def ran(self, connection: DBAPIConnection, statement: str, rows: int, *, failed: bool = False) -> None:
+        """A statement that `begins` was told of has ended: was answered, given up or cancelled."""
+
+    def fetched(self, connection: DBAPIConnection, rows: int) -> None:
+        """So many rows have come after `fetches`."""
 
     def in_time(self, connection: DBAPIConnection, *, clean_up: bool = False, commit: bool = False) -> Within:
         """The limit of what is sent now."""
@@ -113,12 +125,15 @@ class Statements:
             try:
                 with limit:
                     result = execute(cursor, statement, *rest, **named)
-            except TimeoutError as error:  # what was given up was not answered
-                raise _statement_timeout(limit.seconds, error) from None
-            except Exception:
-                watcher.ends(connection)  # answered by an error
+            except BaseException as error:
+                watcher.ran(connection, statement, 0, failed=True)
+                if isinstance(error, TimeoutError):  # what was given up was not answered
+                    raise _statement_timeout(limit.seconds, error) from None
+                if isinstance(error, Exception):
+                    watcher.ends(connection)  # answered by an error
                 raise
             watcher.ends(connection)
+            watcher.ran(connection, statement, 0 if in_pieces else _rows(cursor))
             if in_pieces:
                 cursor.__class__ = self._with_limits(type(cursor))
             return result
@@ -156,12 +171,12 @@ class Statements:
         """The class of a server-side cursor, with a time limit for each piece that it fetches."""
         found = self._limited.get(kind)
         if found is None:
-            methods = {name: self._in_time(getattr(kind, name)) for name in _PIECEWISE}
+            methods = {name: self._in_time(getattr(kind, name), rows) for name, rows in _PIECEWISE.items()}
             found = type(kind.__name__, (kind,), {"__slots__": (), **methods})
             self._limited[kind] = self._limited[found] = found
         return found
 
-    def _in_time(self, fetch: Callable[..., Any]) -> Callable[..., Any]:
+    def _in_time(self, fetch: Callable[..., Any], count: Callable[[Any], int]) -> Callable[..., Any]:
         def in_time(cursor: Any, *args: Any, **named: Any) -> Any:
             connection = cursor._adapt_connection
             watcher = self._watcher_of(connection)
@@ -178,6 +193,7 @@ class Statements:
                 watcher.ends(connection)
                 raise
             watcher.ends(connection)
+            watcher.fetched(connection, count(rows))
             return rows
 
         return in_time
@@ -190,6 +206,12 @@ class Statements:
                 self._known.clear()
             known = self._known[statement] = _LEAVES_STATE.search(statement) is not None
         return known
+
+
+def _rows(cursor: Any) -> int:
+    """How many rows came or were changed; SQLite's driver does not tell of those that came."""
+    count: int = cursor.rowcount
+    return count if count >= 0 else len(cursor._rows)
 
 
 def _statement_timeout(limit_s: float | None, error: BaseException, *, commit: bool = False) -> StatementTimeoutError:
