@@ -1,0 +1,191 @@
+"""The database: down, refusing, failing now and then; and a worker that is not ready."""
+
+import re
+
+from plimsoll.snapshot.causes import thresholds
+from plimsoll.snapshot.causes.case import Case
+from plimsoll.snapshot.causes.rule import Found, Rule
+from plimsoll.snapshot.causes.wording import counted, plain, quoted, sane, time
+
+REFUSED = re.compile(
+    r"access denied|unknown database|not allowed to connect|authentication|pg_hba\.conf|permission denied"
+    r"|not permitted to log in|(?:role|database) \S+ does not exist|certificate",
+    re.IGNORECASE,
+)
+FULL = re.compile(
+    r"too many (?:connections|clients)|max_user_connections|max_connections|remaining connection slots", re.IGNORECASE
+)
+AWAY = re.compile(
+    r"can't connect|could not connect|connect(?:ion)? (?:call )?(?:failed|refused|reset)|lost connection|gone away"
+    r"|server closed|connection (?:was |is )?closed|no route|not known|name resolution|unreachable|shutting down"
+    r"|starting up|broken pipe|server running|unable to open",
+    re.IGNORECASE,
+)
+SILENT = re.compile(r"timed? ?out|answer", re.IGNORECASE)
+"""Words of the servers and of their drivers, by what they mean: a snapshot has no error numbers."""
+
+SYMPTOMS = frozenset(
+    {
+        "not-ready",
+        "connect-failures",
+        "pool-exhausted",
+        "pool-timeouts",
+        "slow-connects",
+        "reuse-low",
+        "refusals",
+        "route-errors",
+        "deadlines",
+        "slow-route",
+        "slow-statement",
+        "server-full",
+        "server-unseen",
+    }
+)
+
+
+def words_of(case: Case) -> str:
+    """Why the server's side could not be read."""
+    return case.now.server.error if case.now.server is not None else ""
+
+
+def _failures(case: Case) -> float:
+    return case.rose(lambda each: each.pool.connect_failures)
+
+
+def _none_gets_in(case: Case) -> bool:
+    """Whether connects fail, and not one succeeds."""
+    pool = case.now.pool
+    if case.passed_s is None:
+        nothing_open = not (pool.checked_out or pool.idle)
+        return nothing_open and pool.connect_failures > 0 and bool(words_of(case))
+    return _failures(case) > 0 and not case.rose(lambda each: each.pool.opened) and not _works(case)
+
+
+def _works(case: Case) -> bool:
+    """Whether connections that are open were used lately."""
+    return case.rose(lambda each: each.pool.reused) > 0
+
+
+def _refuses(case: Case) -> Found | None:
+    words = words_of(case)
+    if not REFUSED.search(words):
+        return None
+    return Found(
+        "critical",
+        f"The database does not let this worker in: {quoted(words)}{_attempts(case)}.",
+        "Check the user, the password, the database's name and the certificate: 'plimsoll settings' shows where each "
+        "was read. Waiting does not help.",
+        frozenset({"connect-failures", "server-unseen", "database-down"}) | (frozenset() if _works(case) else SYMPTOMS),
+    )
+
+
+def _down(case: Case) -> Found | None:
+    words, pool = words_of(case), case.now.pool
+    worker = case.now.worker
+    said = f": {quoted(words)}" if words else ""
+    if FULL.search(words):
+        return None
+    if not worker.ready and "for the database" in worker.startup:
+        return _is_down(case, f"The database has not answered since this worker began {time(case.age_s)} ago{said}")
+    unused = not (pool.checked_out or pool.idle) or not _works(case)
+    away = bool(AWAY.search(words)) and (_failures(case) > 0 or unused)
+    if not (away or (SILENT.search(words) and unused) or _none_gets_in(case)):
+        return None
+    return _is_down(case, f"The database does not answer{said}")
+
+
+def _is_down(case: Case, sentence: str) -> Found:
+    return Found(
+        "critical",
+        f"{sentence}{_attempts(case)}.",
+        "Start the database's server, or see why it is not reached from this host (MYSQL_HOST or DATABASE_URL, "
+        "network, firewall). Requests are answered 503 meanwhile; the pool connects again by itself within a second.",
+        SYMPTOMS,
+    )
+
+
+def _attempts(case: Case) -> str:
+    """`; it last did 20 s ago, and 40 attempts to connect failed in the last 30 s`."""
+    server = case.now.server
+    ago_s = sane(case.now.at_s - server.at_s) if server is not None and sane(server.at_s) else 0.0
+    failures, when = _failures(case), f" {case.lately}"
+    if not failures:
+        failures, when = sane(case.now.pool.connect_failures), f" since the worker began {time(case.age_s)} ago"
+    parts = [
+        *([f"it last did {time(ago_s)} ago"] if ago_s and server is not None and server.error else []),
+        *([f"{counted(failures, 'attempt')} to connect failed{when}"] if failures else []),
+    ]
+    return f"; {', and '.join(parts)}" if parts else ""
+
+
+def _connect_failures(case: Case) -> Found | None:
+    failures = _failures(case)
+    if not failures:
+        return None
+    opened = case.rose(lambda each: each.pool.opened)
+    words = words_of(case)
+    said = f": {quoted(words)}" if words else ""
+    return Found(
+        "warning",
+        f"{failures:,.0f} of {counted(failures + opened, 'attempt')} to connect to the database failed "
+        f"{case.lately}{said}.",
+        "The log has the server's words: a limit of connections (its own or the account's), a server that restarts, or "
+        "a network that drops packets.",
+    )
+
+
+def _not_ready(case: Case) -> Found | None:
+    worker = case.now.worker
+    if worker.ready:
+        return None
+    late = case.age_s >= thresholds.NOT_READY_S
+    why = plain(worker.startup, 200).rstrip(".") or "no reason is known"
+    action = "The log says what it waits for; requests are answered 503 until it is ready."
+    if "migration" in worker.startup.lower():
+        action = "Run 'plimsoll migrate' with this release, then start the workers again (DB_PENDING_MIGRATIONS)."
+    return Found(
+        "critical" if late else "info",
+        f"This worker is not ready, {time(case.age_s)} after it began: {why}.",
+        action,
+        frozenset({"route-errors", "refusals", "startup-warnings"}),
+    )
+
+
+RULES = (
+    Rule(
+        "database-refuses",
+        "critical",
+        "The database's server answers and will not let this account in. Waiting does not help.",
+        "The server's own words when its side was last asked for: access denied, unknown database, authentication, "
+        "certificate.",
+        "Check user, password, database and certificate; `plimsoll settings` shows where each was read.",
+        _refuses,
+    ),
+    Rule(
+        "database-down",
+        "critical",
+        "The database does not answer. Requests that need it are answered 503.",
+        "Attempts to connect failed lately and none succeeded; or the server's side could not be read, in words that "
+        "mean so, and connects failed or no open connection was used either; or a worker still waits for it at start.",
+        "Start the server, or see why it is not reached from this host. The pool connects again by itself within a "
+        "second.",
+        _down,
+    ),
+    Rule(
+        "not-ready",
+        "critical, info",
+        "Start-up is not done, so that requests are answered 503.",
+        f"As the worker says. For information in the first {thresholds.NOT_READY_S:g} s, critical from then on.",
+        "The sentence has what start-up came to. With migrations missing: `plimsoll migrate`, then start the workers "
+        "again.",
+        _not_ready,
+    ),
+    Rule(
+        "connect-failures",
+        "warning",
+        "Some connects to the database failed, and others did not.",
+        "Attempts that failed since the snapshot before.",
+        "The log has the server's words: a limit of connections, a restart, a bad network.",
+        _connect_failures,
+    ),
+)

@@ -1,0 +1,42 @@
+"""The text of docs/problems.md, written from the rules by `tools/write_problem_page.py`; a test compares."""
+
+from collections.abc import Iterable
+
+from plimsoll.snapshot.causes.rule import Rule
+
+HEAD = """\
+# What does this problem mean, and what do I do about it?
+
+The console, `plimsoll watch`, `/ops/snapshot` and reports begin with what is wrong now, the gravest first: a sentence
+with its cause and numbers, and what to do next. Each kind has a key that stays the same, so that it can be searched
+for, counted or silenced. Where all is well the list is empty.
+
+```text
+critical pool-exhausted
+  12 of 40 connections are held by GET /export for over 30 s, taken at app/export.py:41 in export; 25 wait for one.
+  do: Take its connections back under Connections; then let GET /export end its transaction before slow work that needs
+      no database (a call to another service, a file, a stream).
+```
+
+- **critical**: requests fail now, or are about to. **warning**: they will, or data or time is lost. **info**: worth
+  knowing, not worth waking up for.
+- A cause is told once: what follows from it (who waits for an exhausted pool, errors of a route while the database is
+  down) is not told beside it.
+- "Lately" is since the snapshot that the present one is compared with, some 30 s ago; in the first minute of a worker,
+  since its start.
+- A setting named as a threshold counts with the value that it has; where it is off, with its default.
+
+This page is written from the rules themselves by `tools/write_problem_page.py`.
+
+"""
+
+
+def page(rules: Iterable[Rule]) -> str:
+    """A table of all keys, and a part for each."""
+    rules = tuple(rules)
+    rows = "".join(f"| [{rule.key}](#{rule.key}) | {rule.levels} | {rule.means} |\n" for rule in rules)
+    parts = "".join(
+        f"\n## {rule.key}\n\n{rule.means}\n\n**How it is judged.** {rule.judged}\n\n**What to do.** {rule.advice}\n"
+        for rule in rules
+    )
+    return f"{HEAD}| key | level | what it means |\n|---|---|---|\n{rows}{parts}"

@@ -1,0 +1,271 @@
+"""What is wrong is told in one sentence with its cause, numbers and the next action; what is well is not told."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from plimsoll.settings import DatabaseSettings, ServiceSettings
+from plimsoll.snapshot import Problem, SettingView, Snapshot
+from plimsoll.snapshot.causes import thresholds
+from plimsoll.snapshot.causes.case import Case
+from plimsoll.snapshot.causes.exhaustion import HELD
+from plimsoll.snapshot.causes.page import page
+from plimsoll.snapshot.causes.rule import Found
+from plimsoll.snapshot.causes.wording import LONGEST_TEXT
+from plimsoll.snapshot.diagnosis import RULES, problems
+from tests.snapshot.samples import HOSTILE, HOSTILE_NAMES, NOW_S, POOL, holder
+from tests.snapshot.troubles import BEFORE, FULL, QUIET, TROUBLES, YOUNG, holding, pool, process, route, routes, server
+
+GOLDEN = Path(__file__).with_name("problems.txt")
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "problems.md"
+
+
+def told(name: str) -> str:
+    """As problems.txt has it."""
+    found = problems(*TROUBLES[name])
+    parts = (f"{each.level} {each.key}\n  {each.sentence}\n  do: {each.action}\n" for each in found)
+    return f"# {name}\n{''.join(parts)}"
+
+
+def keys(now: Snapshot, before: Snapshot | None = None) -> list[str]:
+    """Of what is told."""
+    return [problem.key for problem in problems(now, before)]
+
+
+def only(now: Snapshot, before: Snapshot | None = None) -> Problem:
+    """The one problem that there is."""
+    (problem,) = problems(now, before)
+    return problem
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_each_trouble_is_told_in_these_words(name: str) -> None:
+    """Word for word as in problems.txt, where a person has read them."""
+    golden = {part.partition("\n")[0]: f"# {part}" for part in GOLDEN.read_text("utf-8").split("# ")[1:]}
+    assert golden[name].rstrip() == told(name).rstrip()
+
+
+def test_every_rule_has_a_trouble() -> None:
+    """No key without a golden sentence, no two rules with one key."""
+    found = {problem.key for trouble in TROUBLES.values() for problem in problems(*trouble)}
+    assert sorted(found) == sorted(rule.key for rule in RULES)
+
+
+def test_rules_have_the_levels_that_they_say() -> None:
+    """As far as the troubles show; critical before warning before info."""
+    levels = {rule.key: rule.levels.split(", ") for rule in RULES}
+    for trouble in TROUBLES.values():
+        for problem in problems(*trouble):
+            assert problem.level in levels[problem.key]
+
+
+def test_the_page_is_what_the_rules_say() -> None:
+    """docs/problems.md is made by tools/write_problem_page.py."""
+    text = DOCS.read_text("utf-8")
+    assert text == page(RULES)
+    assert " ".join(told("held by one route").partition("\n")[2].split()) in " ".join(text.split())
+
+
+@pytest.mark.parametrize("before", [None, BEFORE], ids=["alone", "with a snapshot before"])
+def test_a_worker_that_is_well_has_no_problem(before: Snapshot | None) -> None:
+    """Nor has one that is busy, young, or has much behind it that is over."""
+    past = pool(timeouts=9, refused=3, connect_failures=40, leaks=8, cancelled=99, idle_transactions=4)
+    assert keys(QUIET, before) == []
+    assert keys(YOUNG) == []
+    assert keys(pool(checked_out=40, idle=0), before) == []
+    assert keys(past, replace(past, at_s=NOW_S - 30) if before else None) == []
+
+
+def test_an_exhausted_pool_is_told_once() -> None:
+    """Waiters, time-outs, refusals, errors and slow routes of the same moment are its symptoms."""
+    now = replace(
+        FULL,
+        holders=tuple(holder(100 + each, age_s=31.0) for each in range(12)),
+        pool=replace(FULL.pool, timeouts=30, refused=20),
+        admission=replace(QUIET.admission, overloaded=True, waiting=10, refused=300),
+        routes=(route("GET /items", 500, e_5xx=50, e_deadline=40),),
+    )
+    problem = only(now, replace(BEFORE, routes=()))
+    assert (problem.level, problem.key) == ("critical", "pool-exhausted")
+    assert problem.sentence == (
+        "12 of 40 connections are held by GET /export for over 30 s, taken at app/export.py:41 in export; "
+        "35 wait for one and 50 waited in vain and 300 requests were refused in the last 30 s."
+    )
+
+
+def test_one_that_holds_on_is_not_why_forty_are_busy() -> None:
+    """It is told beside the load."""
+    holders = (
+        holder(99, age_s=31.0, state="idle"),
+        *(holder(each, age_s=0.3, route="GET /items", state="querying") for each in range(39)),
+    )
+    assert keys(replace(FULL, holders=holders), BEFORE) == ["pool-exhausted", "connections-held"]
+
+
+def test_a_full_pool_for_which_nobody_waits_is_no_problem() -> None:
+    """A pool of one is full whenever it is used."""
+    assert keys(pool(size=1, max_overflow=0, checked_out=1, idle=0)) == []
+    assert keys(pool(size=1, max_overflow=0, checked_out=1, idle=0, waiting=3)) == ["pool-exhausted"]
+
+
+def test_a_database_that_is_down_is_told_once() -> None:
+    """Whatever fails for want of it."""
+    now = replace(
+        pool(connect_failures=80, checked_out=40, idle=0, waiting=40, timeouts=30, checkouts=POOL.checkouts + 60),
+        routes=(route("GET /items", 500, e_5xx=90),),
+        admission=replace(QUIET.admission, overloaded=True, refused=100),
+    )
+    assert keys(now, replace(BEFORE, routes=())) == ["database-down"]
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        ("(2003, \"Can't connect to MySQL server on 'db'\")", "database-down"),
+        ("[Errno 111] Connect call failed ('127.0.0.1', 3306)", "database-down"),
+        ("server closed the connection unexpectedly", "database-down"),
+        ("it did not answer within 2 s", "database-down"),
+        ("(1045, \"Access denied for user 'app'@'%' (using password: YES)\")", "database-refuses"),
+        ('password authentication failed for user "app"', "database-refuses"),
+        ('database "venues" does not exist', "database-refuses"),
+        ("(1040, 'Too many connections')", "server-full"),
+        ("remaining connection slots are reserved for roles with the SUPERUSER attribute", "server-full"),
+        ("User 'app' has exceeded the 'max_user_connections' resource (current value: 10)", "server-full"),
+        ("you are not allowed to see the list", "server-unseen"),
+    ],
+)
+def test_the_servers_words_tell_what_it_is(words: str, key: str) -> None:
+    """Where no connection is used, so that only the words can tell."""
+    assert only(server(error=words), BEFORE).key == key
+
+
+def test_a_slow_answer_of_a_database_that_works_is_not_its_death() -> None:
+    """Connections were reused meanwhile."""
+    works = pool(reused=POOL.reused + 300, checkouts=POOL.checkouts + 300)
+    assert keys(replace(works, server=server(error="it did not answer within 2 s").server), BEFORE) == ["server-unseen"]
+
+
+def test_who_sends_statements_is_not_asleep() -> None:
+    """It was only seen between two of them. Who has sent none since is, however many it had sent before."""
+    sends = replace(holder(9, age_s=8.0), statements=400)
+    assert keys(holding(sends)) == ["slow-route"]
+    slept = replace(BEFORE, at_s=NOW_S - 5, holders=(replace(sends, age_s=3.0),))
+    assert keys(holding(sends), slept) == ["idle-in-transaction"]
+
+
+def test_the_server_says_who_is_asleep() -> None:
+    """By the number of the connection."""
+    sends = replace(holder(9, age_s=8.0), statements=400)
+    asleep = process(109, whose="this worker", state="idle in transaction", seconds=7.0)
+    assert keys(replace(holding(sends), server=server(processes=(asleep,)).server)) == ["idle-in-transaction"]
+
+
+def test_settings_move_the_thresholds() -> None:
+    """DB_LEAK_THRESHOLD and DB_IDLE_TRANSACTION as they are set; their defaults where they are off."""
+    held = holding(holder(9, age_s=31.0, state="querying"))
+
+    def with_threshold(value: str) -> Snapshot:
+        return replace(held, settings=(SettingView("DB_LEAK_THRESHOLD", value, "environment", ""),))
+
+    production = replace(held.worker, production=False)
+    assert keys(with_threshold("60.0")) == ["slow-route"]
+    assert keys(with_threshold("30")) == ["connections-held"]
+    assert keys(replace(with_threshold("0"), worker=production)) == ["connections-held"]
+
+
+def test_defaults_are_those_of_the_settings() -> None:
+    """The thresholds that are named after settings."""
+    database, service = DatabaseSettings.model_fields, ServiceSettings.model_fields
+    assert database["leak_threshold_s"].default == thresholds.LEAK_S
+    assert database["idle_transaction_s"].default == thresholds.IDLE_TRANSACTION_S
+    assert service["memory_reserve_bytes"].default == thresholds.RESERVE_BYTES
+
+
+def test_declared_strangers_are_no_problem() -> None:
+    """DEPLOY_OTHER_CONNECTIONS says how many there may be."""
+    strangers = server(processes=(process(1), process(2)))
+    declared = (SettingView("DEPLOY_OTHER_CONNECTIONS", "2", "environment", ""),)
+    assert keys(strangers) == ["unknown-clients"]
+    assert keys(replace(strangers, settings=declared)) == []
+
+
+def test_a_snapshot_of_another_process_is_not_compared_with() -> None:
+    """Nor is one of a later moment: a count that is lower than before has not fallen, it has begun anew."""
+    other = replace(BEFORE, worker=replace(BEFORE.worker, pid=1))
+    later = replace(BEFORE, at_s=NOW_S + 30)
+    for before in (other, later, None):
+        assert keys(pool(timeouts=7), before) == []
+    assert keys(pool(timeouts=7), BEFORE) == ["pool-timeouts"]
+    assert keys(pool(timeouts=7), replace(BEFORE, pool=replace(POOL, timeouts=9))) == []
+
+
+def test_a_young_worker_needs_no_snapshot_before() -> None:
+    """All that it has counted is of its first minute."""
+    young = replace(YOUNG, pool=replace(POOL, timeouts=7))
+    assert only(young).sentence.startswith("7 requests waited in vain for a connection since its start;")
+
+
+def test_what_clients_have_named_is_bounded_plain_text() -> None:
+    """On one line, without control characters or such as turn the direction of writing."""
+    long = replace(
+        holder(1, age_s=40.0),
+        route="GET /" + "x" * 4_000,
+        place="/" + "d" * 3_000 + "/a.py:1 in f",
+        statement="S" * 9_999,
+    )
+    rows = tuple(
+        process(each, application=f"{HOSTILE}\n{each}" * 99, user="u" * 999, host="h" * 999) for each in range(9)
+    )
+    now = replace(
+        HOSTILE_NAMES, holders=(long, *HOSTILE_NAMES.holders), server=server(processes=rows, error=HOSTILE * 999).server
+    )
+    found = problems(now)
+    assert {"connections-held", "unknown-clients"} & {problem.key for problem in found}
+    for problem in found:
+        for text in (problem.sentence, problem.action):
+            assert len(text) <= LONGEST_TEXT
+            assert text.isprintable()
+
+
+def test_a_url_in_the_servers_words_loses_its_password() -> None:
+    """Drivers do not write one there; if one ever does, it stays there."""
+    found = problems(server(error="could not connect to mysql://app:hunter2@db/venues"), BEFORE)
+    assert "hunter2" not in str(found)
+    assert "mysql://***@db/venues" in found[0].sentence
+
+
+def test_a_leak_elsewhere_is_told_beside_a_slow_route() -> None:
+    """They are two causes. The same route is not told as both."""
+    slow = holder(50, age_s=3.0, route="GET /report", state="querying")
+    leak = holder(51, age_s=90.0, route="GET /old", state="idle")
+    assert keys(holding(slow, leak)) == ["connections-held", "slow-route"]
+    assert keys(holding(replace(slow, route="GET /old"), leak)) == ["connections-held"]
+
+
+def test_few_errors_are_no_storm() -> None:
+    """Four of four, or one in a hundred."""
+    assert keys(routes(route("GET /a", 4, e_5xx=4), route("GET /b", 1_000, e_5xx=10)), replace(BEFORE, routes=())) == []
+
+
+def test_refusals_for_want_of_memory_are_not_laid_to_the_database() -> None:
+    """They are counted by their own name."""
+    now = replace(
+        QUIET,
+        counters=MappingProxyType({"answered_memory-short": 50}),
+        admission=replace(QUIET.admission, overloaded=True),
+    )
+    assert keys(now, BEFORE) == ["memory-low"]
+
+
+def test_hidden_keys_exist() -> None:
+    """What a rule hides is a rule's."""
+    known = {rule.key for rule in RULES}
+    hidden = [each.hides for trouble in TROUBLES.values() for rule in RULES if (each := _found(rule.key, *trouble))]
+    assert HELD.union(*hidden) <= known
+
+
+def _found(key: str, now: Snapshot, before: Snapshot | None) -> Found | None:
+    rule = next(rule for rule in RULES if rule.key == key)
+    return rule.look(Case(now, before))
