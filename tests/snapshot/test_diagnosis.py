@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pytest
 
 from plimsoll.settings import DatabaseSettings, ServiceSettings
-from plimsoll.snapshot import Problem, SettingView, Snapshot
+from plimsoll.snapshot import EventView, Problem, SettingView, Snapshot
 from plimsoll.snapshot.causes import thresholds
 from plimsoll.snapshot.causes.case import Case
 from plimsoll.snapshot.causes.exhaustion import HELD
@@ -141,6 +141,20 @@ def test_the_servers_words_tell_what_it_is(words: str, key: str) -> None:
     assert only(server(error=words), BEFORE).key == key
 
 
+def test_an_error_of_when_somebody_last_looked_says_nothing_of_now() -> None:
+    """The server is asked only while somebody looks."""
+    old = server(error="Connection refused", at_s=NOW_S - 7_200, asked_s=NOW_S - 7_100)
+    assert keys(old, BEFORE) == []
+    assert keys(server(error="Connection refused", at_s=NOW_S - 7_200, asked_s=NOW_S - 2), BEFORE) == ["database-down"]
+
+
+def test_connects_that_a_full_server_refuses_are_told_as_such() -> None:
+    """By the event that has the server's words; its own list is not needed."""
+    words = "The database could not be connected to: (1040, 'Too many connections')"
+    now = replace(pool(connect_failures=9), events=(EventView(NOW_S - 2, "connect-failed", words),))
+    assert keys(now, BEFORE) == ["server-full"]
+
+
 def test_a_slow_answer_of_a_database_that_works_is_not_its_death() -> None:
     """Connections were reused meanwhile."""
     works = pool(reused=POOL.reused + 300, checkouts=POOL.checkouts + 300)
@@ -158,7 +172,7 @@ def test_who_sends_statements_is_not_asleep() -> None:
 def test_the_server_says_who_is_asleep() -> None:
     """By the number of the connection."""
     sends = replace(holder(9, age_s=8.0), statements=400)
-    asleep = process(109, whose="this worker", state="idle in transaction", seconds=7.0)
+    asleep = process(109, whose="this worker", state="idle in transaction", seconds=7.0, mark="")
     assert keys(replace(holding(sends), server=server(processes=(asleep,)).server)) == ["idle-in-transaction"]
 
 

@@ -40,7 +40,9 @@ def server(**values: Any) -> Snapshot:
 
 def process(number: int, **values: Any) -> ProcessView:
     """A stranger's."""
-    stranger = ProcessView(number, "root", "10.0.0.9:52100", "mysql", "unknown", "idle", 300.0, None)
+    stranger = ProcessView(
+        number, "root", "10.0.0.9:52100", "mysql", "unknown", "idle", 300.0, None, mark="unknown client"
+    )
     return replace(stranger, **values)
 
 
@@ -136,6 +138,15 @@ TROUBLES: dict[str, tuple[Snapshot, Snapshot | None]] = {
         BEFORE,
     ),
     "database down, nobody looks": (pool(connect_failures=12, checked_out=0, idle=0), BEFORE),
+    "database down, nobody looks, with an event": (
+        replace(
+            pool(connect_failures=12, checked_out=0, idle=0),
+            events=(
+                EventView(NOW_S - 3, "connect-failed", "The database could not be connected to: Connection refused"),
+            ),
+        ),
+        BEFORE,
+    ),
     "database down at start": (replace(YOUNG, worker=WAITING, pool=replace(POOL, connect_failures=9)), None),
     "database refuses": (
         replace(pool(connect_failures=3), server=replace(SERVER, error="(1045, \"Access denied for user 'app'\")")),

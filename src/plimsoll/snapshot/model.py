@@ -210,6 +210,8 @@ class ServerView:
     sees_all: bool = False
     """Whether this account may see everybody's connections."""
     error: str = ""
+    asked_s: float | None = None
+    """When it was last asked, in vain or not: an error of long ago says nothing of now. None where that is not told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,9 +43,22 @@ SYMPTOMS = frozenset(
 )
 
 
+EVENT = "The database could not be connected to: "
+"""How an event of the kind `connect-failed` begins, before the driver's words."""
+
+
 def words_of(case: Case) -> str:
-    """Why the server's side could not be read."""
-    return case.now.server.error if case.now.server is not None else ""
+    """Why the server's side could not be read, or else why connects fail: of now, not of when somebody last looked."""
+    server = case.now.server
+    if server is not None and server.error:
+        asked_s = server.asked_s if server.asked_s is not None else case.now.at_s
+        if case.now.at_s - asked_s <= thresholds.STALE_S:
+            return server.error
+    if not _failures(case):
+        return ""
+    begins_s = case.now.at_s - sane(case.passed_s)
+    failed = (each.text for each in case.now.events if each.kind == "connect-failed" and each.at_s >= begins_s)
+    return next(failed, "").removeprefix(EVENT)
 
 
 def _failures(case: Case) -> float:

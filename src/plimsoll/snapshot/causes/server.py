@@ -39,25 +39,15 @@ def _counted_clients(processes: Iterable[ProcessView]) -> str:
 
 
 def _full(case: Case) -> Found | None:
-    server = case.now.server
-    if server is None:
-        return None
-    refused = bool(FULL.search(server.error))
-    most, taken = sane(server.max_connections), sane(server.connections)
+    words, server = words_of(case), case.now.server
+    refused = bool(FULL.search(words))
+    most, taken = (sane(server.max_connections), sane(server.connections)) if server is not None else (0.0, 0.0)
     if not refused and (not most or taken < thresholds.MOST_USED * most):
         return None
-    whose = Counter(process.whose for process in server.processes)
-    workers = len({process.worker for process in server.processes if process.whose == "another worker"})
-    unknown = [process for process in server.processes if process.whose == "unknown"]
-    parts = [
-        *([f"{whose['this worker']} of this worker"] if whose["this worker"] else []),
-        *([f"{whose['another worker']} of {counted(workers, 'other worker')}"] if workers else []),
-        *([f"{len(unknown)} of others: {_counted_clients(unknown)}"] if unknown else []),
-    ]
-    who = listed(parts)
+    who = _whose(_processes(case))
     if refused:
         last = f"; its last list has {who}" if who else ""
-        sentence = f"The server lets no further connection in: {quoted(server.error)}{last}."
+        sentence = f"The server lets no further connection in: {quoted(words)}{last}."
     else:
         share = f"{taken:,.0f} of the server's {counted(most, 'connection')} ({percent(taken, most)})"
         sentence = f"{share} are taken{f': {who}' if who else ''}."
@@ -68,6 +58,19 @@ def _full(case: Case) -> Found | None:
         "says how much fits. Raise max_connections only with memory for each.",
         frozenset({"unknown-clients", "connect-failures", "server-unseen", "load-line"}),
     )
+
+
+def _whose(processes: tuple[ProcessView, ...]) -> str:
+    """40 of this worker, 60 of 2 other workers and 40 of others: mysql of root from 10.0.0.9 (40)."""
+    whose = Counter(process.whose for process in processes)
+    workers = len({process.worker for process in processes if process.whose == "another worker"})
+    unknown = [process for process in processes if process.whose == "unknown"]
+    parts = [
+        *([f"{whose['this worker']} of this worker"] if whose["this worker"] else []),
+        *([f"{whose['another worker']} of {counted(workers, 'other worker')}"] if workers else []),
+        *([f"{len(unknown)} of others: {_counted_clients(unknown)}"] if unknown else []),
+    ]
+    return listed(parts)
 
 
 def _is_asleep(case: Case, process: ProcessView) -> bool:
@@ -111,9 +114,9 @@ def _stale(case: Case) -> Found | None:
 
 
 def _unknown(case: Case) -> Found | None:
-    unknown = [process for process in _processes(case) if process.whose == "unknown" and process.mark != "stale worker"]
-    strangers = [process for process in unknown if not _is_asleep(case, process)]
-    if not strangers or len(unknown) <= case.setting("DEPLOY_OTHER_CONNECTIONS", 0):
+    strangers = [process for process in _processes(case) if process.mark == "unknown client"]
+    strangers = [process for process in strangers if not _is_asleep(case, process)]
+    if not strangers or len(strangers) <= case.setting("DEPLOY_OTHER_CONNECTIONS", 0):
         return None
     count = len(strangers)
     return Found(
@@ -127,7 +130,7 @@ def _unknown(case: Case) -> Found | None:
 
 def _unseen(case: Case) -> Found | None:
     words, server = words_of(case), case.now.server
-    if not words or server is None:
+    if server is None or not server.error or not words:
         return None
     age_s = sane(case.now.at_s - server.at_s) if sane(server.at_s) else 0.0
     old = f"what is shown of it is {time(age_s)} old" if age_s else "nothing is shown of it"
@@ -170,7 +173,8 @@ RULES = (
         "unknown-clients",
         "info",
         "Other clients have connections on the same server. They count against its limit and are in nobody's budget.",
-        "Connections of nobody's that are more than `DEPLOY_OTHER_CONNECTIONS`, which is 0 unless set.",
+        "Connections that are marked 'unknown client' in the server's list, if they are more than "
+        "`DEPLOY_OTHER_CONNECTIONS`, which is 0 unless set.",
         "Find them by host and name. Declare those that shall be there.",
         _unknown,
     ),

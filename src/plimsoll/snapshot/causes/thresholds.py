@@ -61,4 +61,5 @@ NOT_READY_S = 10.0
 """A worker that starts is not ready for a moment; a healthy one takes a second or two, a migration's look longer."""
 
 STALE_S = 30.0
-"""The server's side is asked for again after 5 s while somebody looks: six times in vain is no accident."""
+"""The server's side is asked for again after 5 s while somebody looks: six times in vain is no accident, and an error
+that is older is nobody's who looks now."""
