@@ -34,10 +34,13 @@ class Durations:
         return float("inf")
 
     def since(self, before: "Durations") -> "Durations":
-        """What was observed after `before`, an earlier snapshot of the same histogram."""
+        """What was observed after `before`, an earlier snapshot of the same histogram; all of it where that has begun
+        anew."""
         if len(before.counts) != len(self.counts):
             return self
         counts = tuple(now - then for now, then in zip(self.counts, before.counts, strict=True))
+        if any(count < 0 for count in counts):
+            return self
         return Durations(self.bounds_s, counts, self.total_s - before.total_s)
 
 

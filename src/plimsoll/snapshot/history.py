@@ -2,6 +2,7 @@
 that is taken once and never grows."""
 
 import math
+import sys
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,47 +12,36 @@ from plimsoll.snapshot.durations import NONE, Durations
 from plimsoll.snapshot.model import Snapshot
 
 Span = Literal["10m", "1h", "1d"]
+Join = Literal["highest", "lowest", "mean"]
 
 STEPS: dict[Span, tuple[float, int]] = {"10m": (1.0, 600), "1h": (10.0, 360), "1d": (120.0, 720)}
 """Seconds of a step, and steps that are kept."""
 
+GAP_STEPS = 2.5
+"""Steps further apart than this have a gap between them. One step alone may be missing: a look that comes a little late
+falls into the next second."""
+
 NOT_KNOWN = math.nan
 
-
-def _highest(values: Iterable[float]) -> float:
-    known = [value for value in values if value == value]
-    return max(known, default=NOT_KNOWN)
-
-
-def _lowest(values: Iterable[float]) -> float:
-    known = [value for value in values if value == value]
-    return min(known, default=NOT_KNOWN)
-
-
-def _mean(values: Iterable[float]) -> float:
-    known = [value for value in values if value == value]
-    return sum(known) / len(known) if known else NOT_KNOWN
-
-
-SERIES: dict[str, Callable[[Iterable[float]], float]] = {
-    "pool_taken": _highest,
-    "pool_idle": _mean,
-    "pool_waiting": _highest,
-    "pool_limit": _highest,
-    "in_flight": _highest,
-    "line_waiting": _highest,
-    "line_limit": _lowest,
-    "client_connections": _highest,
-    "server_connections": _highest,
-    "rss_bytes": _highest,
-    "memory_left_bytes": _lowest,
-    "requests_per_s": _mean,
-    "errors_per_s": _mean,
-    "refused_per_s": _mean,
-    "statements_per_s": _mean,
-    "latency_mean_s": _mean,
-    "latency_p99_s": _highest,
-    "acquire_p99_s": _highest,
+SERIES: dict[str, Join] = {
+    "pool_taken": "highest",
+    "pool_idle": "mean",
+    "pool_waiting": "highest",
+    "pool_limit": "highest",
+    "in_flight": "highest",
+    "line_waiting": "highest",
+    "line_limit": "lowest",
+    "client_connections": "highest",
+    "server_connections": "highest",
+    "rss_bytes": "highest",
+    "memory_left_bytes": "lowest",
+    "requests_per_s": "mean",
+    "errors_per_s": "mean",
+    "refused_per_s": "mean",
+    "statements_per_s": "mean",
+    "latency_mean_s": "mean",
+    "latency_p99_s": "highest",
+    "acquire_p99_s": "highest",
 }
 """The numbers that are kept, and what becomes of several in one step: a peak is not to vanish in a mean."""
 
@@ -59,21 +49,47 @@ SERIES: dict[str, Callable[[Iterable[float]], float]] = {
 @dataclass(frozen=True, slots=True)
 class Series:
     """Numbers over time, oldest first. `values[name][i]` is of the step that ended at `times_s[i]` (Unix seconds); None
-    where nothing was known."""
+    where nothing was known, as in the one step that stands for a gap."""
 
     step_s: float
     times_s: tuple[float, ...]
     values: dict[str, tuple[float | None, ...]]
 
 
+class _Step:
+    """The step at hand: what its numbers have come to so far."""
+
+    def __init__(self) -> None:
+        self.values = dict.fromkeys(SERIES, NOT_KNOWN)
+        self.empty = True
+        self._counts = dict.fromkeys(SERIES, 0)
+
+    def add(self, numbers: dict[str, float]) -> None:
+        self.empty = False
+        for name, number in numbers.items():
+            if number != number:
+                continue
+            value, count = self.values[name], self._counts[name]
+            join = SERIES[name]
+            if not count:
+                value = number
+            elif join == "mean":
+                value += (number - value) / (count + 1)
+            else:
+                value = max(value, number) if join == "highest" else min(value, number)
+            self.values[name], self._counts[name] = value, count + 1
+
+
 class _Ring:
+    """Of the steps since the clock was last set back, those that fit."""
+
     def __init__(self, step_s: float, steps: int) -> None:
         self.step_s = step_s
         self._steps = steps
         self._times = array("d", [NOT_KNOWN]) * steps
         self._values = {name: array("d", [NOT_KNOWN]) * steps for name in SERIES}
-        self._next = 0
-        self._gathered: dict[str, list[float]] = {name: [] for name in SERIES}
+        self._first = self._next = 0
+        self._now = _Step()
         self._ends_s = 0.0
 
     def add(self, at_s: float, numbers: dict[str, float]) -> None:
@@ -81,30 +97,52 @@ class _Ring:
         if at_s >= self._ends_s or at_s < self._ends_s - self.step_s:
             self._close()
             self._ends_s = (at_s // self.step_s + 1) * self.step_s
-        for name, number in numbers.items():
-            self._gathered[name].append(number)
+            self._forget_what_is_to_come()
+        self._now.add(numbers)
+
+    def _forget_what_is_to_come(self) -> None:
+        """A step that ended no earlier than the one at hand was told by a clock that was wrong."""
+        while self._next > self._first and self._times[(self._next - 1) % self._steps] >= self._ends_s:
+            self._next -= 1
 
     def _close(self) -> None:
-        if not self._gathered["pool_taken"]:
+        if self._now.empty:
             return
         place = self._next % self._steps
         self._times[place] = self._ends_s
-        for name, join in SERIES.items():
-            self._values[name][place] = join(self._gathered[name])
-            self._gathered[name].clear()
+        for name, value in self._now.values.items():
+            self._values[name][place] = value
+        self._now = _Step()
         self._next += 1
+        self._first = max(self._first, self._next - self._steps)
 
     def series(self) -> Series:
-        places = [place % self._steps for place in range(max(0, self._next - self._steps), self._next)]
-        values = {
-            name: tuple(None if math.isnan(ring[place]) else ring[place] for place in places)
-            for name, ring in self._values.items()
-        }
-        return Series(self.step_s, tuple(self._times[place] for place in places), values)
+        """What is left of the span that ends with the newest step, with an empty step in each gap."""
+        places = [place % self._steps for place in range(self._first, self._next)]
+        times: list[float] = []
+        rows: list[int | None] = []
+        oldest_s = self._times[places[-1]] - self.step_s * self._steps if places else 0.0
+        for place in places:
+            ended_s = self._times[place]
+            if ended_s <= oldest_s:
+                continue
+            if times and ended_s - times[-1] > GAP_STEPS * self.step_s:
+                times.append(times[-1] + self.step_s)
+                rows.append(None)
+            times.append(ended_s)
+            rows.append(place)
+        values = {name: tuple(_known_at(ring, row) for row in rows) for name, ring in self._values.items()}
+        return Series(self.step_s, tuple(times), values)
 
     @property
     def memory_bytes(self) -> int:
-        return 8 * self._steps * (len(SERIES) + 1)
+        return sum(sys.getsizeof(ring) for ring in (self._times, *self._values.values()))
+
+
+def _known_at(ring: "array[float]", row: int | None) -> float | None:
+    if row is None or math.isnan(ring[row]):
+        return None
+    return ring[row]
 
 
 class History:
@@ -115,7 +153,9 @@ class History:
         self._before: Snapshot | None = None
 
     def add(self, snapshot: Snapshot) -> None:
-        """The worker at one moment; once a second is meant."""
+        """The worker at one moment; once a second is meant. One of no moment that a clock can tell is passed over."""
+        if not math.isfinite(snapshot.at_s):
+            return
         before, self._before = self._before, snapshot
         numbers = numbers_of(snapshot, before)
         for ring in self._rings.values():
@@ -158,13 +198,21 @@ def numbers_of(now: Snapshot, before: Snapshot | None) -> dict[str, float]:
         "refused_per_s": _rate(now, before, passed_s, lambda each: _errors(each, "refused")),
         "statements_per_s": _rate(now, before, passed_s, lambda each: sum(route.statements for route in each.routes)),
         "latency_mean_s": _known(latency.mean_s),
-        "latency_p99_s": _known(latency.quantile_s(0.99)),
-        "acquire_p99_s": _known(acquire.quantile_s(0.99)),
+        "latency_p99_s": _p99_s(latency),
+        "acquire_p99_s": _p99_s(acquire),
     }
 
 
 def _known(value: float | None) -> float:
     return NOT_KNOWN if value is None else value
+
+
+def _p99_s(durations: Durations) -> float:
+    """Of those beyond all bounds the last bound is told, which no chart has to draw as infinity."""
+    found_s = durations.quantile_s(0.99)
+    if found_s == math.inf:
+        return durations.bounds_s[-1] if durations.bounds_s else NOT_KNOWN
+    return _known(found_s)
 
 
 def _rate(now: Snapshot, before: Snapshot | None, passed_s: float, count: Callable[[Snapshot], int]) -> float:
