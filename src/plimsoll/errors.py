@@ -133,8 +133,8 @@ class StatementTimeoutError(_OperationalError):
 
 
 class ConnectionEndedError(_OperationalError):
-    """The connection was ended by the pool, since its transaction was idle for longer than is allowed.
-    SQLAlchemy's `OperationalError`."""
+    """The connection was ended by the pool, since its transaction was idle for longer than is allowed, or since an
+    operator said so. SQLAlchemy's `OperationalError`."""
 
     code = "PLE064"
 

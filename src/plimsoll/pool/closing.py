@@ -36,6 +36,8 @@ class Closing:
     free_place: Callable[[], None]
     _reason: str | None = None
     _doomed: dict[int, int] = field(default_factory=dict)
+    _taken_back: dict[int, ConnectionPoolEntry] = field(default_factory=dict)
+    """Records whose place was given to others while their users still have them."""
 
     def politely(self, link: Link, reason: str) -> None:
         """With a farewell, where something can be sent. The place stays taken."""
@@ -75,9 +77,9 @@ class Closing:
     def close(self, connection: DBAPIConnection, say_farewell: Callable[[], None] | None) -> None:
         """The one way on which every connection ends, counted here. None cuts the socket."""
         link = self.links.remove(connection)
-        if link is not None:
-            self.numbers.closed_one(self._reason or ("invalidated" if say_farewell is None else "closed"))
-            if link.querying and link.server_id is not None:
+        if link is not None and not link.taken_back:
+            self.numbers.closed_one(_reason(self._reason, link, cut=say_farewell is None))
+            if (link.querying or link.killed) and link.server_id is not None:
                 self._doomed[id(link.record)] = link.server_id
         if say_farewell is None:
             drivers.cut(connection, self.driver)
@@ -95,6 +97,8 @@ class Closing:
         """A connection that was not closed is not ours any more: its user took it out of the pool, or its user was lost
         to the garbage collector, and SQLAlchemy closes it next."""
         self.links.remove(link.connection)
+        if link.taken_back:
+            return
         self.numbers.closed_one("lost" if lost else "detached")
         if link.querying and link.server_id is not None:
             self._doomed[id(link.record)] = link.server_id
@@ -103,10 +107,15 @@ class Closing:
             drivers.cut(link.connection, self.driver)
         if lost and checkout is not None:
             self.numbers.counts["lost"] += 1
-            logger.error("%s", _lost_words(checkout))
+            words = _lost_words(checkout)
+            self.numbers.report("leak", words)
+            logger.error("%s", words)
 
     def place_of(self, record: ConnectionPoolEntry) -> None:
-        """The connection of a record is gone. Its place is free, unless the server still works for it."""
+        """The connection of a record is gone. Its place is free, unless the server still works for it, or it was given
+        to others before."""
+        if self._taken_back.pop(id(record), None) is not None:
+            return
         server_id = self._doomed.pop(id(record), None)
         if server_id is None:
             self.free_place()
@@ -133,6 +142,40 @@ class Closing:
             drivers.cut(link.connection, self.driver)
         else:  # the driver's own object stays usable, so that its user gets these words and not the driver's
             drivers.hang_up(link.socket)
+
+    def kill(self, link: Link, words: str, gone: Callable[[], None]) -> None:
+        """End what runs on a connection in its user's hands, who is told; `gone` is called when the server has done
+        it. The place stays taken until its user has returned it."""
+        link.ended = words
+        if link.server_id is None:
+            drivers.interrupt(link.connection, self.driver)
+            gone()
+        else:
+            link.killed = True
+            self.killing.add(link.server_id, gone)
+
+    def take_back(self, link: Link, words: str, gone: Callable[[], None]) -> None:
+        """End a connection in its user's hands and give its place to others, as soon as the server has let go of it;
+        then `gone` is called. Its user is told when it uses it again."""
+        self.end_in_hands(link, words)
+        link.taken_back, link.checkout = True, None
+        self._taken_back[id(link.record)] = link.record
+        self.numbers.closed_one("taken back")
+
+        def free() -> None:
+            self.free_place()
+            gone()
+
+        if link.server_id is None:
+            free()
+        else:
+            self.killing.add(link.server_id, free)
+
+
+def _reason(reason: str | None, link: Link, *, cut: bool) -> str:
+    if link.killed:
+        return "killed"
+    return reason or ("invalidated" if cut else "closed")
 
 
 def _lost_words(checkout: Checkout) -> str:

@@ -1,6 +1,7 @@
 """Who holds what: a record of each checkout, cheap to make, put into words only when somebody asks."""
 
 import asyncio
+import itertools
 import sys
 import weakref
 from collections.abc import Callable, Iterator
@@ -39,6 +40,8 @@ class Checkout:
     statements: int = 0
     reported: bool = False
     reported_idle: bool = False
+    number: int = 0
+    """Counts the pool's checkouts, from 1 on: the name of this one."""
     task: "weakref.ref[asyncio.Task[object]] | None" = None
     account: Account | None = None
 
@@ -51,7 +54,11 @@ class Checkout:
 
     def stack_text(self) -> str:
         """The frames that were kept, innermost first, one a line."""
-        return "\n".join(f"  {code.co_filename}:{line} in {code.co_name}" for code, line in self.stack)
+        return "\n".join(f"  {frame}" for frame in self.frames())
+
+    def frames(self) -> tuple[str, ...]:
+        """The same, a frame each."""
+        return tuple(f"{code.co_filename}:{line} in {code.co_name}" for code, line in self.stack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,9 @@ class Holder:
     statement: str
     statements: int
     server_id: int | None
+    number: int = 0
+    """Names this checkout for as long as it lasts (`PlimsollPool.take_back`)."""
+    stack: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         what = f", last statement: {self.statement}" if self.statement else ""
@@ -77,6 +87,7 @@ class Holders:
 
     clock: Callable[[], float]
     _by_record: dict[int, Checkout] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def add(self, record: object, owner: str, account: Account | None = None) -> Checkout:
         """A checkout begins, in the task and at the line that runs now."""
@@ -85,6 +96,7 @@ class Holders:
             owner,
             self.clock(),
             calling_code(),
+            number=next(self._numbers),
             task=weakref.ref(task) if task is not None else None,
             account=account,
         )

@@ -123,7 +123,9 @@ class Keeping:
             if options.leak_threshold_s and not checkout.reported and held_s > options.leak_threshold_s:
                 checkout.reported = True
                 pool.numbers.counts["leaks"] += 1
-                logger.warning("%s", _leak_words(checkout, held_s, options.leak_threshold_s))
+                words = _leak_words(checkout, held_s, options.leak_threshold_s)
+                pool.numbers.report("leak", words)
+                logger.warning("%s", words)
 
     def _look_at_idle_transactions(self, pool: "PlimsollPool") -> None:
         options, now = pool.options, pool.clock()
@@ -134,9 +136,12 @@ class Keeping:
             if options.idle_transaction_s and idle_s > options.idle_transaction_s and not checkout.reported_idle:
                 checkout.reported_idle = True
                 pool.numbers.counts["idle_transactions"] += 1
-                logger.warning("%s", _idle_words(checkout, idle_s))
+                words = _idle_words(checkout, idle_s)
+                pool.numbers.report("idle-transaction", words)
+                logger.warning("%s", words)
             if options.end_idle_transaction_s and idle_s > options.end_idle_transaction_s:
                 pool.closing.end_in_hands(link, _ended_words(checkout, idle_s, options.end_idle_transaction_s))
+                pool.numbers.report("idle-transaction", link.ended)
                 logger.error("%s", link.ended)
 
 

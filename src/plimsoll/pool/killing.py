@@ -53,7 +53,8 @@ class Killing:
 
     def add(self, server_id: int, free: Callable[[], None]) -> None:
         """End the connection `server_id`; `free` is called once it is gone."""
-        self._pending[server_id] = free
+        before = self._pending.get(server_id)
+        self._pending[server_id] = free if before is None else _both(before, free)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(
                 self._work(), name="plimsoll pool: ending queries", context=Context()
@@ -160,6 +161,14 @@ class Killing:
         free = self._pending.pop(server_id, None)
         if free is not None:
             free()
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def both() -> None:
+        first()
+        second()
+
+    return both
 
 
 def _rows(connection: DBAPIConnection, statement: str) -> list[Any]:

@@ -8,6 +8,7 @@ from abc import abstractmethod
 from sqlalchemy.util import await_only, greenlet_spawn
 from sqlalchemy.util.concurrency import in_greenlet
 
+from plimsoll.errors import ActionError
 from plimsoll.pool.closing import Closing
 from plimsoll.pool.figures import Figures
 from plimsoll.pool.holders import Holders
@@ -74,6 +75,41 @@ class Life(Figures):
         """Change the limits while running: those in line move up, what is too much is closed when it comes back."""
         self.size_limit, self.overflow_limit = pool_size, max_overflow
         self.places.resize(pool_size + max_overflow)
+
+    def kill(self, number: int, words: str) -> asyncio.Event:
+        """End the statement of the checkout with this number on the server, and its connection with it. Its user gets a
+        `ConnectionEndedError` with these words. The event is set once the server has ended it.
+
+        Raises:
+            ActionError: there is no such checkout, or it runs no statement.
+        """
+        link = self._held(number)
+        if not link.querying:
+            raise ActionError("It runs no statement at this moment. Give its connection back to end its transaction.")
+        gone = asyncio.Event()
+        self.closing.kill(link, words, gone.set)
+        return gone
+
+    def take_back(self, number: int, words: str) -> asyncio.Event:
+        """Close the connection of the checkout with this number, whose place is then free. Its user gets a
+        `ConnectionEndedError` with these words when it uses it again. The event is set once the place is free.
+
+        Raises:
+            ActionError: there is no such checkout.
+        """
+        link = self._held(number)
+        checkout = self.holders.end(link.record)
+        if checkout is not None:
+            self.numbers.returned(self.clock() - checkout.since_s, checkout.account)
+        gone = asyncio.Event()
+        self.closing.take_back(link, words, gone.set)
+        return gone
+
+    def _held(self, number: int) -> Link:
+        link = self.links.held(number)
+        if link is None or link.taken_back:
+            raise ActionError("There is no such checkout any more: its connection was given back or closed.")
+        return link
 
     def memory_is_short(self, for_s: float) -> None:
         """For so many seconds connections that idle are closed soon, down to the least number that is kept."""

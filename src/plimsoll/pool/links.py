@@ -49,6 +49,10 @@ class Link:
     answered_s: float = 0.0
     ended: str = ""
     """Why it was ended in its user's hands, in words for the user."""
+    killed: bool = False
+    """Whether the server was asked to end it, and may have yet to do so."""
+    taken_back: bool = False
+    """Whether its place was taken from its user, who still has it: it is not of the pool any more."""
     checkout: Checkout | None = None
 
     @property
@@ -140,7 +144,8 @@ class Links:
 
     def server_ids(self) -> list[int]:
         """What the server calls them, in order."""
-        return sorted(link.server_id for link in self._by_connection.values() if link.server_id is not None)
+        links = self._by_connection.values()
+        return sorted(link.server_id for link in links if link.server_id is not None and not link.taken_back)
 
     # --- what `statements` reports ---
 
@@ -200,6 +205,22 @@ class Links:
             took_s = self._holders.clock() - link.sent_s
             safely(link.checkout.account.fetched, link.checkout.statement, took_s, rows)
 
+    def failed(self, connection: DBAPIConnection, error: BaseException) -> None:
+        """It was answered by an error.
+
+        Raises:
+            ConnectionEndedError: the connection was ended meanwhile, which is what the driver's error comes from.
+        """
+        self.ends(connection)
+        link = self._by_connection.get(id(connection))
+        if link is not None and link.ended:
+            raise ConnectionEndedError(link.ended) from error
+
+    def ended(self, connection: DBAPIConnection) -> str:
+        """Why it was ended in its user's hands, in words; empty where it was not."""
+        link = self._by_connection.get(id(connection))
+        return "" if link is None else link.ended
+
     def in_time(self, connection: DBAPIConnection, *, clean_up: bool = False, commit: bool = False) -> Within:
         """The limit of what is sent now: that of statements, or what is left of the request's time. A roll-back has
         its own. A commit may go on for as long as one: to give it up leaves its outcome unknown."""
@@ -247,6 +268,13 @@ class Links:
 
     # --- who ---
 
+    def held(self, number: int) -> Link | None:
+        """The connection of the checkout with this number."""
+        for link in self._by_connection.values():
+            if link.checkout is not None and link.checkout.number == number:
+                return link
+        return None
+
     def who(self) -> list[Holder]:
         """Who holds a connection now, the oldest first."""
         links = {id(link.record): link for link in self._by_connection.values()}
@@ -262,6 +290,8 @@ class Links:
             statement=shortened(checkout.statement),
             statements=checkout.statements,
             server_id=link.server_id if link else None,
+            number=checkout.number,
+            stack=checkout.frames(),
         )
 
 

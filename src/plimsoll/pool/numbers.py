@@ -138,6 +138,8 @@ class Numbers:
     create: Histogram = field(default_factory=Histogram)
     observers: list[PoolObserver] = field(default_factory=list)
     accounts: Accounts | None = None
+    listeners: list[Callable[[str, str], None]] = field(default_factory=list)
+    """Are told of what is reported in words: its kind (`leak`, `idle-transaction`), and the words."""
 
     def account(self, work: Work | None) -> Account | None:
         """Who is told of what the current task does."""
@@ -179,6 +181,11 @@ class Numbers:
             safely(observer.returned, used_s)
         if account is not None:
             safely(account.held, used_s)
+
+    def report(self, kind: str, words: str) -> None:
+        """Something was reported."""
+        for listener in self.listeners:
+            safely(listener, kind, words)
 
     def failed(self, kind: str) -> None:
         """A user got none."""

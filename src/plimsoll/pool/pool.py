@@ -147,6 +147,7 @@ class PlimsollPool(Life):
         )
         successor.numbers.observers = self.numbers.observers
         successor.numbers.accounts = self.numbers.accounts
+        successor.numbers.listeners = self.numbers.listeners
         return successor
 
     # --- taking one ---

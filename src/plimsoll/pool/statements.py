@@ -47,7 +47,7 @@ class Watcher(Protocol):
 
         Raises:
             SharedConnectionError: another statement is running on the connection.
-            ConnectionEndedError: the connection was ended, since its transaction idled too long.
+            ConnectionEndedError: the connection was ended: its transaction idled too long, or an operator said so.
         """
 
     def fetches(self, connection: DBAPIConnection) -> None:
@@ -61,6 +61,16 @@ class Watcher(Protocol):
 
     def fetched(self, connection: DBAPIConnection, rows: int) -> None:
         """So many rows have come after `fetches`."""
+
+    def failed(self, connection: DBAPIConnection, error: BaseException) -> None:
+        """What was sent was answered by an error.
+
+        Raises:
+            ConnectionEndedError: the connection was ended meanwhile.
+        """
+
+    def ended(self, connection: DBAPIConnection) -> str:
+        """Why the connection was ended in its user's hands, in words; empty where it was not."""
 
     def in_time(self, connection: DBAPIConnection, *, clean_up: bool = False, commit: bool = False) -> Within:
         """The limit of what is sent now."""
@@ -91,7 +101,7 @@ class Statements:
             setattr(dialect, name, self._watched(getattr(dialect, name)))
         for name in ("do_rollback", "do_commit"):
             setattr(dialect, name, self._ending(getattr(dialect, name), commit=name == "do_commit"))
-        event.listen(dialect, "handle_error", _a_lost_connection)
+        event.listen(dialect, "handle_error", self._a_lost_connection)
 
     @classmethod
     def of(cls, dialect: Dialect) -> "Statements":
@@ -130,7 +140,7 @@ class Statements:
                 if isinstance(error, TimeoutError):  # what was given up was not answered
                     raise _statement_timeout(limit.seconds, error) from None
                 if isinstance(error, Exception):
-                    watcher.ends(connection)  # answered by an error
+                    watcher.failed(connection, error)
                 raise
             watcher.ends(connection)
             watcher.ran(connection, statement, 0 if in_pieces else _rows(cursor))
@@ -157,8 +167,8 @@ class Statements:
                         end(connection)
                 except TimeoutError as error:
                     raise _statement_timeout(limit.seconds, error, commit=commit) from None
-                except Exception:
-                    watcher.ends(adapted)
+                except Exception as error:
+                    watcher.failed(adapted, error)
                     raise
                 finally:
                     if work is not None:
@@ -166,6 +176,22 @@ class Statements:
                 watcher.transaction_ended(adapted)
 
         return ending
+
+    def _a_lost_connection(self, context: ExceptionContext) -> ConnectionEndedError | None:
+        """What was given up, or ended, leaves a connection that nobody can use; the others are as good as before."""
+        told = isinstance(context.original_exception, (StatementTimeoutError, ConnectionEndedError))
+        words = "" if told else self._words_of_end(context)
+        if told or words:
+            context.is_disconnect = True
+            context.invalidate_pool_on_disconnect = False
+        return ConnectionEndedError(words) if words else None
+
+    def _words_of_end(self, context: ExceptionContext) -> str:
+        """Why the connection was ended in its user's hands, where a driver met that before we could say so."""
+        proxy = getattr(context.connection, "_dbapi_connection", None)
+        connection = getattr(proxy, "dbapi_connection", None)
+        watcher = self._watcher_of(connection)
+        return watcher.ended(connection) if watcher is not None and connection is not None else ""
 
     def _with_limits(self, kind: type) -> type:
         """The class of a server-side cursor, with a time limit for each piece that it fetches."""
@@ -189,8 +215,8 @@ class Statements:
                     rows = fetch(cursor, *args, **named)
             except TimeoutError as error:
                 raise _statement_timeout(limit.seconds, error) from None
-            except Exception:
-                watcher.ends(connection)
+            except Exception as error:
+                watcher.failed(connection, error)
                 raise
             watcher.ends(connection)
             watcher.fetched(connection, count(rows))
@@ -226,10 +252,3 @@ def _statement_timeout(limit_s: float | None, error: BaseException, *, commit: b
         "lock that it waits for, a missing index, or a server that hangs."
     )
     return StatementTimeoutError(words, error, outcome_unknown=commit)
-
-
-def _a_lost_connection(context: ExceptionContext) -> None:
-    """What was given up, or ended, leaves a connection that nobody can use; the others are as good as before."""
-    if isinstance(context.original_exception, (StatementTimeoutError, ConnectionEndedError)):
-        context.is_disconnect = True
-        context.invalidate_pool_on_disconnect = False
