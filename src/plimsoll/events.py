@@ -51,6 +51,8 @@ class LimitedLog:
     """
 
     def __init__(self, logger: logging.Logger, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.listener: Callable[[str, str], None] | None = None
+        """Is told of each record by its kind and message, of those that are not written too."""
         self._logger = logger
         self._clock = clock
         self._lock = threading.Lock()
@@ -58,6 +60,8 @@ class LimitedLog:
 
     def log(self, level: int, kind: str, message: str, exc: BaseException | None = None) -> None:
         """Write `message` (with the traceback of `exc`), or count it where its kind was written enough."""
+        if self.listener is not None:
+            self.listener(kind, message)
         left_out = self._admit(kind)
         if left_out is None:
             return

@@ -11,7 +11,7 @@ from plimsoll.errors import ConnectionEndedError, DatabaseDownError, LockTimeout
 from plimsoll.server import mysql_facts, postgresql_facts, sqlite_facts
 from plimsoll.server.asking import Questions
 from plimsoll.server.base import Server
-from plimsoll.server.facts import ServerFacts
+from plimsoll.server.facts import ServerClients, ServerFacts
 from plimsoll.server.faults import Fault
 from plimsoll.server.lending import exclusive_in_transaction, is_pooled, see_lending
 from plimsoll.server.mysql import MySQL
@@ -28,6 +28,7 @@ __all__ = [
     "holding",
     "is_pooled",
     "prepare_for_ddl",
+    "read_clients",
     "read_facts",
     "see_lending",
     "server_of",
@@ -45,6 +46,13 @@ _FACTS: dict[str, Callable[[AsyncConnection, Questions], Awaitable[ServerFacts]]
     "mariadb": mysql_facts.read,
     "postgresql": postgresql_facts.read,
     "sqlite": sqlite_facts.read,
+}
+
+
+_CLIENTS: dict[str, Callable[[Questions, ServerFacts], Awaitable[ServerClients]]] = {
+    "mysql": mysql_facts.read_clients,
+    "mariadb": mysql_facts.read_clients,
+    "postgresql": postgresql_facts.read_clients,
 }
 
 
@@ -171,6 +179,17 @@ async def read_facts(connection: AsyncConnection) -> ServerFacts:
     ask = Questions(connection)
     try:
         return await read(connection, ask)
+    finally:
+        await ask.end()
+
+
+async def read_clients(connection: AsyncConnection, facts: ServerFacts) -> ServerClients:
+    """Who is connected now, with fewer questions than `read_facts`, whose answer of before is `facts`. The connection
+    must have nothing under way, and is rolled back. `KeyError` for any other database."""
+    read = _CLIENTS[connection.dialect.name]
+    ask = Questions(connection)
+    try:
+        return await read(ask, facts)
     finally:
         await ask.end()
 

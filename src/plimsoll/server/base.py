@@ -24,6 +24,9 @@ class Server(Protocol):
     def connect_arguments(self, settings: DatabaseSettings) -> dict[str, Any]:
         """Keyword arguments for the driver's connect: time limit, TLS, application name."""
 
+    def name_connection(self, arguments: dict[str, Any], name: str) -> None:
+        """Have a connection called `name` on the server: changes the driver's keyword arguments."""
+
     def prepare(self, connection: DBAPIConnection) -> None:
         """Set up a new connection; called once for each, where the driver's connect cannot do it itself."""
 

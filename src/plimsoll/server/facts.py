@@ -27,6 +27,18 @@ class ServerClient:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerClients:
+    """The process list at one moment, without the connection that asked; `connections` counts that one too. `identity`
+    tells one start of one server from another."""
+
+    clients: tuple[ServerClient, ...] = ()
+    connections: int | None = None
+    uptime_s: float | None = None
+    identity: str = ""
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """The account that we come with.
 

@@ -60,6 +60,9 @@ class MySQL:
             arguments["password"] = password.encode().decode("latin-1")
         return arguments
 
+    def name_connection(self, arguments: dict[str, Any], name: str) -> None:
+        arguments["program_name"] = name
+
     def prepare(self, connection: DBAPIConnection) -> None:
         """Nothing: the drivers set up a connection in their handshake."""
 

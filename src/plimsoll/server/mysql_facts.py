@@ -6,7 +6,7 @@ from typing import Literal
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plimsoll.server.asking import Questions, Row, seconds_of, text_of, version_of, whole_of, without_secrets
-from plimsoll.server.facts import Account, ClientState, ServerClient, ServerFacts
+from plimsoll.server.facts import Account, ClientState, ServerClient, ServerClients, ServerFacts
 from plimsoll.server.mysql_grants import limit_of, powers_of, roles_of, without_hashes
 from plimsoll.server.place import Handshake, handshake_of, is_this_host
 
@@ -83,6 +83,23 @@ async def read(connection: AsyncConnection, ask: Questions) -> ServerFacts:
     )
 
 
+async def read_clients(ask: Questions, facts: ServerFacts) -> ServerClients:
+    """The process list alone, in some five statements; what else they take is known from `facts` of the same server."""
+    own_id = whole_of(await ask.value("connection_id", "SELECT CONNECTION_ID()"))
+    names = "'Threads_connected', 'Uptime'"
+    status = await ask.pairs("status", f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})")
+    variables = dict(facts.variables)
+    return ServerClients(
+        clients=await _clients(
+            ask, variables, own_id, sees_everyone=facts.sees_all_clients, known_unread=frozenset(facts.unread)
+        ),
+        connections=whole_of(status.get("threads_connected")),
+        uptime_s=_as_float(whole_of(status.get("uptime"))),
+        identity=text_of(await ask.value("hostname", "SELECT CONCAT(@@hostname, ':', @@port, ':', @@server_id)")),
+        unread=ask.unread,
+    )
+
+
 async def _variables(ask: Questions) -> dict[str, str]:
     """The server's variables, and those of our session that may differ under `session.<name>`."""
     variables = await ask.pairs("variables", "SHOW GLOBAL VARIABLES")
@@ -133,11 +150,18 @@ def _limit(grants: tuple[str, ...], variables: dict[str, str]) -> tuple[int | No
 
 
 async def _clients(
-    ask: Questions, variables: dict[str, str], own_id: int | None, *, sees_everyone: bool
+    ask: Questions,
+    variables: dict[str, str],
+    own_id: int | None,
+    *,
+    sees_everyone: bool,
+    known_unread: frozenset[str] = frozenset(),
 ) -> tuple[ServerClient, ...]:
+    """`known_unread`: what the server refused to tell before is not asked again."""
     rows = await ask.rows("clients", f"SELECT id, user, host, db, command, time, state FROM {_list_of(variables)}")  # noqa: S608
-    ages = await _transactions(ask)
-    programs = await _programs(ask, variables, everyones=sees_everyone)
+    ages = await _transactions(ask) if "transactions" not in known_unread else {}
+    everyones = sees_everyone and "applications" not in known_unread
+    programs = await _programs(ask, variables, everyones=everyones)
     clients: list[ServerClient] = ask.each("clients", rows, lambda row: _client(row, ages, programs))
     return tuple(client for client in clients if client.id != own_id and client.user not in _THREADS_OF_THE_SERVER)
 

@@ -79,6 +79,12 @@ class PostgreSQL:
                 arguments.setdefault("sslrootcert", "system")
         return arguments
 
+    def name_connection(self, arguments: dict[str, Any], name: str) -> None:
+        if "application_name" in arguments:  # libpq's
+            arguments["application_name"] = name
+        else:
+            arguments["server_settings"] = {**arguments.get("server_settings", {}), "application_name": name}
+
     def prepare(self, connection: DBAPIConnection) -> None:
         """Nothing: the drivers send settings with the start-up packet."""
 

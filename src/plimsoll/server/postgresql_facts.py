@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plimsoll.server.asking import Questions, Row, seconds_of, text_of, version_of, whole_of, without_secrets
-from plimsoll.server.facts import Account, ClientState, ServerClient, ServerFacts
+from plimsoll.server.facts import Account, ClientState, ServerClient, ServerClients, ServerFacts
 from plimsoll.server.place import Handshake, handshake_of, is_loopback
 
 _ATTRIBUTES = ("SUPERUSER", "CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS")
@@ -86,6 +86,22 @@ async def read(connection: AsyncConnection, ask: Questions) -> ServerFacts:
         database=database.name or None,
         charset=database.encoding or None,
         collation=database.collation or None,
+        unread=ask.unread,
+    )
+
+
+async def read_clients(ask: Questions, _facts: ServerFacts) -> ServerClients:
+    """The process list alone, in some four statements."""
+    own_id = whole_of(await ask.value("connection_id", "SELECT pg_backend_pid()"))
+    return ServerClients(
+        clients=await _clients(ask, own_id),
+        connections=whole_of(await ask.value("connections", "SELECT sum(numbackends) FROM pg_stat_database")),
+        uptime_s=await _uptime(ask),
+        identity=text_of(
+            await ask.value(
+                "identity", "SELECT concat(host(inet_server_addr()), ':', inet_server_port(), ':', current_database())"
+            )
+        ),
         unread=ask.unread,
     )
 

@@ -33,6 +33,9 @@ class SQLite:
         # (busy timeout) instead of failing half-way, where a reader that turns into a writer must.
         return {"timeout": BUSY_TIMEOUT_S, "isolation_level": "IMMEDIATE"}
 
+    def name_connection(self, arguments: dict[str, Any], name: str) -> None:
+        """A connection to a file has no name."""
+
     def prepare(self, connection: DBAPIConnection) -> None:
         try:
             cursor = connection.cursor()
