@@ -1,0 +1,108 @@
+"""Whose the connections in the server's process list are: joined with what a pool knows of its own."""
+
+import os
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from plimsoll.server.facts import ServerClient
+from plimsoll.snapshot.model import HolderView, ProcessView
+
+LONGEST_NAME = 63
+"""PostgreSQL cuts an application name at so many bytes."""
+
+_WORKER = re.compile(r"(?:^| )([A-Za-z0-9_.-]+):(\d{1,10})$")
+
+IDLE_TRANSACTION_S = 5.0
+"""As DB_IDLE_TRANSACTION's default: no request that works sits still in a transaction for so long."""
+
+
+def worker_name(host: str, pid: int) -> str:
+    """How a worker is called: `host:pid`."""
+    return f"{host}:{pid}"
+
+
+def connection_name(application: str, host: str, pid: int) -> str:
+    """What a worker calls its connections on the server: the configured name and the worker, or the name alone where
+    both do not fit."""
+    name = f"{application} {worker_name(host, pid)}"
+    fits = len(name) <= LONGEST_NAME and name.isascii() and name.isprintable()
+    return name if fits else application
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What one worker knows of its connections, and how its own kind is told from others. `ids` are the server's
+    numbers of all its connections, `holders` are who holds them. `user` is the account; `tells_names` says whether the
+    server told the names that clients gave themselves."""
+
+    application: str
+    host: str
+    pid: int
+    user: str | None
+    ids: Collection[int] = ()
+    holders: Mapping[int, HolderView] = field(default_factory=dict)
+    idle_limit_s: float = IDLE_TRANSACTION_S
+    tells_names: bool = True
+
+
+def joined(clients: Sequence[ServerClient], ours: Ours) -> tuple[ProcessView, ...]:
+    """The process list with whose each connection is and what is wrong with it, the longest in a transaction first."""
+    views = [_view(client, ours) for client in clients]
+    return tuple(sorted(views, key=lambda view: (view.mark == "", -(view.transaction_s or 0.0), view.id)))
+
+
+def _view(client: ServerClient, ours: Ours) -> ProcessView:
+    holder = ours.holders.get(client.id)
+    worker = _worker_of(client, ours)
+    whose: Literal["this worker", "another worker", "unknown"] = "unknown"
+    if client.id in ours.ids:
+        whose, worker = "this worker", worker_name(ours.host, ours.pid)
+    elif worker:
+        whose = "another worker"
+    return ProcessView(
+        id=client.id,
+        user=client.user,
+        host=client.host,
+        application=client.application,
+        whose=whose,
+        state=client.state,
+        seconds=client.seconds,
+        transaction_s=client.transaction_s,
+        worker=worker,
+        route=holder.route if holder else "",
+        place=holder.place if holder else "",
+        mark=_mark(client, whose, worker, ours),
+    )
+
+
+def _worker_of(client: ServerClient, ours: Ours) -> str:
+    """`host:pid` where the connection's name says so in our application's way."""
+    name, _, _ = client.application.rpartition(" ")
+    found = _WORKER.search(client.application)
+    return f"{found[1]}:{found[2]}" if found and name == ours.application else ""
+
+
+def _mark(client: ServerClient, whose: str, worker: str, ours: Ours) -> str:
+    if client.state == "idle in transaction" and (client.seconds or 0.0) > ours.idle_limit_s:
+        return "idle in transaction"
+    if whose == "another worker" and _is_gone(worker, ours.host):
+        return "stale worker"
+    if whose == "unknown" and (client.user != ours.user or ours.tells_names):
+        return "unknown client"
+    return ""
+
+
+def _is_gone(worker: str, host: str) -> bool:
+    """Whether a worker of this host has no process any more."""
+    name, _, pid = worker.rpartition(":")
+    if name != host:
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
