@@ -17,6 +17,7 @@ from plimsoll.cli.serve import serve
 from plimsoll.cli.settings import show_settings
 from plimsoll.cli.target import Named
 from plimsoll.cli.tune import tune
+from plimsoll.cli.who import who
 from plimsoll.errors import PlimsollError
 
 COULD_NOT = 2
@@ -41,6 +42,7 @@ cli.command("limits")(show_limits)
 cli.command("check")(check)
 cli.command("tune")(tune)
 cli.command("serve")(serve)
+cli.command("who")(who)
 cli.add_typer(admin, name="admin")
 
 

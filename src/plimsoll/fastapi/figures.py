@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,8 +41,9 @@ def oom_kills(found: Survey) -> int:
 class Worker:
     """One worker process, for as long as it lives."""
 
-    def __init__(self, protection: Protection) -> None:
+    def __init__(self, protection: Protection, connection_ids: Callable[[], list[int]]) -> None:
         self._protection = protection
+        self._connection_ids = connection_ids
         self._engine = protection.database.engine
         self._start = Start.now()
 
@@ -66,7 +68,7 @@ class Worker:
             "production": {"active": production.active, "rule": production.reason},
             "ready": ready,
             "pool": _pool(pool),
-            "connections": pool.server_ids(),
+            "connections": self._connection_ids(),
             "admission": self._admission(),
             "memory": self._memory(start),
             "events": dict(protection.counters.snapshot()),

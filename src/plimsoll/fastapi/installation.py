@@ -17,14 +17,15 @@ from plimsoll.fastapi.figures import Worker
 from plimsoll.fastapi.first import FirstRoutes
 from plimsoll.fastapi.health import LIVE_PATH, READY_PATH, health_routes
 from plimsoll.fastapi.middleware import SessionMiddleware
-from plimsoll.fastapi.ops import FIGURES_PATH, ops_routes
+from plimsoll.fastapi.observing import Observer
+from plimsoll.fastapi.ops import FIGURES_PATH, HISTORY_PATH, SNAPSHOT_PATH, ops_routes
 from plimsoll.fastapi.problems import answer_database_error
 from plimsoll.fastapi.protection import Protection
 from plimsoll.fastapi.runtime import Runtime
 from plimsoll.limiter import Priority
 from plimsoll.settings import ServiceSettings, Settings
 
-ALWAYS = (LIVE_PATH, READY_PATH, FIGURES_PATH)
+ALWAYS = (LIVE_PATH, READY_PATH, FIGURES_PATH, SNAPSHOT_PATH, HISTORY_PATH)
 """Answered whatever load there is, and whether the database is there or not."""
 
 
@@ -71,10 +72,11 @@ def install(
     app.add_middleware(protection.around)
     for kind in (SQLAlchemyError, DatabaseUnavailableError):
         app.exception_handlers.setdefault(kind, answer_database_error)
-    worker = Worker(protection)
+    runtime.observer = observer = Observer(runtime)
+    worker = Worker(protection, observer.connection_ids)
     own = [*health_routes(runtime), *ops_routes(runtime, worker)]
     app.router.routes[:0] = [FirstRoutes(own), *own]
-    _compose_lifespan(app, runtime, worker, own)
+    _compose_lifespan(app, runtime, worker, observer, own)
 
 
 def _refuse_where_too_late(app: FastAPI) -> None:
@@ -91,7 +93,9 @@ def _refuse_where_too_late(app: FastAPI) -> None:
         )
 
 
-def _compose_lifespan(app: FastAPI, runtime: Runtime, worker: Worker, own: Sequence[BaseRoute]) -> None:
+def _compose_lifespan(
+    app: FastAPI, runtime: Runtime, worker: Worker, observer: Observer, own: Sequence[BaseRoute]
+) -> None:
     inner = app.router.lifespan_context
 
     @asynccontextmanager
@@ -99,6 +103,7 @@ def _compose_lifespan(app: FastAPI, runtime: Runtime, worker: Worker, own: Seque
         serving = False
         try:
             worker.begin()
+            observer.begin()
             _put_last(app.router.routes, own)
             await runtime.start()
             async with inner(started) as state:
@@ -114,7 +119,10 @@ def _compose_lifespan(app: FastAPI, runtime: Runtime, worker: Worker, own: Seque
             if not (serving and runtime.ending):
                 raise
         finally:
-            await runtime.stop()
+            try:
+                await observer.end()
+            finally:
+                await runtime.stop()
 
     app.router.lifespan_context = lifespan
 

@@ -19,6 +19,7 @@ from plimsoll.pool import WORK
 from plimsoll.session import Purpose, SessionScope
 from plimsoll.session.cleanup import finish
 from plimsoll.settings import Settings
+from plimsoll.snapshot.source import Source
 from plimsoll.startup import State
 
 logger = logging.getLogger("plimsoll.startup")
@@ -43,6 +44,9 @@ EXIT_STATUS = 3
 
 class Runtime:
     """One per application; `app.state.plimsoll`. Times are seconds of the monotonic clock."""
+
+    observer: Source
+    """Where views have their snapshots from; `install` sets it."""
 
     def __init__(self, database: Database, settings: Sequence[Settings], protection: Protection) -> None:
         self.database = database

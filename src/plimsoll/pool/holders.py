@@ -44,21 +44,21 @@ class Checkout:
     """Counts the pool's checkouts, from 1 on: the name of this one."""
     task: "weakref.ref[asyncio.Task[object]] | None" = None
     account: Account | None = None
+    _frames: tuple[str, ...] | None = None
 
     def place(self) -> str:
         """The line of the application's code that took it, as `file.py:41 in name`."""
-        if not self.stack:
-            return "an unknown line"
-        code, line = self.stack[0]
-        return f"{code.co_filename}:{line} in {code.co_name}"
+        return self.frames()[0] if self.stack else "an unknown line"
 
     def stack_text(self) -> str:
         """The frames that were kept, innermost first, one a line."""
         return "\n".join(f"  {frame}" for frame in self.frames())
 
     def frames(self) -> tuple[str, ...]:
-        """The same, a frame each."""
-        return tuple(f"{code.co_filename}:{line} in {code.co_name}" for code, line in self.stack)
+        """The same, a frame each; put into words once."""
+        if self._frames is None:
+            self._frames = tuple(f"{code.co_filename}:{line} in {code.co_name}" for code, line in self.stack)
+        return self._frames
 
 
 @dataclass(frozen=True, slots=True)

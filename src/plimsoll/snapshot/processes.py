@@ -2,12 +2,12 @@
 
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from plimsoll.server.facts import ServerClient
-from plimsoll.snapshot.model import HolderView, ProcessView
+from plimsoll.snapshot.model import HolderView, ProcessView, ServerView, Snapshot
 
 LONGEST_NAME = 63
 """PostgreSQL cuts an application name at so many bytes."""
@@ -51,6 +51,36 @@ def joined(clients: Sequence[ServerClient], ours: Ours) -> tuple[ProcessView, ..
     """The process list with whose each connection is and what is wrong with it, the longest in a transaction first."""
     views = [_view(client, ours) for client in clients]
     return tuple(sorted(views, key=lambda view: (view.mark == "", -(view.transaction_s or 0.0), view.id)))
+
+
+def across(snapshots: Sequence[Snapshot]) -> ServerView | None:
+    """The server's side as the worker saw it that asked last, with what every one of these workers knows of its own
+    connections; None where none has asked."""
+    views = [snapshot.server for snapshot in snapshots if snapshot.server is not None]
+    if not views:
+        return None
+    newest = max(views, key=lambda view: (not view.error, view.at_s))
+    known = {process.id: process for snapshot in snapshots for process in _own(snapshot)}
+    processes = (_with_owner(process, known.get(process.id)) for process in newest.processes)
+    return replace(newest, processes=tuple(processes))
+
+
+def _own(snapshot: Snapshot) -> Iterator[ProcessView]:
+    """A worker's own connections in the process list, with who holds them by now."""
+    holders = {holder.server_id: holder for holder in snapshot.holders}
+    for process in snapshot.server.processes if snapshot.server is not None else ():
+        if process.whose == "this worker":
+            holder = holders.get(process.id)
+            yield process if holder is None else replace(process, route=holder.route, place=holder.place)
+
+
+def _with_owner(process: ProcessView, owners: ProcessView | None) -> ProcessView:
+    if owners is None or process.whose == "this worker":
+        return owners or process
+    mark = "" if process.mark == "unknown client" else process.mark
+    return replace(
+        process, whose="another worker", worker=owners.worker, route=owners.route, place=owners.place, mark=mark
+    )
 
 
 def _view(client: ServerClient, ours: Ours) -> ProcessView:

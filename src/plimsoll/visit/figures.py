@@ -25,7 +25,7 @@ def read_figures(answer: Answer, *, with_token: bool) -> Known[Worker]:
     if answer.error:
         return Known(why=f"{PATH}: {answer.error}")
     if answer.status != 200:
-        return _refused(answer, with_token=with_token)
+        return refused(answer, PATH, with_token=with_token)
     try:
         document = json.loads(answer.body)
         if not isinstance(document, dict) or document.get("format") != FORMAT:
@@ -38,21 +38,22 @@ def read_figures(answer: Answer, *, with_token: bool) -> Known[Worker]:
         return Known(why=f"{PATH} answers with something that is no figures of a worker")
 
 
-def _refused(answer: Answer, *, with_token: bool) -> Known[Worker]:
+def refused(answer: Answer, path: str, *, with_token: bool) -> Known[Any]:
+    """Why an operators' page was not given, and what to do."""
     if answer.status == 404:
         token = "its OPS_TOKEN is not set" if with_token else "OPS_TOKEN is not set"
         return Known(
-            why=f"{PATH} is not there: {token}, or what runs is no service with Plimsoll or an older one",
+            why=f"{path} is not there: {token}, or what runs is no service with Plimsoll or an older one",
             fix=TO_BE_LET_IN,
         )
     if answer.status == 401:
         what = "does not accept our OPS_TOKEN" if with_token else "asks for a token, and OPS_TOKEN is not set here"
-        return Known(why=f"{PATH} {what}", fix=TO_BE_KNOWN)
+        return Known(why=f"{path} {what}", fix=TO_BE_KNOWN)
     if answer.status == 429:
         wait = f" for {answer.retry_after} s" if answer.retry_after.isdigit() else ""
-        return Known(why=f"{PATH} lets nobody from here in{wait}: too many wrong tokens came from this address")
+        return Known(why=f"{path} lets nobody from here in{wait}: too many wrong tokens came from this address")
     moved = f" and points to {answer.location}" if answer.location else ""
-    return Known(why=f"{PATH} answers {answer.status}{moved}")
+    return Known(why=f"{path} answers {answer.status}{moved}")
 
 
 def _worker(document: Mapping[str, Any]) -> Worker:

@@ -1,0 +1,90 @@
+"""What becomes an event: what the pool and the logs report as it happens, and what counters show to have gone up."""
+
+from collections.abc import Mapping
+
+from plimsoll.asgi.pools import PoolOfEngine
+from plimsoll.events import Counters, LimitedLog
+from plimsoll.pool.closing import DEAD
+from plimsoll.snapshot.eventlog import EventLog
+
+_KINDS = {
+    "memory-error": "memory-error",
+    "memory-short": "refused",
+    "connections": "refused",
+    "ended": "ended",
+    "cleanup": "clean-up",
+    "lost": "lost-write",
+}
+"""Events by the first word of a log's kind; others are counted, and no events."""
+
+_ANSWERED = "answered_"
+_POOL = {
+    "timeouts": ("refused", "Requests waited for a database connection and got none in time."),
+    "refused": ("refused", "Requests were refused a database connection at once: the line was too long."),
+    "connect_failures": ("connect-failed", "The database could not be connected to"),
+}
+"""Counters of the pool, and what it means when they go up."""
+
+
+class Happenings:
+    """Of one worker."""
+
+    def __init__(self, events: EventLog, pool: PoolOfEngine, counters: Counters) -> None:
+        self._events = events
+        self._pool = pool
+        self._counters = counters
+        self.counters: Mapping[str, int] = counters.snapshot()
+        """As they were at the last look."""
+        self._pool_before = self._of_pool()
+
+    def listen(self, *logs: LimitedLog) -> None:
+        """Hear of what these logs and the pool report."""
+        self._pool.pool.numbers.listeners.append(self._reported)
+        for log in logs:
+            log.listener = self._logged
+
+    def look(self) -> None:
+        """Compare the counters with those of the last look."""
+        before, self.counters = self.counters, self._counters.snapshot()
+        if self.counters != before:
+            for name, count in self.counters.items():
+                more = count - before.get(name, 0)
+                if more > 0 and name.startswith(_ANSWERED):
+                    code = name.removeprefix(_ANSWERED)
+                    self._events.add("refused", f"Requests were answered with an error: {code}.", count=more)
+        self._look_at_pool()
+
+    def _look_at_pool(self) -> None:
+        before, now = self._pool_before, self._of_pool()
+        if now == before:
+            return
+        self._pool_before = now
+        for name, (kind, words) in _POOL.items():
+            more = now[name] - before[name]
+            if more > 0:
+                failure = self._pool.pool.opening.last_failure if kind == "connect-failed" else None
+                text = f"{words}: {failure}" if failure is not None else words
+                self._events.add(kind, text, same=words, count=more)
+        lost = now["dead"] - before["dead"]
+        if lost > 0:
+            words = "Connections were lost: closed by the server, or given up after an error."
+            self._events.add("lost-connection", words, count=lost)
+
+    def _of_pool(self) -> dict[str, int]:
+        numbers = self._pool.pool.numbers
+        counts = numbers.counts
+        return {
+            "timeouts": counts["timeout"],
+            "refused": counts["refused"],
+            "connect_failures": counts["connect"],
+            "dead": sum(numbers.closed[reason] for reason in DEAD),
+        }
+
+    def _logged(self, kind: str, message: str) -> None:
+        event = _KINDS.get(kind.partition(":")[0])
+        if event is not None:
+            self._events.add(event, message, same=kind)
+
+    def _reported(self, kind: str, words: str) -> None:
+        # Its first sentence names the route; the place follows it, one line a frame.
+        self._events.add(kind, words)
