@@ -18,6 +18,16 @@ _KINDS = {
 """Events by the first word of a log's kind; others are counted, and no events."""
 
 _ANSWERED = "answered_"
+_REFUSALS = {
+    "database-busy": "The database had no connection free for them in time, or the line was too long.",
+    "database-unavailable": "The database did not answer.",
+    "not-ready": "The service was not ready.",
+    "memory-short": "Memory was short.",
+    "stopping": "The worker was being stopped.",
+    "request-timeout": "Their time was up.",
+}
+"""Why requests were refused, by the code of the answer; others are the client's own fault."""
+
 _POOL = {
     "timeouts": ("refused", "Requests waited for a database connection and got none in time."),
     "refused": ("refused", "Requests were refused a database connection at once: the line was too long."),
@@ -48,10 +58,9 @@ class Happenings:
         before, self.counters = self.counters, self._counters.snapshot()
         if self.counters != before:
             for name, count in self.counters.items():
-                more = count - before.get(name, 0)
-                if more > 0 and name.startswith(_ANSWERED):
-                    code = name.removeprefix(_ANSWERED)
-                    self._events.add("refused", f"Requests were answered with an error: {code}.", count=more)
+                code, more = name.removeprefix(_ANSWERED), count - before.get(name, 0)
+                if more > 0 and name.startswith(_ANSWERED) and code in _REFUSALS:
+                    self._events.add("refused", f"Requests were answered {code}. {_REFUSALS[code]}", count=more)
         self._look_at_pool()
 
     def _look_at_pool(self) -> None:

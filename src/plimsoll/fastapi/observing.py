@@ -80,6 +80,8 @@ class Observer:
         release = self._protection.settings.release
         what = f"Release {release} begins" if release else "The worker begins"
         self.events.add("deployment" if release else "restart", f"{what} to serve (process {self._start.pid}).")
+        if self._settings.dialect == "sqlite":
+            self._facts_changed(ServerFacts("sqlite", "sqlite", (), ""))  # there is nobody to ask
         self._schedule(asyncio.get_running_loop())
 
     async def end(self) -> None:

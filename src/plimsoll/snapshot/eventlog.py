@@ -26,6 +26,7 @@ class EventLog:
         self._clock = clock
         self._lock = threading.Lock()
         self._events: deque[tuple[str, EventView]] = deque(maxlen=MOST)
+        self._newest: tuple[EventView, ...] | None = ()
 
     def add(self, kind: str, text: str, *, same: str = "", count: int = 1) -> None:
         """Something happened, `count` times. Events of one kind are the same where `same` is, or else the text."""
@@ -34,6 +35,7 @@ class EventLog:
         key = f"{kind}:{same or words}"
         now_s = self._clock()
         with self._lock:
+            self._newest = None
             for place in range(len(self._events) - 1, max(-1, len(self._events) - 1 - LOOKED_BACK), -1):
                 known, event = self._events[place]
                 if known == key and abs(now_s - event.at_s) < TOGETHER_S:
@@ -44,4 +46,6 @@ class EventLog:
     def newest(self) -> tuple[EventView, ...]:
         """All that are kept, the newest first."""
         with self._lock:
-            return tuple(event for _, event in reversed(self._events))
+            if self._newest is None:
+                self._newest = tuple(event for _, event in reversed(self._events))
+            return self._newest
