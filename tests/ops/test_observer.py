@@ -307,3 +307,14 @@ async def test_a_second_of_it_costs_little(sqlite_database: SqliteDatabase) -> N
         for session in sessions:
             await session.__aexit__(None, None, None)
     assert min(times) < 0.005
+
+
+async def test_a_second_that_cannot_be_looked_at_is_left_out(
+    sqlite_database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says so, and the next seconds are there again."""
+    async with service(sqlite_database.url) as it:
+        with monkeypatch.context() as broken:
+            broken.setattr(it.observer, "_worker", lambda: 1 // 0)
+            await until(lambda: "a second of the history is missing" in caplog.text)
+        await until(lambda: len(it.observer.history.series("10m").times_s) >= 1)

@@ -11,7 +11,7 @@ from plimsoll.snapshot.processes import worker_name
 INDENT = "  "
 
 BY_URL = "Routes and lines of code are known to the workers only: plimsoll who --url http://127.0.0.1:8000 asks them."
-SEES_OWN = "Only the connections of its own account are shown to this one."
+SEES_OWN = "This account is not shown all of other accounts' connections (docs/who.md says what it needs)."
 
 
 def text_of(workers: Sequence[Snapshot], server: ServerView | None, now_s: float) -> Iterator[str]:
@@ -57,7 +57,7 @@ def _of_server(server: ServerView, now_s: float) -> Iterator[str]:
     age_s = now_s - server.at_s
     old = f", {age_s:.0f} s ago" if age_s >= 1 else ""
     count = counted(server.connections if server.connections is not None else len(server.processes), "connection")
-    yield f"{printable(server.version)}: {count}{most}{old}"
+    yield f"{printable(_short(server.version))}: {count}{most}{old}"
     told = [process for process in server.processes if _is_told(process)]
     yield from (f"{INDENT}{_of_process(process)}" for process in told)
     rest = Counter(process.worker or process.user for process in server.processes if not _is_told(process))
@@ -78,12 +78,17 @@ def _of_process(process: ProcessView) -> str:
     if process.host:
         words.append(f"from {printable(process.host)}")
     words.append(f"{printable(process.state)}{_for(process.seconds)}")
-    if process.transaction_s is not None:
+    if process.transaction_s is not None and process.state != "idle in transaction":
         words.append(f"in a transaction{_for(process.transaction_s)}")
     if process.route:
         words.append(printable(process.route))
     mark = f"  <- {process.mark}" if process.mark else ""
     return f"{', '.join(words)}{mark}"
+
+
+def _short(version: str) -> str:
+    """A server's words for its version without how it was built."""
+    return version.partition(" on ")[0].partition(" (")[0]
 
 
 def _for(seconds: float | None) -> str:

@@ -2,6 +2,7 @@
 looks, and nothing waits for the pool."""
 
 import asyncio
+import logging
 import os
 import socket
 import time
@@ -97,9 +98,13 @@ class Observer:
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         self._schedule(loop)
-        now = self._gather()
-        self._history.add(now)
-        self._lately.append(now)
+        try:
+            now = self._gather()
+            self._history.add(now)
+        except Exception as error:  # noqa: BLE001 - a second is missing, and the next may be there
+            self._protection.log.log(logging.ERROR, "observer", "a second of the history is missing", error)
+        else:
+            self._lately.append(now)
 
     # --- what there is to see ---
 
