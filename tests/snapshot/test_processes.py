@@ -7,7 +7,7 @@ import sys
 
 from plimsoll.server.facts import ServerClient
 from plimsoll.snapshot import ProcessView
-from plimsoll.snapshot.processes import LONGEST_NAME, Ours, connection_name, joined
+from plimsoll.snapshot.processes import LONGEST_NAME, Neighbours, Ours, connection_name, joined
 from tests.snapshot.samples import holder
 
 HOST = socket.gethostname()
@@ -46,6 +46,16 @@ def test_where_the_server_tells_no_names_our_own_account_is_not_called_unknown()
     views = found(client(1), client(2, user="root"), tells_names=False)
     assert (views[1].whose, views[1].mark) == ("unknown", "")
     assert views[2].mark == "unknown client"
+
+
+def test_where_neighbours_are_known_by_their_ports_a_stranger_is_one() -> None:
+    """Another worker is named, a program too; our own connection beside the pool is ours."""
+    neighbours = Neighbours({1: "web-1:8", 4: "web-1:7"}, {2: "mysql, process 42 here"}, all_known=True)
+    views = found(client(1), client(2), client(3), client(4), tells_names=False, neighbours=neighbours)
+    assert (views[1].whose, views[1].worker, views[1].mark) == ("another worker", "web-1:8", "")
+    assert (views[2].application, views[2].mark) == ("mysql, process 42 here", "unknown client")
+    assert views[3].mark == "unknown client"
+    assert (views[4].whose, views[4].mark) == ("this worker", "")
 
 
 def test_who_sleeps_in_a_transaction_is_marked_and_comes_first() -> None:

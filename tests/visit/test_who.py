@@ -65,9 +65,9 @@ def test_workers_and_the_servers_side_are_seen_as_one(
         assert (process["worker"], process["route"]) == (f"{worker['host']}:{worker['pid']}", "POST /do/hold")
         assert "tests/visit/application.py" in process["place"]
         assert process["mark"] == ""
-    strangers = [process for process in processes.values() if process["whose"] == "unknown"]
-    # Where the server tells no names, the shell has only our own account.
-    assert strangers
+    # Of MariaDB, which tells no names, it is known by its port.
+    (stranger,) = [process for process in processes.values() if process["whose"] == "unknown"]
+    assert stranger["mark"] == "unknown client"
     assert text.status == 0
     assert text.out.count("POST /do/hold: ") == 4
     assert "last statement: SELECT 1" in text.out

@@ -65,12 +65,13 @@ class Observer:
         self._survey: tuple[float, Survey] | None = None
         self._setting_views: tuple[SettingView, ...] | None = None
         self._load_line: LoadLineView | None = None
+        self._declared: TopologySettings | None = None
         self._lately: deque[Snapshot] = deque(maxlen=BEFORE_S)
         self._timer: asyncio.TimerHandle | None = None
         self.events = EventLog()
         self._happenings = Happenings(self.events, self._pool, runtime.database.counters)
         self._happenings.listen(self._protection.log, runtime.database.sessions.log)
-        self._server = ServerSide(self._settings, self._pool, self._facts_changed, self.events.add)
+        self._server = ServerSide(self._settings, self._pool, self._topology, self._facts_changed, self.events.add)
         name_connections(runtime.database.engine, self._settings)
 
     # --- its life ---
@@ -187,14 +188,14 @@ class Observer:
 
     def _topology(self) -> TopologySettings:
         """As the application declares it, else the environment; the defaults where that cannot be read."""
-        declared = self._runtime.database.gate.topology
-        if declared != TopologySettings():
-            return declared
-        try:
-            return TopologySettings.from_env()
-        except SettingsError as error:
-            self.events.add("settings", str(error))
-            return declared
+        if self._declared is None:
+            self._declared = self._runtime.database.gate.topology
+            if self._declared == TopologySettings():
+                try:
+                    self._declared = TopologySettings.from_env()
+                except SettingsError as error:
+                    self.events.add("settings", str(error))
+        return self._declared
 
     def _facts_changed(self, facts: ServerFacts) -> None:
         question = question_of(self._settings, self._protection.settings, self._topology(), facts, loop=running_loop())

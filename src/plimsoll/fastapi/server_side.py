@@ -15,15 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from plimsoll.asgi.pools import PoolOfEngine
 from plimsoll.engine import build_engine
+from plimsoll.fastapi.neighbours import Neighbourhood
 from plimsoll.fastapi.views import holder_views
 from plimsoll.server import ServerFacts, read_clients, read_facts, server_of
 from plimsoll.server.facts import ServerClients
 from plimsoll.server.place import handshake_of
 from plimsoll.server.words import words_of
 from plimsoll.session.cleanup import finish
-from plimsoll.settings import DatabaseSettings
+from plimsoll.settings import DatabaseSettings, TopologySettings
 from plimsoll.snapshot import ServerView
-from plimsoll.snapshot.processes import IDLE_TRANSACTION_S, Ours, connection_name, joined
+from plimsoll.snapshot.processes import IDLE_TRANSACTION_S, Neighbours, Ours, connection_name, joined
 
 LIMIT_S = 2.0
 """Whoever asks waits no longer, whatever the server does."""
@@ -51,12 +52,14 @@ class ServerSide:
 
     settings: DatabaseSettings
     pool: PoolOfEngine
+    topology: Callable[[], TopologySettings]
     facts_changed: Callable[[ServerFacts], None]
     happened: Callable[[str, str], None]
     view: ServerView | None = None
     """As it was when it was asked last; None before."""
     own_id: int | None = None
     """What the server calls the connection that asks, while there is one."""
+    _neighbourhood: Neighbourhood = field(default_factory=Neighbourhood)
     _engine: AsyncEngine | None = None
     _connection: AsyncConnection | None = None
     _work: asyncio.Task[None] | None = None
@@ -137,8 +140,11 @@ class ServerSide:
         return time.monotonic() - self._facts_s > FACTS_S
 
     def _look(self, facts: ServerFacts, found: ServerClients, ids: set[int]) -> None:
-        account = facts.account
+        account, tells_names = facts.account, "applications" not in facts.unread
         pid = os.getpid()
+        neighbours = Neighbours()
+        if not tells_names:
+            neighbours = self._neighbourhood.look(found.clients, ids, only_host=self.topology().hosts == 1)
         holders = {view.server_id: view for view in holder_views(self.pool.pool.who(), pid) if view.server_id}
         ours = Ours(
             application=self.settings.application_name,
@@ -148,7 +154,8 @@ class ServerSide:
             ids=ids,
             holders={number: view for number, view in holders.items() if number is not None},
             idle_limit_s=self.settings.idle_transaction_s or IDLE_TRANSACTION_S,
-            tells_names="applications" not in facts.unread,
+            tells_names=tells_names,
+            neighbours=neighbours,
         )
         self._compare(found)
         self._asked_s = time.monotonic()

@@ -32,6 +32,16 @@ def connection_name(application: str, host: str, pid: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Others' connections that were found by other means than their names: by the server's number the worker, or the
+    program in words. `all_known`: a worker's would have been found."""
+
+    workers: Mapping[int, str] = field(default_factory=dict)
+    programs: Mapping[int, str] = field(default_factory=dict)
+    all_known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Ours:
     """What one worker knows of its connections, and how its own kind is told from others. `ids` are the server's
     numbers of all its connections, `holders` are who holds them. `user` is the account; `tells_names` says whether the
@@ -45,6 +55,7 @@ class Ours:
     holders: Mapping[int, HolderView] = field(default_factory=dict)
     idle_limit_s: float = IDLE_TRANSACTION_S
     tells_names: bool = True
+    neighbours: Neighbours = field(default_factory=Neighbours)
 
 
 def joined(clients: Sequence[ServerClient], ours: Ours) -> tuple[ProcessView, ...]:
@@ -87,15 +98,16 @@ def _view(client: ServerClient, ours: Ours) -> ProcessView:
     holder = ours.holders.get(client.id)
     worker = _worker_of(client, ours)
     whose: Literal["this worker", "another worker", "unknown"] = "unknown"
-    if client.id in ours.ids:
-        whose, worker = "this worker", worker_name(ours.host, ours.pid)
+    own = worker_name(ours.host, ours.pid)
+    if client.id in ours.ids or worker == own:
+        whose, worker = "this worker", own
     elif worker:
         whose = "another worker"
     return ProcessView(
         id=client.id,
         user=client.user,
         host=client.host,
-        application=client.application,
+        application=client.application or ours.neighbours.programs.get(client.id, ""),
         whose=whose,
         state=client.state,
         seconds=client.seconds,
@@ -108,10 +120,12 @@ def _view(client: ServerClient, ours: Ours) -> ProcessView:
 
 
 def _worker_of(client: ServerClient, ours: Ours) -> str:
-    """`host:pid` where the connection's name says so in our application's way."""
+    """`host:pid` where the connection's name says so in our application's way, or where it is known otherwise."""
     name, _, _ = client.application.rpartition(" ")
     found = _WORKER.search(client.application)
-    return f"{found[1]}:{found[2]}" if found and name == ours.application else ""
+    if found and name == ours.application:
+        return f"{found[1]}:{found[2]}"
+    return ours.neighbours.workers.get(client.id, "")
 
 
 def _mark(client: ServerClient, whose: str, worker: str, ours: Ours) -> str:
@@ -119,7 +133,7 @@ def _mark(client: ServerClient, whose: str, worker: str, ours: Ours) -> str:
         return "idle in transaction"
     if whose == "another worker" and _is_gone(worker, ours.host):
         return "stale worker"
-    if whose == "unknown" and (client.user != ours.user or ours.tells_names):
+    if whose == "unknown" and (client.user != ours.user or ours.tells_names or ours.neighbours.all_known):
         return "unknown client"
     return ""
 
