@@ -171,3 +171,9 @@ class ActionError(PlimsollError):
     """What an operator asked for cannot be done, or not any more."""
 
     code = "PLE081"
+
+
+class SharingError(PlimsollError):
+    """The directory in which workers show themselves to one another cannot be used."""
+
+    code = "PLE085"

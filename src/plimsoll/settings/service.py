@@ -31,6 +31,9 @@ LEAST_TOKEN = 16
 
 LONGEST_RELEASE = 100
 
+ALONE = "none"
+"""OPS_SHARED_DIR: a worker shows itself alone."""
+
 
 def _check_token(token: SecretStr) -> str | None:
     text = token.get_secret_value()
@@ -43,6 +46,10 @@ def _check_release(release: str) -> str | None:
     if len(release) > LONGEST_RELEASE:
         return f"is longer than {LONGEST_RELEASE} characters"
     return None if release.isprintable() else "has a character that cannot be printed"
+
+
+def _check_shared(path: str) -> str | None:
+    return None if path in ("", ALONE) or path.startswith("/") else "is no path from the root on"
 
 
 class ServiceSettings(Settings):
@@ -139,6 +146,13 @@ class ServiceSettings(Settings):
         le=HOUR_S,
         unit="s",
         help="After a signal to stop, how long requests may go on; then they are cancelled and rolled back",
+    )
+    ops_shared_dir: str = setting(
+        "OPS_SHARED_DIR",
+        default="",
+        check=_check_shared,
+        allowed="the path of a directory from the root on, none, or nothing",
+        help="Where workers of one host show themselves to one another; by default those of one parent, in /tmp",
     )
     release: str = setting(
         "RELEASE",
