@@ -7,9 +7,10 @@ from pathlib import Path
 
 import httpx
 from fastapi import FastAPI
+from starlette.responses import Response
 
+from plimsoll.asgi.messages import Scope
 from plimsoll.fastapi.metrics import METRICS_PATH, metrics_routes
-from plimsoll.fastapi.ops import Access
 from plimsoll.snapshot.together import Together
 from tests.metrics.source import Still
 from tests.snapshot.samples import EXHAUSTED, HEALTHY
@@ -18,11 +19,20 @@ TOKEN = "prometheus-reads-metrics"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
+class TokenOnly:
+    """Who may read."""
+
+    def refusal(self, scope: Scope) -> Response | None:
+        """None for who may, else the answer."""
+        given = dict(scope["headers"]).get(b"authorization")
+        return None if given == BEARER["Authorization"].encode() else Response("no", 401)
+
+
 @asynccontextmanager
 async def page(source: Still, together: Together | None = None) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application that has the page."""
     app = FastAPI()
-    app.router.routes.extend(metrics_routes(source, Access(TOKEN, production=True), together))
+    app.router.routes.extend(metrics_routes(source, TokenOnly(), together))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         yield client
 
