@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 import typer
 import uvicorn
@@ -43,6 +43,9 @@ class ServeSettings(TopologySettings):
 
     host: str = setting("HOST", default="127.0.0.1", help="Address to listen on; 0.0.0.0 for every interface.")
     port: int = setting("PORT", default=8000, ge=1, le=65535, help="Port to listen on.")
+    log_format: Literal["text", "json"] = setting(
+        "LOG_FORMAT", default="text", help="Lines for people, or JSON objects with the request's id for programs"
+    )
 
 
 def serve(context: typer.Context) -> None:
@@ -96,7 +99,7 @@ def _options(target: Target, settings: ServeSettings) -> dict[str, Any]:
         "port": settings.port,
         "timeout_graceful_shutdown": _shutdown_timeout_s(target) + ROLL_BACK_S,
         "timeout_worker_healthcheck": WORKER_SILENT_S,
-        "log_config": _logging(target),
+        "log_config": _logging(target, settings.log_format),
     }
 
 
@@ -148,13 +151,15 @@ def _reason(error: OSError, port: int) -> str:
     return f"{error.strerror or error}. Set HOST to an address of this machine, or to 0.0.0.0 for all of them."
 
 
-def _logging(target: Target) -> dict[str, Any]:
+def _logging(target: Target, log_format: str) -> dict[str, Any]:
     """uvicorn's own configuration, with the loggers of Plimsoll and of the application's package beside its."""
     config = copy.deepcopy(LOGGING_CONFIG)
     for package in ("plimsoll", target.name.partition(":")[0].partition(".")[0]):
         config["loggers"][package] = {"handlers": ["default"], "level": "INFO", "propagate": False}
     config["filters"] = {"explained": {"()": f"{__name__}.Unexplained"}}
     config["handlers"]["default"]["filters"] = ["explained"]
+    if log_format == "json":
+        config["formatters"] = {name: {"()": "plimsoll.asgi.logs.JsonFormatter"} for name in config["formatters"]}
     return config
 
 

@@ -7,6 +7,7 @@ from fastapi import Request
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from starlette.responses import Response
 
+from plimsoll.asgi.logs import request_id
 from plimsoll.asgi.messages import MEDIA_TYPE, Refusal
 from plimsoll.asgi.refusals import OVERLOADED
 from plimsoll.errors import DatabaseUnavailableError
@@ -39,8 +40,10 @@ CONFLICT = Refusal(
 
 
 def response_of(problem: Refusal) -> Response:
-    """The problem as an HTTP response."""
+    """The problem as an HTTP response, with the request's id, by which the log's lines about it are found."""
     headers = {} if problem.retry_after_s is None else {"Retry-After": str(problem.retry_after_s)}
+    if (identity := request_id()) is not None:
+        headers["X-Request-ID"] = identity
     return Response(problem.body, problem.status, headers, media_type=MEDIA_TYPE.decode())
 
 
