@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -63,10 +64,16 @@ def _made(kind: Any, value: Any, where: str) -> Any:
     raise SnapshotError(f"{where} is {value!r:.60}, which is not what it should be")
 
 
+@cache
+def _hints(kind: type[Any]) -> Mapping[str, Any]:
+    # They are evaluated anew at each call, which would be most of the time that reading takes.
+    return get_type_hints(kind)
+
+
 def _record(kind: type[Any], value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         raise SnapshotError(f"{where} is {value!r:.60}, which is not what it should be")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
     given = {
         field.name: _made(hints[field.name], value[field.name], f"{where}.{field.name}")
         for field in fields(kind)
