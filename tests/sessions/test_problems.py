@@ -93,6 +93,7 @@ async def test_an_integrity_error_is_a_409_only_where_the_route_asks_for_it(any_
         assert (await client.post("/notes", params={"name": "a"})).status_code == 200
         answer = await client.post("/conflicting-notes", params={"name": "a"})
         assert_problem(answer, 409, "conflict", any_database)
+        assert len(answer.headers["x-request-id"]) == 32
         assert (await client.post("/notes", params={"name": "a"})).status_code == 500
 
 
