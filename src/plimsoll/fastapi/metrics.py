@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from plimsoll.asgi.messages import Scope
 from plimsoll.fastapi.health import OwnRoute
-from plimsoll.metrics import exposition
 from plimsoll.snapshot.source import Source
 from plimsoll.snapshot.together import Together
 
@@ -34,6 +33,9 @@ def metrics_routes(source: Source, access: Guarded, together: Together | None = 
         refused = access.refusal(request.scope)
         if refused is not None:
             return refused
+        # Here, not at the top: prometheus-client takes 2 MiB, and not every worker is read by a Prometheus.
+        from plimsoll.metrics import exposition
+
         await source.refresh(SERVER_AGE_S)
         others = await together.ask() if together is not None else None
         body, kind = exposition(source.snapshot(), request.headers.get("accept", ""), others)
