@@ -205,9 +205,9 @@ def test_a_directory_that_others_can_use_is_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "open")
     for name, words in {
         "open": "is open to other accounts",
-        "file": "cannot be made",
+        "file": "is not a directory of this account's own",
         "link": "is not a directory of this account's own",
-        "not/there": "cannot be made",
+        "not/there": "cannot be used",
     }.items():
         with pytest.raises(SharingError, match=words) as caught:
             Shared(tmp_path / name).begin()
@@ -257,3 +257,40 @@ def test_children_of_one_python_have_one_directory_and_of_a_shell_none() -> None
     assert run(["sh", "-c", '"$0" "$@"; true', *ours]) == "None"
     assert directory_of_siblings() != Path(run(ours))
     assert socket.gethostname() not in run(ours)
+
+
+async def test_directories_of_our_own_go_with_the_last_one_in_them_and_named_ones_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those of services that were killed: with the next one that begins."""
+    monkeypatch.setattr(shared, "_root", lambda: tmp_path / "root")
+    killed = Shared(tmp_path / "root" / "1-a")
+    killed.begin()
+    assert killed._lock is not None
+    killed.publish(HEALTHY)
+    os.close(killed._lock)
+    async with working(tmp_path / "root" / "2-b", lambda: HEALTHY) as one:
+        assert [path.name for path in (tmp_path / "root").iterdir()] == ["2-b"]
+        async with working(tmp_path / "root" / "2-b", lambda: HEALTHY):
+            assert len((await one.ask()).snapshots) == 1
+        assert (tmp_path / "root" / "2-b").exists()
+    assert list((tmp_path / "root").iterdir()) == []
+    async with working(tmp_path / "named", lambda: HEALTHY):
+        pass
+    assert (tmp_path / "named").exists()
+
+
+async def test_many_that_begin_and_end_at_once_do_not_trip_one_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each finds a directory, also where the last one has just removed it."""
+    monkeypatch.setattr(shared, "_root", lambda: tmp_path / "root")
+
+    def come_and_go() -> None:
+        for _ in range(50):
+            place = Shared(tmp_path / "root" / "1-a")
+            place.begin()
+            place.end()
+
+    await asyncio.gather(*(asyncio.to_thread(come_and_go) for _ in range(4)))
+    assert list((tmp_path / "root").iterdir()) == []

@@ -39,6 +39,10 @@ KEEP_S = 3_600.0
 MOST_WORKERS = 256
 """As `WEB_CONCURRENCY` allows."""
 
+MOST_SWEPT = 32
+
+TRIES = 20
+
 MOST_BYTES = 4 << 20
 """Of one file; a snapshot of a hundred routes takes some 200 KiB."""
 
@@ -70,25 +74,60 @@ class Shared:
             SharingError: the directory cannot be used; says why.
         """
         self.end()
-        _make(self._directory.parent if self._directory.parent == _root() else None, self._directory)
-        self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
-        # Under its name only once it is locked: a lock that is free is taken for a dead worker's, and removed.
-        fresh = self._path(".new")
         try:
-            self._lock = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            fresh.rename(self._path(".lock"))
+            if self._is_ours:
+                _make(self._directory.parent)
+                self._sweep()
+            for _ in range(TRIES):
+                # Whoever was the last in it, and ended just now, has removed the directory.
+                with suppress(FileNotFoundError):
+                    return self._take_place()
+            self._take_place()
         except OSError as error:
-            self.end()
-            raise SharingError(_unusable(self._directory, f"cannot be written ({error.strerror})")) from error
+            raise SharingError(_unusable(self._directory, f"cannot be used ({error.strerror})")) from error
+
+    def _take_place(self) -> None:
+        _make(self._directory)
+        name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        # Under its name only once it is locked: a lock that is free is taken for a dead worker's, and removed.
+        fresh = self._path(".new", name)
+        lock = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fresh.rename(self._path(".lock", name))
+        except OSError:
+            os.close(lock)
+            self._remove(name)
+            raise
+        self._name, self._lock = name, lock
 
     def end(self) -> None:
         """Give it up."""
-        if self._name:
-            self._remove(self._name)
-        if self._lock is not None:
-            os.close(self._lock)
+        if self._lock is None:
+            return
+        self._remove(self._name)
+        os.close(self._lock)
         self._name, self._lock = "", None
+        if self._is_ours:
+            self._clear()
+
+    @property
+    def _is_ours(self) -> bool:
+        """Whether nobody has named the directory, so that it is made and removed with those in it."""
+        return self._directory.parent == _root()
+
+    def _sweep(self) -> None:
+        """Remove directories in which nobody lives any more: of services that were killed."""
+        with suppress(OSError):
+            for name in sorted(os.listdir(_root()))[:MOST_SWEPT]:
+                if name != self._directory.name:
+                    Shared(_root() / name)._clear()
+
+    def _clear(self) -> None:
+        if not self._living():
+            with suppress(OSError):
+                (self._directory / _ASKED).unlink(missing_ok=True)
+                self._directory.rmdir()
 
     def publish(self, snapshot: Snapshot) -> None:
         """Write this worker's snapshot, in one piece. One that is too large goes without its long lists.
@@ -226,20 +265,15 @@ def _root() -> Path:
     return Path(tempfile.gettempdir()) / f"plimsoll-{os.geteuid()}"
 
 
-def _make(*directories: Path | None) -> None:
-    """Make them, where they are not there, and see to it that nobody else can write or read there."""
-    for directory in directories:
-        if directory is None:
-            continue
-        try:
-            directory.mkdir(mode=0o700, exist_ok=True)
-            found = directory.lstat()
-        except OSError as error:
-            raise SharingError(_unusable(directory, f"cannot be made ({error.strerror})")) from error
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-            raise SharingError(_unusable(directory, "is not a directory of this account's own"))
-        if found.st_mode & 0o077:
-            raise SharingError(_unusable(directory, "is open to other accounts (chmod 700 closes it)"))
+def _make(directory: Path) -> None:
+    """Make it, where it is not there, and see to it that nobody else can write or read there."""
+    with suppress(FileExistsError):
+        directory.mkdir(mode=0o700)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise SharingError(_unusable(directory, "is not a directory of this account's own"))
+    if found.st_mode & 0o077:
+        raise SharingError(_unusable(directory, "is open to other accounts (chmod 700 closes it)"))
 
 
 def _unusable(directory: Path, why: str) -> str:
