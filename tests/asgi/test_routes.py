@@ -112,6 +112,21 @@ def test_the_longest_pattern_that_fits_gives_the_priority() -> None:
         assert {path: serve(kinds, path, path).priority for path in expected} == expected
 
 
+@pytest.mark.parametrize("pattern", ["/ping", "/api/ping", "/p*", "/api/*"])
+def test_a_pattern_is_written_with_or_without_the_root_path(pattern: str) -> None:
+    """As the application's own routes are, or as clients see it; a path that only begins like it is another."""
+    kinds = Kinds({pattern: Priority.ALWAYS})
+    assert kinds.of(scope("/api/ping", root_path="/api")).priority is Priority.ALWAYS
+    assert kinds.of(scope("/apis/ping", root_path="/api")).priority is Priority.NORMAL
+
+
+def test_an_exact_pattern_counts_before_a_beginning() -> None:
+    """Though `/admin/*` is longer than `/admin`, which fits it too."""
+    kinds = Kinds({"/admin/*": Priority.HIGH, "/admin": Priority.LOW})
+    assert kinds.of(scope("/admin")).priority is Priority.LOW
+    assert kinds.of(scope("/admin/")).priority is Priority.HIGH
+
+
 @pytest.mark.parametrize("pattern", ["/ad*", "/adm*"])
 def test_a_star_in_the_middle_of_a_word_is_no_directory(pattern: str) -> None:
     """Only `/admin/*` fits `/admin` itself; no other pattern fits what is shorter than it."""

@@ -50,6 +50,24 @@ def test_a_route_for_every_path_does_not_hide_them(database: Database, order: st
         assert client.get("/elsewhere").json() == "caught elsewhere"
 
 
+@pytest.mark.parametrize("root_path", ["", "/api"])
+def test_they_are_answered_whatever_else_is_refused(database: Database, root_path: str) -> None:
+    """As while the process stops or memory is short; below the root path of a server (`--root-path`) too."""
+    app = FastAPI()
+    install(app, database, body_limits={"/small": 1_024})
+
+    @app.post("/small")
+    async def small() -> str:
+        return "small"
+
+    with TestClient(app, root_path=root_path) as client:
+        assert client.post(f"{root_path}/small", content=b"x" * 2_000).status_code == 413
+        app.state.plimsoll.protection.admission.stopping = True
+        assert client.post(f"{root_path}/small").status_code == 503
+        assert client.get(f"{root_path}/health/live").json() == {"status": "alive"}
+        assert "process" in client.get(f"{root_path}/health/ready").json()["checks"]
+
+
 def test_an_application_mounted_at_the_root_does_not_hide_them(database: Database) -> None:
     """As a front end's files are."""
     app = FastAPI()

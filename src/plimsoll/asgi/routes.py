@@ -45,7 +45,7 @@ class Kind:
 @dataclass(eq=False)
 class Kinds:
     """All routes that were seen. `priorities` are patterns of paths: exact (`/health/live`) or a beginning
-    (`/admin/*`); the longest that fits counts."""
+    (`/admin/*`); an exact one counts before a beginning, a longer one before a shorter."""
 
     priorities: Mapping[str, Priority] = field(default_factory=dict)
     _by_path: dict[str, Kind] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Kinds:
         key: str = scope["method"] + path
         kind = self._by_path.get(key)
         if kind is None:
-            kind = self._find(scope["method"], path)
+            kind = self._find(scope)
             if len(key) <= LONGEST:  # or a client could fill the memory with paths
                 if len(self._by_path) >= REMEMBERED:
                     self._by_path.clear()
@@ -90,9 +90,9 @@ class Kinds:
         """Every route that was seen."""
         return list(self._by_name.values())
 
-    def _find(self, method: str, path: str) -> Kind:
-        segments = path.split("/")
-        priority = self._priority(path)
+    def _find(self, scope: Scope) -> Kind:
+        method, segments = scope["method"], scope["path"].split("/")
+        priority = self._priority(scope)
         for pattern, template in self._patterns.get(len(segments), ()):
             if _fits(pattern, segments):
                 found = self._by_name.get((f"{method} {template}", priority))
@@ -114,7 +114,7 @@ class Kinds:
 
     def _add(self, scope: Scope, template: str, whole: str, pattern: tuple[str | None, ...]) -> Kind:
         # One route may serve paths of several priorities.
-        key = f"{scope['method']} {whole}", self._priority(scope["path"])
+        key = f"{scope['method']} {whole}", self._priority(scope)
         kind = self._by_name.get(key)
         if kind is None:
             kind = self._by_name[key] = Kind(*key, template)
@@ -126,14 +126,32 @@ class Kinds:
             self._by_path.clear()
         return kind
 
-    def _priority(self, path: str) -> Priority:
-        priority = by_path(self.priorities, path)
+    def _priority(self, scope: Scope) -> Priority:
+        priority = for_request(self.priorities, scope)
         return Priority.NORMAL if priority is None else priority
 
 
+def path_within(scope: Scope) -> str:
+    """The path as the application's routes have it: without the prefix that a server was told of (`--root-path`)."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
+def for_request(patterns: Mapping[str, Value], scope: Scope) -> Value | None:
+    """What the pattern has that fits the request best. Below a root path it may be written with that or without."""
+    within = path_within(scope)
+    found = by_path(patterns, within)
+    return by_path(patterns, scope["path"]) if found is None and within != scope["path"] else found
+
+
 def by_path(patterns: Mapping[str, Value], path: str) -> Value | None:
-    """What the longest pattern that fits has: an exact path, or a beginning (`/admin/*`, which `/admin` fits too)."""
-    fitting = [pattern for pattern in patterns if _begins(pattern, path)]
+    """What the pattern has that fits best: the exact path, or else the longest beginning (`/admin/*`, which `/admin`
+    fits too)."""
+    exact = patterns.get(path)
+    if exact is not None:
+        return exact
+    fitting = [pattern for pattern in patterns if pattern.endswith("*") and _begins(pattern, path)]
     return patterns[max(fitting, key=len)] if fitting else None
 
 
@@ -142,9 +160,7 @@ def _fits(pattern: tuple[str | None, ...], segments: list[str]) -> bool:
 
 
 def _begins(pattern: str, path: str) -> bool:
-    if pattern.endswith("*"):
-        return path.startswith(pattern[:-1]) or (pattern.endswith("/*") and path == pattern[:-2])
-    return path == pattern
+    return path.startswith(pattern[:-1]) or (pattern.endswith("/*") and path == pattern[:-2])
 
 
 PriorityOf = Callable[[Scope], Priority | None]

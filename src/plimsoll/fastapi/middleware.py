@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Iterable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from plimsoll.asgi.routes import for_request
 from plimsoll.asgi.work import RequestWork
 from plimsoll.fastapi.problems import NOT_READY, response_of
 from plimsoll.fastapi.runtime import SCOPE_KEY, RequestSessions, Runtime
@@ -20,7 +21,7 @@ class SessionMiddleware:
     def __init__(self, app: ASGIApp, runtime: Runtime, always: Iterable[str]) -> None:
         self._app = app
         self._runtime = runtime
-        self._always = frozenset(always)
+        self._always = dict.fromkeys(always, True)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] not in ("http", "websocket"):
@@ -32,14 +33,10 @@ class SessionMiddleware:
         return self._app(scope, receive, send) if self._runtime.ready else self._behind_gate(scope, receive, send)
 
     async def _behind_gate(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._is_health(scope) or await self._runtime.pass_gate():
+        if for_request(self._always, scope) or await self._runtime.pass_gate():
             await self._app(scope, receive, send)
         else:
             await self._refuse(scope, receive, send)
-
-    def _is_health(self, scope: Scope) -> bool:
-        path: str = scope["path"]
-        return path.removeprefix(scope.get("root_path", "")) in self._always
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

@@ -12,7 +12,7 @@ from plimsoll.asgi.bodies import BodyLimits
 from plimsoll.asgi.connections import ConnectionRules, ConnectionWatch, watch_connections
 from plimsoll.asgi.messages import ASGIApp, Scope
 from plimsoll.asgi.pools import PoolOfEngine, Returns
-from plimsoll.asgi.routes import Kinds, by_path
+from plimsoll.asgi.routes import Kinds, for_request
 from plimsoll.asgi.signals import StopSignals
 from plimsoll.asgi.slow import ReaderRules
 from plimsoll.asgi.traffic import Traffic
@@ -149,7 +149,7 @@ class Protection:
             self.watch.close_idle()
 
     def _limit_for(self, scope: Scope) -> int:
-        limit = by_path(self._body_limits, scope["path"])
+        limit = for_request(self._body_limits, scope)
         return self.settings.max_body_bytes if limit is None else limit
 
     def _end_process(self, why: str) -> None:
