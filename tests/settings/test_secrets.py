@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from plimsoll.settings import DatabaseSettings, Settings, SettingsError, setting
+from plimsoll.settings import DatabaseSettings, ServiceSettings, Settings, SettingsError, setting
 from tests.settings.reading import attempt, refused
 
 # Long enough, and with a mark in it, that it cannot occur in an output by chance.
@@ -124,3 +124,14 @@ def test_a_check_that_repeats_the_secret_is_censored() -> None:
     problem = refused(lambda: Shop(key=SecretStr("hunter2")))["SHOP_KEY"]
     assert problem.what == "*** is weak"
     assert problem.value == "***"
+
+
+def test_a_token_to_look_is_another_one_than_the_token_to_act() -> None:
+    """Or whoever may only look could act; the message does not say which token it is."""
+    same = "a-token-for-everything"
+    with pytest.raises(SettingsError) as caught:
+        ServiceSettings(ops_token=SecretStr(same), ops_read_token=SecretStr(same))
+    assert "OPS_READ_TOKEN" in str(caught.value)
+    assert "the same as OPS_TOKEN" in str(caught.value)
+    assert same not in str(caught.value)
+    ServiceSettings(ops_token=SecretStr(same), ops_read_token=SecretStr(f"{same}-else"))

@@ -6,6 +6,7 @@ from pydantic import SecretStr
 
 from plimsoll.settings.base import Settings
 from plimsoll.settings.declaration import setting
+from plimsoll.settings.drafting import Draft
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -77,7 +78,7 @@ class ServiceSettings(Settings):
         default=(),
         check=_check_networks,
         allowed="addresses and networks, such as 127.0.0.1, 10.0.0.0/8",
-        help="Whose REQUEST_TIMEOUT_HEADER is believed",
+        help="Whose REQUEST_TIMEOUT_HEADER is believed, and X-Forwarded-Proto and -Host for the console's cookie",
     )
     max_body_bytes: int = setting(
         "MAX_BODY_BYTES", default=MIB, ge=KIB, le=100 * KIB * MIB, unit="bytes", help="Largest request body"
@@ -167,5 +168,19 @@ class ServiceSettings(Settings):
         secret=True,
         check=_check_token,
         allowed=f"{LEAST_TOKEN} characters or more, without spaces",
-        help="Lets its bearer read /ops/figures; without it, nobody in production, in development this machine only",
+        help="Lets its bearer see /ops/ and act there; without one nobody in production, in development this machine",
     )
+    ops_read_token: SecretStr | None = setting(
+        "OPS_READ_TOKEN",
+        default=None,
+        secret=True,
+        check=_check_token,
+        allowed=f"{LEAST_TOKEN} characters or more, without spaces",
+        help="Lets its bearer see /ops/, and do nothing there; another one than OPS_TOKEN",
+    )
+
+    @classmethod
+    def _derive(cls, draft: Draft) -> None:
+        reader, operator = draft.values.get("ops_read_token"), draft.values.get("ops_token")
+        if reader is not None and reader == operator:
+            draft.refuse("ops_read_token", "is the same as OPS_TOKEN, so whoever may only see could act")
