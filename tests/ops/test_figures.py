@@ -13,8 +13,9 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from plimsoll import Database, DatabaseSettings
+from plimsoll.console import Access
+from plimsoll.console.attempts import CLIENTS_REMEMBERED, WRONG_ALLOWED, WRONG_WINDOW_S
 from plimsoll.fastapi import install
-from plimsoll.fastapi.ops import CLIENTS_REMEMBERED, WRONG_ALLOWED, WRONG_WINDOW_S, Access
 from plimsoll.settings import ServiceSettings
 from tests.servers import MariaDbServer, SqliteDatabase, TestDatabase
 
@@ -160,7 +161,7 @@ async def test_whoever_guesses_has_to_wait(sqlite_database: SqliteDatabase) -> N
 
 def scope(peer: str, token: str) -> dict[str, Any]:
     """A request."""
-    return {"client": (peer, 1), "headers": [(b"authorization", f"Bearer {token}".encode())]}
+    return {"method": "GET", "client": (peer, 1), "headers": [(b"authorization", f"Bearer {token}".encode())]}
 
 
 def test_others_are_let_in_meanwhile_and_the_guesser_after_a_while() -> None:
@@ -175,7 +176,7 @@ def test_others_are_let_in_meanwhile_and_the_guesser_after_a_while() -> None:
     assert access.refusal(scope("2001:db8::ffff", TOKEN)) is None
     for number in range(2 * CLIENTS_REMEMBERED):
         access.refusal(scope(f"10.0.{number // 250}.{number % 250}", "guess"))
-    assert len(access._wrong) == CLIENTS_REMEMBERED
+    assert len(access.attempts) == CLIENTS_REMEMBERED
 
 
 async def test_it_names_no_secret_and_no_database(mariadb_database: TestDatabase) -> None:

@@ -31,13 +31,31 @@ def _network(host: str) -> str:
     return str(int(address) >> (128 - NETWORK_BITS))
 
 
+class Trusted:
+    """The proxies whose headers are believed: addresses and networks."""
+
+    def __init__(self, networks: Sequence[str]) -> None:
+        self._networks = [ip_network(text) for text in networks]
+
+    def sent(self, scope: Scope) -> bool:
+        """Whether a request comes from one of them."""
+        peer = scope.get("client")
+        try:
+            address = ip_address(peer[0]) if peer else None
+        except ValueError:
+            return False
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped  # of a socket for both families
+        return address is not None and any(address in network for network in self._networks)
+
+
 class AllowedTime:
     """How many seconds a request may take: the setting, or less where a trusted proxy's header says so."""
 
     def __init__(self, most_s: float, header: str, trusted: Sequence[str]) -> None:
         self._most_s = most_s or None
         self._header = header.lower().encode()
-        self._trusted = [ip_network(text) for text in trusted]
+        self._trusted = Trusted(trusted)
 
     def of(self, scope: Scope) -> float | None:
         """Seconds; None without a limit."""
@@ -49,18 +67,8 @@ class AllowedTime:
     def _asked(self, scope: Scope) -> float | None:
         for name, value in scope["headers"]:
             if name == self._header:
-                return seconds_of(value.decode("latin-1")) if self._trusts(scope) else None
+                return seconds_of(value.decode("latin-1")) if self._trusted.sent(scope) else None
         return None
-
-    def _trusts(self, scope: Scope) -> bool:
-        peer = scope.get("client")
-        try:
-            address = ip_address(peer[0]) if peer else None
-        except ValueError:
-            return False
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped  # of a socket for both families
-        return address is not None and any(address in network for network in self._trusted)
 
 
 def seconds_of(text: str) -> float | None:

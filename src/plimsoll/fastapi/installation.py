@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.routing import BaseRoute
 
 from plimsoll.asgi.admission import Policy
+from plimsoll.console import Access
 from plimsoll.database import Database
 from plimsoll.errors import DatabaseUnavailableError, InstallationError
 from plimsoll.fastapi.figures import Worker
@@ -74,7 +75,8 @@ def install(
         app.exception_handlers.setdefault(kind, answer_database_error)
     runtime.observer = observer = Observer(runtime)
     worker = Worker(protection, observer.connection_ids)
-    own = [*health_routes(runtime), *ops_routes(runtime, worker)]
+    access = Access.of(protection.settings, production=database.settings.production.active)
+    own = [*health_routes(runtime), *ops_routes(runtime, worker, access)]
     app.router.routes[:0] = [FirstRoutes(own), *own]
     _compose_lifespan(app, runtime, worker, observer, own)
 

@@ -1,0 +1,68 @@
+"""What an operator may do: end the statement of a connection's holder, or take the connection away."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from plimsoll.asgi.messages import Refusal
+from plimsoll.console.access import Access
+from plimsoll.console.answers import plain, problem
+from plimsoll.console.pages import NOT_OURS, NOT_SIGNED_IN
+from plimsoll.console.sessions import Role
+from plimsoll.errors import ActionError
+from plimsoll.snapshot.source import Source
+
+LONGEST_S = 15.0
+"""For an action. It asks the database's server, which may be what is stuck; the operator should hear of that."""
+
+LONGEST_ID = 100
+
+NOT_ALLOWED = Refusal(
+    403, "operators-only", "Forbidden", "OPS_READ_TOKEN lets you see; to act, sign in with OPS_TOKEN."
+)
+NO_ANSWER = Refusal(
+    504,
+    "no-answer",
+    "Gateway Timeout",
+    f"It was not done within {LONGEST_S:g} s, since the database's server does not answer; it may be done yet.",
+)
+
+Action = Callable[[str, str], Awaitable[str]]
+
+
+class Actions:
+    """All of them."""
+
+    def __init__(self, access: Access, source: Source) -> None:
+        self._access = access
+        self._source = source
+
+    async def kill(self, request: Request) -> Response:
+        """End the holder's statement on the server."""
+        return await self._do(request, self._source.kill)
+
+    async def give_back(self, request: Request) -> Response:
+        """Take the holder's connection away."""
+        return await self._do(request, self._source.give_back)
+
+    async def _do(self, request: Request, action: Action) -> Response:
+        access, scope = self._access, request.scope
+        visitor = access.visitor(scope)
+        if visitor.role < Role.READER:
+            return access.turned_away(visitor) if visitor.wait_s or visitor.wrong else problem(NOT_SIGNED_IN)
+        if visitor.role < Role.OPERATOR:
+            return problem(NOT_ALLOWED)
+        if not access.may_change(scope, visitor):
+            return problem(NOT_OURS)
+        holder: str = request.path_params["holder"]
+        if len(holder) > LONGEST_ID or not holder.isprintable():
+            return plain(404, "Not Found")
+        try:
+            async with asyncio.timeout(LONGEST_S):
+                return JSONResponse({"result": await action(holder, visitor.who)})
+        except ActionError as error:
+            return problem(Refusal(409, "not-done", "Conflict", str(error.args[0]) if error.args else str(error)))
+        except TimeoutError:
+            return problem(NO_ANSWER)

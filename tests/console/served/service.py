@@ -1,0 +1,123 @@
+"""A console on a source that does what a test says, and browsers that use it."""
+
+import logging
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+
+from plimsoll.console import Access, console_routes
+from plimsoll.console.sessions import Role
+from plimsoll.errors import ActionError
+from plimsoll.events import Counters, LimitedLog
+from plimsoll.fastapi.first import FirstRoutes
+from plimsoll.snapshot import Snapshot
+from plimsoll.snapshot.history import History
+from tests.snapshot.samples import HEALTHY
+
+TOKEN = "operators-token-0123456789"
+READ_TOKEN = "readers-token-0123456789"
+OWN = {"Sec-Fetch-Site": "same-origin", "Origin": "http://console"}
+CSRF = "X-Plimsoll-CSRF"
+
+
+@dataclass
+class Fake:
+    """A source of snapshots."""
+
+    now: Snapshot = HEALTHY
+    snapshots: int = 0
+    refreshes: int = 0
+    done: list[tuple[str, str, str]] = field(default_factory=list)
+    refused: str = ""
+
+    @property
+    def history(self) -> History:
+        """None."""
+        raise NotImplementedError
+
+    def snapshot(self) -> Snapshot:
+        """What the test has set."""
+        self.snapshots += 1
+        return self.now
+
+    async def refresh(self, max_age_s: float = 5.0) -> None:
+        """Counted."""
+        assert max_age_s > 0
+        self.refreshes += 1
+
+    async def kill(self, holder: str, who: str) -> str:
+        """Noted."""
+        return self._do("kill", holder, who)
+
+    async def give_back(self, holder: str, who: str) -> str:
+        """Noted."""
+        return self._do("return", holder, who)
+
+    def _do(self, what: str, holder: str, who: str) -> str:
+        if self.refused:
+            raise ActionError(self.refused)
+        self.done.append((what, holder, who))
+        return f"{what} done"
+
+
+class Console:
+    """The console of one process. `now` is its clock."""
+
+    def __init__(
+        self,
+        *,
+        token: str | None = TOKEN,
+        read_token: str | None = READ_TOKEN,
+        production: bool = True,
+        trusted: tuple[str, ...] = (),
+    ) -> None:
+        self.now = 1_000.0
+        self.source = Fake()
+        self.stopping = False
+        self.access = Access(
+            token,
+            read_token,
+            production=production,
+            trusted_proxies=trusted,
+            clock=lambda: self.now,
+            wall_clock=lambda: self.now,
+        )
+        routes = console_routes(
+            self.source,
+            self.access,
+            stopping=lambda: self.stopping,
+            counters=Counters(),
+            log=LimitedLog(logging.getLogger("plimsoll.console")),
+        )
+        self.app = Starlette(routes=[FirstRoutes(routes), *routes])
+
+    def browser(self, *, peer: str = "10.1.2.3", base: str = "http://console", **more: Any) -> httpx.AsyncClient:
+        """Somebody with a cookie jar."""
+        transport = httpx.ASGITransport(self.app, client=(peer, 1234), **more)
+        return httpx.AsyncClient(transport=transport, base_url=base)
+
+    async def signed_in(self, role: Role = Role.OPERATOR, **more: Any) -> tuple[httpx.AsyncClient, str]:
+        """A browser with a session, and what its pages send along."""
+        async with self.browser(**more) as form:
+            answer = await sign_in(form, TOKEN if role is Role.OPERATOR else READ_TOKEN)
+            assert answer.status_code == 303, answer.text
+            csrf = csrf_of((await form.get("/ops/")).text)
+        browser = self.browser(**more)
+        browser.cookies = form.cookies
+        return browser, csrf
+
+
+async def sign_in(browser: httpx.AsyncClient, token: str, **more: Any) -> httpx.Response:
+    """Send the form."""
+    given = {"headers": OWN, **more}
+    return await browser.post("/ops/login", data={"token": token, **given.pop("data", {})}, **given)
+
+
+def csrf_of(page: str) -> str:
+    """What a page has to send along."""
+    found = re.search(r'name="csrf" content="([^"]*)"', page)
+    assert found, page
+    return found[1]
