@@ -19,7 +19,7 @@ from plimsoll.asgi.traffic import Traffic
 from plimsoll.database import Database
 from plimsoll.events import LimitedLog
 from plimsoll.host import MemoryReader
-from plimsoll.limiter import AdaptiveLimit, MemoryGuard, Priority
+from plimsoll.limiter import AdaptiveLimit, MemoryGuard, Priority, Spare
 from plimsoll.settings import ServiceSettings
 
 logger = logging.getLogger("plimsoll.requests")
@@ -48,6 +48,7 @@ class Protection:
         self._signals: StopSignals | None = None
         self._ending: asyncio.Task[None] | None = None
         self._body_limits = body_limits
+        self._spare = Spare(monotonic, settings.memory_reserve_bytes)
         of_pool = PoolOfEngine(database.engine)
         self.guard: MemoryGuard | None = None
         if settings.memory_guard:
@@ -140,9 +141,10 @@ class Protection:
         asyncio.get_running_loop().call_soon(_exit)
 
     def _may_open(self, cost_bytes: int, recent_bytes: int) -> bool:
-        return self.guard is None or self.guard.has_room(
-            cost_bytes, recent_bytes, in_flight=len(self.admission.running)
-        )
+        guard = self.guard
+        if guard is None or guard.has_room(cost_bytes, recent_bytes, in_flight=len(self.admission.running)):
+            return True
+        return self._spare.take(cost_bytes, guard.left_bytes or 0)
 
     def _close_idle_clients(self) -> None:
         if self.watch is not None:

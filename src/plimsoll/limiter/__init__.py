@@ -4,6 +4,7 @@ from plimsoll.limiter.adaptive import AdaptiveLimit, Usage
 from plimsoll.limiter.line import AdmissionLine, Priority, RefusedError
 from plimsoll.limiter.memory import MemoryErrorSeen, MemoryGuard, Shortage
 from plimsoll.limiter.retry import RetryAfter
+from plimsoll.limiter.spare import Spare
 
 __all__ = [
     "AdaptiveLimit",
@@ -14,5 +15,6 @@ __all__ = [
     "RefusedError",
     "RetryAfter",
     "Shortage",
+    "Spare",
     "Usage",
 ]

@@ -182,6 +182,11 @@ class MemoryGuard:
         return self.reserve_bytes + int(self._growth * (self._in_flight + 1))
 
     @property
+    def left_bytes(self) -> int | None:
+        """What is left, by a fresh sample; None where nothing limits or nothing is known."""
+        return self._left()
+
+    @property
     def growth_bytes(self) -> int:
         """What a request is taken to need."""
         return int(self._growth)
