@@ -11,7 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.routing import BaseRoute
 
 from plimsoll.asgi.admission import Policy
-from plimsoll.console import Access
+from plimsoll.console import PATHS as CONSOLE_PATHS
+from plimsoll.console import Access, console_routes
 from plimsoll.database import Database
 from plimsoll.errors import DatabaseUnavailableError, InstallationError
 from plimsoll.fastapi.figures import Worker
@@ -26,7 +27,7 @@ from plimsoll.fastapi.runtime import Runtime
 from plimsoll.limiter import Priority
 from plimsoll.settings import ServiceSettings, Settings
 
-ALWAYS = (LIVE_PATH, READY_PATH, FIGURES_PATH, SNAPSHOT_PATH, HISTORY_PATH)
+ALWAYS = (LIVE_PATH, READY_PATH, FIGURES_PATH, SNAPSHOT_PATH, HISTORY_PATH, *CONSOLE_PATHS)
 """Answered whatever load there is, and whether the database is there or not."""
 
 
@@ -41,7 +42,7 @@ def install(
     extra_settings: Sequence[Settings] = (),
 ) -> None:
     """Give `app` sessions from `database`, its start-up and shut-down, answers for database errors, health routes,
-    figures for operators, and the protection against more load than the database and the memory carry.
+    the operators' console, and the protection against more load than the database and the memory carry.
 
     The application's own lifespan runs inside: after the gate was opened or `GRACE_S` have passed, and it ends
     before the pool is closed. Handlers that the application has for SQLAlchemy's errors keep their place.
@@ -76,7 +77,14 @@ def install(
     runtime.observer = observer = Observer(runtime)
     worker = Worker(protection, observer.connection_ids)
     access = Access.of(protection.settings, production=database.settings.production.active)
-    own = [*health_routes(runtime), *ops_routes(runtime, worker, access)]
+    console = console_routes(
+        observer,
+        access,
+        stopping=lambda: protection.admission.stopping,
+        counters=protection.counters,
+        log=protection.log,
+    )
+    own = [*health_routes(runtime), *ops_routes(runtime, worker, access), *console]
     app.router.routes[:0] = [FirstRoutes(own), *own]
     _compose_lifespan(app, runtime, worker, observer, own)
 
