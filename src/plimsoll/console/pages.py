@@ -93,7 +93,9 @@ class Pages:
     async def sign_out(self, request: Request) -> Response:
         """End the session, and take the cookie away."""
         visitor = self._access.visitor(request.scope)
-        if visitor.session is not None and not self._access.may_change(request.scope, visitor):
+        # Another site's page comes without the cookie, and its answer could take that away all the same.
+        foreign = self._access.is_foreign(request.scope)
+        if foreign or (visitor.session is not None and not self._access.may_change(request.scope, visitor)):
             return problem(NOT_OURS)
         self._access.sign_out(visitor)
         answer = JSONResponse({"result": "Signed out."})

@@ -170,6 +170,15 @@ async def test_signing_out_ends_the_session_itself() -> None:
         assert (await thief.get("/ops/", headers=cookie)).status_code == 401
 
 
+@pytest.mark.parametrize("action", ["login", "logout"])
+async def test_a_page_of_another_site_signs_nobody_in_or_out(action: str) -> None:
+    """By a form that the browser sends without the cookie: the answer would give it one, or take it away."""
+    async with Console().browser() as browser:
+        for headers in ({"Sec-Fetch-Site": "cross-site", "Origin": "http://evil.example"}, {"Origin": "null"}):
+            answer = await browser.post(f"/ops/{action}", data={"token": TOKEN}, headers=headers)
+            assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+
+
 async def test_a_cookie_that_somebody_else_set_beside_ours_does_no_harm() -> None:
     """Before it or after it; a great many are not looked at."""
     console = Console()
