@@ -1,0 +1,93 @@
+// What an operator may do to a holder: asked once more before it is done, and told what came of it.
+
+import { button, el, setText } from "./dom.js";
+import { duration } from "./format.js";
+import { post } from "./place.js";
+
+export const ACTIONS = {
+  kill: {
+    title: "End statement",
+    ask: "End this statement?",
+    means:
+      "The server ends it and its connection. Its request gets an error, and what it did in its transaction is lost.",
+  },
+  return: {
+    title: "Take connection back",
+    ask: "Take this connection back?",
+    means:
+      "The connection is closed and its place is free. What was not committed is lost, and whoever holds it gets an " +
+      "error at its next statement.",
+  },
+};
+
+export class Confirm {
+  #title = el("h2", { id: "confirm-title" });
+  #what = el("p");
+  #statement = el("p", { class: "code" });
+  #means = el("p", { id: "confirm-means" });
+  #yes = button("", () => this.#do());
+  #no = button("Cancel", () => this.node.close(), { autofocus: true });
+  #chosen = null;
+  #said = el("p", { class: "said", role: "status" });
+  node = el(
+    "dialog",
+    { "aria-labelledby": "confirm-title", "aria-describedby": "confirm-means" },
+    this.#title,
+    this.#what,
+    this.#statement,
+    this.#means,
+    el("div", { class: "buttons" }, this.#no, this.#yes),
+  );
+
+  constructor() {
+    this.#yes.className = "danger";
+  }
+
+  get said() {
+    return this.#said;
+  }
+
+  open(action, holder) {
+    const { title, ask, means } = ACTIONS[action];
+    this.#chosen = { action, holder };
+    setText(this.#title, ask);
+    setText(this.#what, `${holder.route} has held it for ${duration(holder.age_s)}, ${holder.state}.`);
+    setText(this.#statement, holder.statement);
+    this.#statement.hidden = !holder.statement;
+    setText(this.#means, means);
+    setText(this.#yes, title);
+    this.node.showModal();
+  }
+
+  async #do() {
+    const { action, holder } = this.#chosen;
+    this.node.close();
+    this.#tell(`${ACTIONS[action].title}: asked …`);
+    try {
+      const answer = await post(`holders/${encodeURIComponent(holder.id)}/${action}`);
+      this.#tell(await resultOf(answer, action, holder), !answer.ok);
+    } catch {
+      this.#tell("The service did not answer: whether it was done is not known.", true);
+    }
+  }
+
+  #tell(sentence, failed = false) {
+    this.#said.dataset.level = failed ? "critical" : "ok";
+    setText(this.#said, sentence);
+  }
+}
+
+async function resultOf(answer, action, holder) {
+  let told = "";
+  try {
+    const document = await answer.json();
+    told = document.result ?? document.detail ?? "";
+  } catch {
+    // No JSON: the status says enough.
+  }
+  const words = typeof told === "string" ? told : "";
+  if (answer.ok) return words || `${ACTIONS[action].title} (${holder.route}): done.`;
+  if (answer.status === 401) return "Not done: you are signed out. Load this page again.";
+  if (answer.status === 403) return "Not done: this needs the operator's token. Load this page again.";
+  return `Not done: ${words || `the service answered ${answer.status}.`}`;
+}

@@ -1,0 +1,86 @@
+// Who holds a connection now, for how long and from which line of code.
+
+import { ACTIONS, Confirm } from "./actions.js";
+import { button, el, section, setText } from "./dom.js";
+import { count, duration } from "./format.js";
+import { mayAct } from "./place.js";
+import { Table } from "./table.js";
+
+export class Holders {
+  #confirm = new Confirm();
+  #rows = new Map();
+  #table = new Table({
+    name: "holders",
+    most: 10,
+    caption: "Holders of connections of this worker",
+    keyOf: (holder) => holder.id,
+    sortBy: "age",
+    descending: true,
+    empty: "Nobody holds a connection.",
+    columns: [
+      { key: "route", title: "Route", value: (holder) => holder.route },
+      {
+        key: "age",
+        title: "Age",
+        number: true,
+        value: (holder) => holder.age_s,
+        text: (holder) => duration(holder.age_s),
+      },
+      { key: "state", title: "State", value: (holder) => holder.state },
+      { key: "place", title: "Taken at", code: true, wide: true, value: (holder) => holder.place, fill: fillPlace },
+      {
+        key: "statement",
+        title: "Last statement",
+        code: true,
+        wide: true,
+        value: (holder) => holder.statement,
+        fill: fillStatement,
+      },
+      ...(mayAct
+        ? [{ key: "act", title: "Do", wide: true, fill: (cell, holder) => this.#fillActions(cell, holder) }]
+        : []),
+    ],
+  });
+  node = section("holders", "Holders", this.#confirm.said, this.#table.node, this.#confirm.node);
+
+  render(snapshot) {
+    this.#rows = new Map(snapshot.holders.map((holder) => [holder.id, holder]));
+    this.#table.update(snapshot.holders);
+  }
+
+  #fillActions(cell, holder) {
+    cell.dataset.id = holder.id;
+    if (!cell.firstChild) {
+      const open = (action) => () => {
+        const now = this.#rows.get(cell.dataset.id);
+        if (now) this.#confirm.open(action, now);
+      };
+      cell.className = "wide buttons";
+      for (const [action, { title }] of Object.entries(ACTIONS))
+        cell.append(button(title, open(action), { class: "small" }));
+    }
+    for (const made of cell.children)
+      made.setAttribute("aria-label", `${made.textContent}: ${holder.route}, held ${duration(holder.age_s)}`);
+    // Where nothing runs, there is nothing to end.
+    cell.firstChild.disabled = !holder.state.startsWith("running");
+  }
+}
+
+function fillPlace(cell, holder) {
+  if (!cell.firstChild) {
+    const details = el("details", {}, el("summary"), el("ol", { class: "stack" }));
+    cell.append(details);
+  }
+  const [summary, stack] = cell.firstChild.children;
+  setText(summary, holder.place || "not known");
+  const frames = holder.stack.join("\n");
+  if (stack.dataset.frames !== frames) {
+    stack.dataset.frames = frames;
+    stack.replaceChildren(...holder.stack.map((frame) => el("li", {}, frame)));
+  }
+}
+
+function fillStatement(cell, holder) {
+  const before = holder.statements > 1 ? ` (number ${count(holder.statements)})` : "";
+  setText(cell, holder.statement ? holder.statement + before : "none yet");
+}

@@ -1,0 +1,78 @@
+// The server's own list of connections: whose they are, what they do, and what is wrong with them.
+
+import { el, setText } from "./dom.js";
+import { count, duration, time } from "./format.js";
+import { Table } from "./table.js";
+
+export const title = "Connections";
+
+const whose = (process) => (process.worker ? `${process.whose}, ${process.worker}` : process.whose);
+const stateText = (process) => duration(process.seconds);
+const openText = (process) => (process.transaction_s === null ? "none" : duration(process.transaction_s));
+const place = (process) => process.place || "–";
+const client = (process) =>
+  `${process.user} from ${process.host}${process.application ? `, ${process.application}` : ""}`;
+
+class Connections {
+  #said = el("p", { class: "lead" });
+  #error = el("p", { class: "banner", "data-level": "critical" });
+  #partly = el(
+    "p",
+    { class: "banner", "data-level": "warning" },
+    "This account sees its own connections only. With the right to see all (PROCESS on MariaDB and MySQL, " +
+      "pg_monitor on PostgreSQL) it would show who else is there.",
+  );
+  #table = new Table({
+    name: "connections",
+    caption: "Connections in the server's process list",
+    keyOf: (process) => process.id,
+    empty: "The list is empty, or could not be had.",
+    columns: [
+      { key: "id", title: "Id", number: true, value: (process) => process.id },
+      { key: "whose", title: "Whose", value: (process) => process.whose, text: whose },
+      { key: "mark", title: "Mark", value: (process) => process.mark, fill: fillMark },
+      { key: "state", title: "State", value: (process) => process.state },
+      { key: "for", title: "In it for", number: true, value: (process) => process.seconds, text: stateText },
+      { key: "open", title: "Transaction", number: true, value: (process) => process.transaction_s, text: openText },
+      { key: "route", title: "Route", value: (process) => process.route, text: (process) => process.route || "–" },
+      { key: "place", title: "Taken at", code: true, value: (process) => process.place, text: place },
+      { key: "client", title: "Client", value: client },
+    ],
+  });
+  node = el(
+    "section",
+    { "aria-labelledby": "connections" },
+    el("h1", { id: "connections" }, "Connections"),
+    this.#error,
+    this.#said,
+    this.#partly,
+    this.#table.node,
+  );
+
+  render(snapshot) {
+    const server = snapshot.server;
+    this.#error.hidden = !server?.error;
+    this.#partly.hidden = !server || server.sees_all || Boolean(server.error);
+    this.#table.update(server?.processes ?? []);
+    if (!server) {
+      setText(this.#said, "The server has not been asked yet: that is done while somebody looks.");
+      return;
+    }
+    const of = server.max_connections === null ? "" : ` of ${count(server.max_connections)}`;
+    const open = server.connections === null ? "An unknown number" : count(server.connections);
+    this.#said.replaceChildren(
+      `${open}${of} connections ${server.error ? "were" : "are"} open on the server (${server.dialect} ${server.version}), as of `,
+      time(server.at_s),
+      ".",
+    );
+    setText(this.#error, `The server does not answer: ${server.error}. What is below is what it said last.`);
+  }
+}
+
+function fillMark(cell, process) {
+  const mark = cell.firstChild ?? cell.appendChild(el("span"));
+  mark.className = process.mark ? "mark" : "";
+  setText(mark, process.mark || "–");
+}
+
+export const parts = () => [new Connections()];

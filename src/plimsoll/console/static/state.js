@@ -1,0 +1,67 @@
+// How fresh the page is, in the header and, where it matters, as a banner.
+
+import { announce, button, el, setText } from "./dom.js";
+import { duration } from "./format.js";
+
+const WORDS = {
+  loading: "Loading",
+  live: "Live",
+  polled: "Live, every 2 s",
+  stale: "Stale",
+  disconnected: "Disconnected",
+  "signed-out": "Signed out",
+};
+
+function sentenceOf(state) {
+  switch (state.name) {
+    case "stale":
+      return `No news for ${duration(state.seconds)}. What is below was true then.`;
+    case "disconnected": {
+      const since = state.seconds === null ? "" : ` What is below is ${duration(Math.max(1, state.seconds))} old.`;
+      return `No connection to the service: ${state.reason}.${since}`;
+    }
+    case "signed-out":
+      return "You are signed out: the session has ended. What is below is no longer kept up to date.";
+    default:
+      return "";
+  }
+}
+
+export class StateView {
+  #state = document.getElementById("state");
+  #banner = document.getElementById("banner");
+  #sentence = el("p");
+  #retry = el("p", { class: "muted" });
+  #name = "loading";
+
+  constructor(onRetry) {
+    this.#banner.className = "banner";
+    this.tryNow = button("Try now", onRetry);
+    this.signIn = button("Sign in", () => location.reload());
+    this.#banner.append(this.#sentence, this.#retry, this.tryNow, this.signIn);
+  }
+
+  render(state) {
+    this.#state.dataset.state = state.name;
+    setText(this.#state.lastElementChild, WORDS[state.name]);
+    document.body.dataset.state = state.name;
+    const sentence = sentenceOf(state);
+    this.#banner.hidden = !sentence;
+    this.#banner.dataset.level = state.name === "disconnected" ? "critical" : "warning";
+    setText(this.#sentence, sentence);
+    const retries = state.name === "disconnected";
+    setText(this.#retry, !retries ? "" : state.wait ? `Trying again in ${state.wait} s.` : "Trying again now.");
+    this.#retry.hidden = !retries;
+    this.tryNow.hidden = !retries && state.name !== "stale";
+    this.signIn.hidden = state.name !== "signed-out";
+    this.#tell(state.name, sentence);
+  }
+
+  #tell(name, sentence) {
+    if (name === this.#name) return;
+    const wasBad = ["stale", "disconnected"].includes(this.#name);
+    this.#name = name;
+    if (sentence) announce(sentence);
+    else if (wasBad) announce("The page is live again.");
+  }
+}
