@@ -1,6 +1,6 @@
 #!/bin/sh
-# See to it that the programs of MariaDB, PostgreSQL, PgBouncer and Prometheus are there for the tests, which start
-# their own.
+# See to it that the programs of MariaDB, PostgreSQL, PgBouncer, Prometheus and Chromium are there for the tests, which
+# start their own.
 #
 # Root installs what is missing; anyone else is told the command. SERVERS=0 goes without.
 set -eu
@@ -15,14 +15,15 @@ command -v mariadbd >/dev/null || command -v mysqld >/dev/null || missing="maria
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$missing postgresql"
 command -v pgbouncer >/dev/null || missing="$missing pgbouncer"
 command -v promtool >/dev/null || missing="$missing prometheus"
+command -v chromium >/dev/null || missing="$missing chromium"
 if [ -z "$missing" ]; then
     exit 0
 fi
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-    echo "The tests need these servers, which are not installed. Run this, then make test again:" >&2
+    echo "The tests need these programs, which are not installed. Run this, then make test again:" >&2
     echo "    sudo apt-get install -y --no-install-recommends" $missing >&2
-    echo "or leave out all tests on them: make test SERVERS=0" >&2
+    echo "or leave out all tests with them: make test SERVERS=0" >&2
     exit 1
 fi
 
