@@ -13,6 +13,7 @@ from plimsoll.cli.capacity import show_capacity
 from plimsoll.cli.check import check
 from plimsoll.cli.limits import show_limits
 from plimsoll.cli.migrate import migrate
+from plimsoll.cli.report import report
 from plimsoll.cli.serve import serve
 from plimsoll.cli.settings import show_settings
 from plimsoll.cli.target import Named
@@ -43,6 +44,7 @@ cli.command("check")(check)
 cli.command("tune")(tune)
 cli.command("serve")(serve)
 cli.command("who")(who)
+cli.command("report")(report)
 cli.add_typer(admin, name="admin")
 
 

@@ -1,6 +1,7 @@
 """The settings of a running service: how long a request may take, how much may come in, what is kept free."""
 
 from ipaddress import ip_network
+from os.path import isabs
 
 from pydantic import SecretStr
 
@@ -36,6 +37,10 @@ ALONE = "none"
 """OPS_SHARED_DIR: a worker shows itself alone."""
 
 
+def _check_directory(text: str) -> str | None:
+    return None if not text or (text.isprintable() and isabs(text)) else "is no absolute path"
+
+
 def _check_token(token: SecretStr) -> str | None:
     text = token.get_secret_value()
     if len(text) < LEAST_TOKEN:
@@ -56,7 +61,7 @@ def _check_shared(path: str) -> str | None:
 class ServiceSettings(Settings):
     """What the web side of a service takes on. Frozen; every number has its unit in its name or is a count."""
 
-    lookalike_prefixes = ("REQUEST_", "ADMISSION", "MEMORY_", "MAX_BODY", "TRUSTED_", "OPS_")
+    lookalike_prefixes = ("REQUEST_", "ADMISSION", "MEMORY_", "MAX_BODY", "TRUSTED_", "OPS_", "REPORTS_")
 
     request_timeout_s: float = setting(
         "REQUEST_TIMEOUT",
@@ -161,6 +166,13 @@ class ServiceSettings(Settings):
         check=_check_release,
         allowed=f"text of at most {LONGEST_RELEASE} characters",
         help="Which release this is, as the deployment calls it; shown to operators, and compared by 'plimsoll check'",
+    )
+    reports_dir: str = setting(
+        "REPORTS_DIR",
+        default="",
+        check=_check_directory,
+        allowed="an absolute path, or nothing",
+        help="Where black-box records are kept, read by 'plimsoll report'; empty for none",
     )
     ops_token: SecretStr | None = setting(
         "OPS_TOKEN",

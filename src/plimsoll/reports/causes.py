@@ -1,0 +1,69 @@
+"""When a record is due: told by one snapshot after another."""
+
+from collections import deque
+from typing import Literal
+
+from plimsoll.snapshot import Problem, Snapshot
+
+Kind = Literal["exhausted", "leak", "memory-error", "refusals", "signal"]
+
+EXHAUSTED = "pool-exhausted"
+"""The key of the diagnosis' problem."""
+
+EXHAUSTED_LOOKS = 5
+"""Snapshots, one a second, that show every place taken and somebody waiting: a short peak is no exhaustion."""
+
+REFUSED_AT_ONCE, REFUSED_LOOKS = 50, 10
+"""Refused requests within so many snapshots, one a second, that are a storm: a few are what the line is there for."""
+
+
+class Causes:
+    """Compares each snapshot with the one before. A state that lasts is told once, when it begins."""
+
+    def __init__(self) -> None:
+        self._before: Snapshot | None = None
+        self._full_looks = 0
+        self._refused: deque[int] = deque(maxlen=REFUSED_LOOKS + 1)
+        self._lasting: frozenset[Kind] = frozenset()
+
+    def look(self, now: Snapshot) -> list[tuple[Kind, str]]:
+        """What has begun or happened since the last look, and why that is thought, in a sentence."""
+        before, self._before = self._before, now
+        self._refused.append(now.admission.refused + now.pool.refused)
+        if before is None:
+            return []
+        states: dict[Kind, str] = {"exhausted": self._exhausted(now, before), "refusals": self._storm(now)}
+        found = {kind: why for kind, why in states.items() if why}
+        begun = [(kind, why) for kind, why in found.items() if kind not in self._lasting]
+        self._lasting = frozenset(found)
+        if now.pool.leaks > before.pool.leaks:
+            begun.append(("leak", _event(now, "leak") or f"The pool found a leak, {now.pool.leaks} in all."))
+        if now.memory.errors > before.memory.errors:
+            begun.append(("memory-error", f"MemoryError was raised, {now.memory.errors} times in all."))
+        return begun
+
+    def _exhausted(self, now: Snapshot, before: Snapshot) -> str:
+        pool = now.pool
+        full = pool.taken >= pool.limit and pool.waiting > 0
+        self._full_looks = self._full_looks + 1 if full else 0
+        problem = _problem(now, EXHAUSTED)
+        if problem is not None:
+            return problem.sentence
+        if self._full_looks >= EXHAUSTED_LOOKS or (full and pool.timeouts > before.pool.timeouts):
+            return f"All {pool.limit} places of the pool are taken, and {pool.waiting} wait."
+        return ""
+
+    def _storm(self, now: Snapshot) -> str:
+        refused = self._refused[-1] - self._refused[0]
+        if refused < REFUSED_AT_ONCE:
+            return ""
+        passed = len(self._refused) - 1
+        return f"{refused} requests were refused within {passed} s; {now.admission.in_flight} are in flight."
+
+
+def _problem(now: Snapshot, key: str) -> Problem | None:
+    return next((problem for problem in now.problems if problem.key == key), None)
+
+
+def _event(now: Snapshot, kind: str) -> str:
+    return next((event.text for event in now.events if event.kind == kind), "")

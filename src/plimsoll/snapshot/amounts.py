@@ -1,0 +1,40 @@
+"""Durations, sizes and counts as people read them."""
+
+MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+UNKNOWN = "-"
+
+
+def seconds(value: float | None) -> str:
+    """A duration: `20 ms`, `1.5 s`, `2 min`, `3.0 h`."""
+    if value is None or value != value:
+        return UNKNOWN
+    if value == float("inf"):
+        return "more"
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    if value < MINUTE_S:
+        return f"{value:.1f} s"
+    if value < HOUR_S:
+        return f"{value / MINUTE_S:.0f} min"
+    return f"{value / HOUR_S:.1f} h" if value < DAY_S else f"{value / DAY_S:.1f} d"
+
+
+def size(value: float | None) -> str:
+    """Bytes: `512 B`, `64 KiB`, `120 MiB`, `2.0 GiB`."""
+    if value is None or value != value:
+        return UNKNOWN
+    if abs(value) >= GIB:
+        return f"{value / GIB:.1f} GiB"
+    if abs(value) >= MIB:
+        return f"{value / MIB:.0f} MiB"
+    return f"{value / KIB:.0f} KiB" if abs(value) >= KIB else f"{value:.0f} B"
+
+
+def amount(value: float | None, unit: str = "") -> str:
+    """A number of a limit: bytes as a size, everything else as it is; one place of a fraction below ten."""
+    if value is None or value != value:
+        return UNKNOWN
+    if unit == "bytes":
+        return size(value)
+    return f"{value:.1f}" if value != int(value) and abs(value) < 10 else f"{value:.0f}"
