@@ -172,11 +172,12 @@ class BlackBox:
             reserve.close()
 
     def _fail(self, what: str, error: Exception) -> None:
-        self.failed += 1
         try:
             logger.warning("Black-box records: %s (%s: %s).", what, type(error).__name__, error)
         except MemoryError:
-            return
+            pass
+        finally:
+            self.failed += 1
 
 
 def _again_s(kind: Kind) -> float:

@@ -115,7 +115,7 @@ def read(path: Path) -> Record:
     try:
         text = _unpacked(content) if content[:2] == b"\x1f\x8b" else content
         return from_document(json.loads(text))
-    except (EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (EOFError, zlib.error, ValueError, RecursionError) as error:
         what = "it is empty" if not content else f"it is no record, or only a part of one ({_reason(error)})"
         raise SnapshotError(f"{path} cannot be read: {what}") from None
     except SnapshotError as error:

@@ -70,7 +70,7 @@ def _who(now: Snapshot) -> Html:
     return pairs(
         [
             ("At", _when(now.at_s)),
-            ("Worker", f"{worker.host}, process {worker.pid}, for {seconds(now.at_s - worker.started_s)}"),
+            ("Worker", f"{worker.host}, process {worker.pid}, running for {seconds(now.at_s - worker.started_s)}"),
             ("Release", worker.release or "not named"),
             ("Mode", f"{'production' if worker.production else 'development'} ({worker.production_rule})"),
             ("Start-up", worker.startup),
@@ -107,7 +107,9 @@ def _plots(record: Record) -> Html:
         for title, names, labels, shown_as in PLOTS
         for pair in [list(zip(names, labels, strict=True))]
     ]
-    return join(drawn) or tag("p", "Nothing was known yet: the worker had just begun.", class_="nothing")
+    if any(drawn):
+        return tag("div", *drawn, class_="plots")
+    return tag("p", "Nothing was known yet: the worker had just begun.", class_="nothing")
 
 
 def _holders(holders: tuple[HolderView, ...], left_out: int) -> Html:

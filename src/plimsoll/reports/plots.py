@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from plimsoll.reports.markup import Html, join, safe, tag
 from plimsoll.snapshot.amounts import seconds
 
-WIDTH, HEIGHT = 640, 150
-LEFT, TOP, BOTTOM = 64, 8, 20
+WIDTH, HEIGHT = 360, 120
+"""As wide as a phone shows it without making it smaller, so that its words can be read there."""
+
+LEFT, TOP, BOTTOM = 52, 8, 18
 
 Values = Sequence[float | None]
 

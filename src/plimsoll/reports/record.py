@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
 from typing import Any
 
 from plimsoll.errors import SnapshotError
@@ -111,6 +112,8 @@ def _most(routes: Sequence[RouteView], most: int) -> tuple[RouteView, ...]:
 
 
 def _longest(statements: Sequence[StatementView], most: int) -> tuple[StatementView, ...]:
+    if len(statements) <= most:
+        return tuple(statements)
     return tuple(sorted(statements, key=lambda statement: statement.total_s, reverse=True)[:most])
 
 
@@ -132,13 +135,13 @@ def _last(series: Series) -> dict[str, Any]:
 def _series(document: Mapping[str, Any]) -> Series:
     times = tuple(float(each) for each in document["times_s"])
     values = {name: tuple(_number(each) for each in document["values"].get(name, [])) for name in SERIES}
-    if any(len(each) not in (0, len(times)) for each in values.values()):
-        raise ValueError("a series is shorter than its times")
+    if any(len(each) not in (0, len(times)) for each in values.values()) or not all(map(isfinite, times)):
+        raise ValueError("a series has not one value for each of its times")
     return Series(float(document["step_s"]), times, {name: each for name, each in values.items() if each})
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    return float(value) if isinstance(value, int | float) and isfinite(value) else None
 
 
 def _text(value: object) -> str:
@@ -161,4 +164,4 @@ def _cut(value: Any) -> Any:
         return {name: _cut(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_cut(each) for each in value]
-    return None if isinstance(value, float) and value - value != 0 else value
+    return None if isinstance(value, float) and not isfinite(value) else value

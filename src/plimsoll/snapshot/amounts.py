@@ -1,5 +1,7 @@
 """Durations, sizes and counts as people read them."""
 
+from math import isfinite, isinf, isnan
+
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 UNKNOWN = "-"
@@ -7,9 +9,9 @@ UNKNOWN = "-"
 
 def seconds(value: float | None) -> str:
     """A duration: `20 ms`, `1.5 s`, `2 min`, `3.0 h`."""
-    if value is None or value != value:
+    if value is None or isnan(value):
         return UNKNOWN
-    if value == float("inf"):
+    if isinf(value):
         return "more"
     if value < 1:
         return f"{value * 1000:.0f} ms"
@@ -22,7 +24,7 @@ def seconds(value: float | None) -> str:
 
 def size(value: float | None) -> str:
     """Bytes: `512 B`, `64 KiB`, `120 MiB`, `2.0 GiB`."""
-    if value is None or value != value:
+    if value is None or not isfinite(value):
         return UNKNOWN
     if abs(value) >= GIB:
         return f"{value / GIB:.1f} GiB"
@@ -33,7 +35,7 @@ def size(value: float | None) -> str:
 
 def amount(value: float | None, unit: str = "") -> str:
     """A number of a limit: bytes as a size, everything else as it is; one place of a fraction below ten."""
-    if value is None or value != value:
+    if value is None or not isfinite(value):
         return UNKNOWN
     if unit == "bytes":
         return size(value)

@@ -1,0 +1,279 @@
+"""The box: what it keeps, how often, and that nothing that goes wrong there comes out."""
+
+import asyncio
+import json
+import logging
+import os
+import stat
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plimsoll.reports import BlackBox, box, files
+from plimsoll.reports.box import AGAIN_S, ASKED_AGAIN_S, KEPT
+from plimsoll.reports.files import kept, read
+from plimsoll.reports.record import MOST, STEPS_KEPT
+from plimsoll.snapshot import Snapshot, StatementView
+from tests.reports.worker import Worker, with_pool
+from tests.snapshot.samples import EXHAUSTED, HEALTHY, holder
+
+
+class Clock:
+    """Seconds that the test says."""
+
+    now_s = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+async def made(tmp_path: Path) -> AsyncIterator[Any]:
+    """Make boxes that are ended with the test."""
+    boxes: list[BlackBox] = []
+
+    def make(worker: Worker, **given: Any) -> BlackBox:
+        boxes.append(BlackBox(worker, given.pop("directory", tmp_path / "records"), **given))
+        boxes[-1].begin()
+        return boxes[-1]
+
+    yield make
+    for each in boxes:
+        each.end()
+
+
+def trouble(worker: Worker, looked_at: BlackBox, snapshot: Snapshot = EXHAUSTED) -> None:
+    """A healthy second, and one in trouble."""
+    looked_at.consider(worker.second(HEALTHY))
+    looked_at.consider(worker.second(snapshot))
+
+
+async def test_a_record_has_the_holders_the_minutes_before_and_what_every_task_does(made: Any, tmp_path: Path) -> None:
+    """As they were when the pool was exhausted."""
+    worker, clock = Worker(), Clock()
+    looked_at = made(worker, clock=clock)
+    waits = asyncio.Event()
+
+    async def wait_for_export() -> None:
+        await waits.wait()
+
+    tasks = [asyncio.create_task(wait_for_export(), name="export") for _ in range(3)]
+    await asyncio.sleep(0)
+    for _ in range(100):
+        clock.now_s += 1
+        looked_at.consider(worker.second(HEALTHY))
+    looked_at.consider(worker.second(EXHAUSTED))
+    looked_at.end()
+    waits.set()
+    await asyncio.gather(*tasks)
+
+    (file,) = kept(tmp_path / "records")
+    record = read(file.path)
+    assert (file.kind, file.pid) == (record.kind, os.getpid()) == ("exhausted", os.getpid())
+    assert record.why == EXHAUSTED.problems[0].sentence
+    assert record.snapshot.holders == EXHAUSTED.holders
+    assert record.snapshot.limits == EXHAUSTED.limits
+    assert len(record.before) == KEPT
+    assert record.history is not None
+    assert len(record.history.times_s) == 100  # the second at hand is not in it
+    groups = [group for group in record.tasks if group.name == "export"]
+    assert [group.count for group in groups] == [3]
+    assert any("wait_for_export" in line for line in groups[0].stack)
+    assert "locks.py" in groups[0].stack[0]
+
+
+async def test_only_its_user_may_read_it_and_no_part_of_one_is_left(made: Any, tmp_path: Path) -> None:
+    """The directory too."""
+    worker = Worker()
+    looked_at = made(worker)
+    trouble(worker, looked_at)
+    looked_at.end()
+    names = os.listdir(tmp_path / "records")
+    assert len(names) == 1
+    assert stat.S_IMODE((tmp_path / "records" / names[0]).stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "records").stat().st_mode) == 0o700
+
+
+async def test_one_of_a_kind_is_kept_within_five_minutes(made: Any, tmp_path: Path) -> None:
+    """Another kind is kept beside it, and the same again after that time."""
+    worker, clock = Worker(), Clock()
+    looked_at = made(worker, clock=clock)
+    trouble(worker, looked_at)
+    clock.now_s += AGAIN_S - 1
+    trouble(worker, looked_at)
+    looked_at.consider(worker.second(with_pool(EXHAUSTED, leaks=1)))
+    clock.now_s += 1
+    trouble(worker, looked_at)
+    looked_at.end()
+    assert sorted(file.kind for file in kept(tmp_path / "records")) == ["exhausted", "exhausted", "leak"]
+    assert (looked_at.written, looked_at.failed) == (3, 0)
+
+
+async def test_asked_for_twice_it_is_kept_twice_but_not_at_once(made: Any) -> None:
+    """A program that asks on and on fills no disk."""
+    worker, clock = Worker(), Clock()
+    looked_at = made(worker, clock=clock)
+    asked = [looked_at.keep("signal", "asked", HEALTHY) for _ in range(3)]
+    clock.now_s += ASKED_AGAIN_S
+    assert asked == [True, False, False]
+    assert looked_at.keep("signal", "asked", HEALTHY)
+
+
+async def test_the_oldest_go_where_there_are_too_many(made: Any, tmp_path: Path) -> None:
+    """Files of others stay."""
+    directory = tmp_path / "records"
+    directory.mkdir()
+    (directory / "notes.txt").write_text("of the operator")
+    worker, clock = Worker(), Clock()
+    looked_at = made(worker, clock=clock, most_files=3)
+    for _ in range(6):
+        trouble(worker, looked_at)
+        clock.now_s += AGAIN_S
+        await asyncio.sleep(0.02)  # more than WAITING at once are left out
+    looked_at.end()
+    found = kept(directory)
+    assert looked_at.written == 6
+    assert len(found) == 3
+    assert found[0].at > found[2].at
+    assert read(found[0].path).snapshot.at_s == worker.now.at_s
+    assert (directory / "notes.txt").exists()
+
+
+async def test_the_newest_is_kept_also_where_it_alone_is_too_large(made: Any, tmp_path: Path) -> None:
+    """The older ones go for it."""
+    worker, clock = Worker(), Clock()
+    looked_at = made(worker, clock=clock, most_bytes=100)
+    for _ in range(2):
+        trouble(worker, looked_at)
+        clock.now_s += AGAIN_S
+    looked_at.end()
+    (file,) = kept(tmp_path / "records")
+    assert read(file.path).snapshot.at_s == worker.now.at_s
+
+
+async def test_a_record_of_a_huge_worker_is_small(made: Any, tmp_path: Path) -> None:
+    """Lists and texts are cut, the file is compressed, and it says how much is not in it."""
+    huge = replace(
+        HEALTHY,
+        holders=tuple(replace(holder(n, age_s=n), statement="x" * 100_000) for n in range(2_000)),
+        statements=tuple(StatementView(str(n), "y" * 10_000, n, n, n, n, 0, ()) for n in range(2_000)),
+    )
+    worker, clock = Worker(), Clock()
+    looked_at = made(worker, clock=clock)
+    for _ in range(700):
+        clock.now_s += 1
+        looked_at.consider(worker.second(huge))
+    looked_at.consider(worker.second(replace(huge, problems=EXHAUSTED.problems)))
+    looked_at.end()
+    (file,) = kept(tmp_path / "records")
+    assert file.path.suffix == ".gz"
+    assert file.size < 1 << 20
+    record = read(file.path)
+    assert record.left_out == {"holders": 1_900, "statements": 1_970}
+    assert len(record.snapshot.holders) == MOST["holders"]
+    assert record.snapshot.statements[0].count == 1_999
+    assert record.history is not None
+    assert len(record.history.times_s) == STEPS_KEPT
+
+
+async def test_without_a_directory_nothing_is_done(made: Any) -> None:
+    """No thread, no memory, no record."""
+    worker = Worker()
+    looked_at = made(worker, directory=None)
+    trouble(worker, looked_at)
+    assert not looked_at.keep("signal", "asked", HEALTHY)
+    assert (looked_at.written, looked_at.failed) == (0, 0)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError()])
+async def test_what_cannot_be_written_is_counted_and_disturbs_nobody(
+    made: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    """A full disk, or no memory: later records are tried again."""
+    worker, clock = Worker(), Clock()
+    looked_at = made(worker, clock=clock)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    with caplog.at_level(logging.WARNING), monkeypatch.context() as broken:
+        broken.setattr(box, "write", fail)
+        trouble(worker, looked_at)
+        for _ in range(200):
+            if looked_at.failed:
+                break
+            await asyncio.sleep(0.01)
+    assert (looked_at.written, looked_at.failed) == (0, 1)
+    assert "could not be written" in caplog.text
+    clock.now_s += AGAIN_S
+    trouble(worker, looked_at)
+    looked_at.end()
+    assert (looked_at.written, looked_at.failed) == (1, 1)
+
+
+async def test_memory_that_is_short_while_one_is_made_is_counted_too(
+    made: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service goes on."""
+    worker = Worker()
+    looked_at = made(worker)
+
+    def fail() -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(box, "task_groups", fail)
+    trouble(worker, looked_at)
+    assert looked_at.failed == 1
+
+
+async def test_a_file_that_is_not_written_whole_is_not_left(
+    made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor its first part."""
+    worker = Worker()
+    looked_at = made(worker)
+
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", fail)
+    trouble(worker, looked_at)
+    looked_at.end()
+    assert os.listdir(tmp_path / "records") == []
+    assert looked_at.failed == 1
+
+
+async def test_a_link_in_the_way_is_not_written_through(made: Any, tmp_path: Path) -> None:
+    """Whoever else may write there cannot have another file overwritten."""
+    directory = tmp_path / "records"
+    directory.mkdir()
+    (tmp_path / "precious").write_text("precious")
+    worker = Worker()
+    looked_at = made(worker)
+    looked_at.consider(worker.second(HEALTHY))
+    then = worker.second(EXHAUSTED)
+    name = files.time.strftime("%Y%m%dT%H%M%SZ", files.time.gmtime(then.at_s))
+    (directory / f".{name}-exhausted-{os.getpid()}.json.part").symlink_to(tmp_path / "precious")
+    looked_at.consider(then)
+    looked_at.end()
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert looked_at.failed == 1
+
+
+async def test_numbers_without_end_are_written_as_json_has_them(made: Any, tmp_path: Path) -> None:
+    """A latency beyond the last bound has no number that JSON knows."""
+    worker = Worker()
+    looked_at = made(worker)
+    looked_at.consider(worker.second(HEALTHY))
+    # All that was measured since is beyond the last bound.
+    latency = HEALTHY.routes[0].latency
+    beyond = replace(latency, counts=(*latency.counts[:-1], 9))
+    looked_at.consider(worker.second(replace(HEALTHY, routes=(replace(HEALTHY.routes[0], latency=beyond),))))
+    worker.second(HEALTHY)
+    assert looked_at.keep("signal", "asked", worker.now)
+    looked_at.end()
+    (file,) = kept(tmp_path / "records")
+    assert json.loads(file.path.read_text())["what"] == "plimsoll-record"

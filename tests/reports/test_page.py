@@ -1,0 +1,131 @@
+"""A record as a page: everything in it, nothing from elsewhere, nothing taken for markup."""
+
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from plimsoll.reports import Record, page
+from plimsoll.reports.record import from_document, to_document
+from plimsoll.reports.tasks import TaskGroup
+from plimsoll.snapshot import Snapshot
+from tests.reports.worker import Worker
+from tests.snapshot.samples import ALL, EXHAUSTED, HEALTHY, HOSTILE, HOSTILE_NAMES
+
+VOID = {"meta"}
+ALLOWED = {
+    *("html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "p", "div", "strong", "dl", "dt", "dd"),
+    *("table", "thead", "tbody", "tr", "th", "td", "details", "summary", "pre", "ul", "li"),
+    *("figure", "figcaption", "svg", "path", "polyline", "text"),
+}
+
+
+class Reader(HTMLParser):
+    """Notes elements, attributes and texts, and that each element is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.texts: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Noted."""
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An element of SVG that is closed at once."""
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        """Closes what was opened last."""
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Noted."""
+        self.texts.append(data)
+
+
+def record_of(snapshot: Snapshot, **more: object) -> Record:
+    """With three minutes of history."""
+    worker = Worker()
+    for _ in range(180):
+        worker.second(snapshot)
+    made = Record("exhausted", "It was full.", snapshot, (snapshot,), worker.history.series("10m"))
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_state_makes_a_whole_page_that_needs_nothing_else(name: str) -> None:
+    """No script, no link, no picture, no style from elsewhere."""
+    text = page(record_of(ALL[name]))
+    read = Reader(text)
+    assert set(read.tags) <= ALLOWED
+    names = {attribute for attribute, _ in read.attributes}
+    assert not names & {"href", "src", "style", "srcset", "action"}
+    assert not any(attribute.startswith("on") for attribute in names)
+    assert "http:" not in text
+    assert "https:" not in text
+    assert "url(" not in text
+
+
+def test_the_first_words_say_what_happened_and_what_to_do() -> None:
+    """Then the holders with their stacks, then the rest."""
+    record = record_of(EXHAUSTED, tasks=(TaskGroup(7, "Task-1", ("/srv/app/x.py:3 in wait",)),), left_out={"routes": 3})
+    texts = Reader(page(record)).texts
+    words = " ".join(texts)
+    order = [
+        words.index(each)
+        for each in ("The pool was exhausted", "It was full.", EXHAUSTED.problems[0].action, "Holders of connections")
+    ]
+    assert order == sorted(order)
+    assert EXHAUSTED.holders[0].stack[1] in words
+    assert "7 × Task-1: /srv/app/x.py:3 in wait" in words
+    assert "left out: 3 routes" in words
+    assert "RLIMIT_AS" in words
+    assert "********" in words
+
+
+def test_names_of_others_are_text_wherever_they_stand() -> None:
+    """Markup is not taken for markup, and what turns the direction of writing is shown as an escape."""
+    evil = (f"\x1b[31m{HOSTILE}\n",)
+    record = record_of(HOSTILE_NAMES, kind=HOSTILE, why=HOSTILE, tasks=(TaskGroup(1, HOSTILE, evil),), interrupted=evil)
+    text = page(record)
+    read = Reader(text)
+    assert "script" not in read.tags
+    assert set(read.tags) <= ALLOWED
+    assert "<script>alert('x')</script>\"'&\\u202e" in " ".join(read.texts)
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_a_plot_tells_its_numbers_in_words_and_has_gaps_where_nothing_was_known() -> None:
+    """For those who cannot see it."""
+    record = record_of(HEALTHY)
+    assert record.history is not None
+    values = dict(record.history.values)
+    values["pool_taken"] = tuple(None if 60 <= place < 120 else 2.0 for place in range(len(values["pool_taken"])))
+    gap = replace(record, history=replace(record.history, values=values))
+    labels = [value for name, value in Reader(page(gap)).attributes if name == "aria-label" and value]
+    (connections,) = [label for label in labels if label.startswith("Connections.")]
+    assert "taken: last 2, lowest 2, highest 2" in connections
+    assert page(gap).count("<polyline") == page(record).count("<polyline") + 1
+
+
+def test_a_record_as_json_and_back_makes_the_same_page() -> None:
+    """Nothing that a page shows is lost in a file."""
+    record = record_of(EXHAUSTED, tasks=(TaskGroup(7, "Task-1", ("a", "b")),), interrupted=("c",))
+    assert page(from_document(to_document(record))) == page(record)
+
+
+def test_a_time_that_no_calendar_has_is_shown_as_a_number() -> None:
+    """A file may hold anything."""
+    assert f"{1e24:.0f}" in page(record_of(replace(HEALTHY, at_s=1e24)))

@@ -1,0 +1,44 @@
+"""A worker that tests make up, for the box to look at."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from plimsoll.snapshot import Snapshot
+from plimsoll.snapshot.history import History
+from tests.snapshot.samples import HEALTHY
+
+
+@dataclass
+class Worker:
+    """A `Source` whose snapshot is what the test says."""
+
+    now: Snapshot = HEALTHY
+    history: History = field(default_factory=History)
+    _seconds: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def snapshot(self) -> Snapshot:
+        """As it is."""
+        return self.now
+
+    async def refresh(self, max_age_s: float = 5.0) -> None:
+        """There is no server."""
+
+    async def kill(self, holder: str, who: str) -> str:
+        """Not here."""
+        raise NotImplementedError
+
+    async def give_back(self, holder: str, who: str) -> str:
+        """Not here."""
+        raise NotImplementedError
+
+    def second(self, snapshot: Snapshot) -> Snapshot:
+        """Be so, a second later."""
+        self.now = replace(snapshot, at_s=HEALTHY.at_s + next(self._seconds))
+        self.history.add(self.now)
+        return self.now
+
+
+def with_pool(snapshot: Snapshot = HEALTHY, **numbers: int) -> Snapshot:
+    """The same with other numbers of the pool."""
+    return replace(snapshot, pool=replace(snapshot.pool, **numbers))  # type: ignore[arg-type]
