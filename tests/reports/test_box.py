@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import stat
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from plimsoll.reports import BlackBox, box, files
+from plimsoll.reports import BlackBox, box
 from plimsoll.reports.box import AGAIN_S, ASKED_AGAIN_S, KEPT
 from plimsoll.reports.files import kept, read
 from plimsoll.reports.record import MOST, STEPS_KEPT
@@ -239,7 +240,7 @@ async def test_a_file_that_is_not_written_whole_is_not_left(
     def fail(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     trouble(worker, looked_at)
     looked_at.end()
     assert os.listdir(tmp_path / "records") == []
@@ -255,7 +256,7 @@ async def test_a_link_in_the_way_is_not_written_through(made: Any, tmp_path: Pat
     looked_at = made(worker)
     looked_at.consider(worker.second(HEALTHY))
     then = worker.second(EXHAUSTED)
-    name = files.time.strftime("%Y%m%dT%H%M%SZ", files.time.gmtime(then.at_s))
+    name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(then.at_s))
     (directory / f".{name}-exhausted-{os.getpid()}.json.part").symlink_to(tmp_path / "precious")
     looked_at.consider(then)
     looked_at.end()

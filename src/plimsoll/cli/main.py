@@ -18,6 +18,7 @@ from plimsoll.cli.serve import serve
 from plimsoll.cli.settings import show_settings
 from plimsoll.cli.target import Named
 from plimsoll.cli.tune import tune
+from plimsoll.cli.watch import watch
 from plimsoll.cli.who import who
 from plimsoll.errors import PlimsollError
 
@@ -44,6 +45,7 @@ cli.command("check")(check)
 cli.command("tune")(tune)
 cli.command("serve")(serve)
 cli.command("who")(who)
+cli.command("watch")(watch)
 cli.command("report")(report)
 cli.add_typer(admin, name="admin")
 

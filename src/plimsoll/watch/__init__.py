@@ -1,0 +1,1 @@
+"""A running worker in a terminal: once for scripts, or live."""

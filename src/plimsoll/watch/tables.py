@@ -1,0 +1,190 @@
+"""The tables: what each has in its columns, and how it is sorted."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from plimsoll.snapshot import Snapshot
+from plimsoll.snapshot.amounts import amount, seconds
+from plimsoll.snapshot.shown import shown
+
+MOST_ROWS = 500
+"""Of a table; nobody scrolls farther."""
+
+LONGEST_CELL = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`value` is what is sorted by, `words` how it is shown."""
+
+    title: str
+    value: Callable[[Any], Any]
+    words: Callable[[Any], str] = str
+    falling: bool = False
+    """Whether the highest comes first at first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`key` names it as long as it lasts; `details` are lines for whoever asks for them."""
+
+    key: str
+    cells: tuple[str, ...]
+    details: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A kind of things. `sorted_by` is the column it is sorted by at first; None for the order of the snapshot."""
+
+    name: str
+    key: str
+    """That shows it."""
+    things: Callable[[Snapshot], Sequence[Any]]
+    named: Callable[[Any], str]
+    columns: tuple[Column, ...]
+    sorted_by: int | None = None
+    details: Callable[[Any], tuple[str, ...]] = lambda _: ()
+    nothing: str = "None."
+
+    def rows(self, snapshot: Snapshot, by: int | None, *, backwards: bool = False) -> list[Row]:
+        """Sorted by a column; what has no value comes last either way."""
+        things = list(self.things(snapshot))
+        if by is not None:
+            value = self.columns[by].value
+            known = [thing for thing in things if value(thing) is not None]
+            known.sort(key=value, reverse=self.columns[by].falling != backwards)
+            things = known + [thing for thing in things if value(thing) is None]
+        return [self._row(thing) for thing in things[:MOST_ROWS]]
+
+    def _row(self, thing: Any) -> Row:
+        values = [(column, column.value(thing)) for column in self.columns]
+        cells = tuple("-" if value is None else shown(column.words(value), LONGEST_CELL) for column, value in values)
+        return Row(self.named(thing), cells, tuple(shown(line) for line in self.details(thing)))
+
+
+def _get(name: str) -> Callable[[Any], Any]:
+    return lambda thing: getattr(thing, name)
+
+
+def clock(at_s: float) -> str:
+    """A time of day here."""
+    try:
+        return time.strftime("%H:%M:%S", time.localtime(at_s))
+    except (ValueError, OverflowError, OSError):
+        return amount(at_s)
+
+
+def _errors(counts: Any) -> str:
+    return ", ".join(f"{kind} {count}" for kind, count in counts.items()) or "-"
+
+
+HOLDERS = Table(
+    "Holders",
+    "h",
+    lambda now: now.holders,
+    lambda holder: holder.id,
+    (
+        Column("Age", _get("age_s"), seconds, falling=True),
+        Column("Route or task", _get("route")),
+        Column("State", _get("state")),
+        Column("Taken at", _get("place")),
+        Column("Last statement", _get("statement")),
+        Column("Number", _get("statements"), falling=True),
+        Column("Server id", _get("server_id")),
+    ),
+    0,
+    lambda each: (
+        f"{each.route}, {seconds(each.age_s)}, {each.state}",
+        f"Last statement: {each.statement}",
+        "Taken at, innermost first:",
+        *each.stack,
+    ),
+    "Nobody holds a connection.",
+)
+
+PROCESSES = Table(
+    "Process list",
+    "p",
+    lambda now: now.server.processes if now.server is not None else (),
+    lambda process: str(process.id),
+    (
+        Column("Id", _get("id")),
+        Column("Mark", lambda each: each.mark or None),
+        Column("Whose", _get("whose")),
+        Column("State", _get("state")),
+        Column("For", _get("seconds"), seconds, falling=True),
+        Column("Transaction", _get("transaction_s"), seconds, falling=True),
+        Column("Route", lambda each: each.route or None),
+        Column("User", _get("user")),
+        Column("Host", _get("host")),
+        Column("Application", _get("application")),
+    ),
+    4,
+    lambda each: (
+        f"{each.id}: {each.user} at {each.host}, {each.application or 'no application name'}, {each.whose}",
+        f"{each.state} for {seconds(each.seconds)}, in a transaction for {seconds(each.transaction_s)}",
+        f"Worker: {each.worker or '-'}",
+        f"Route: {each.route or '-'}, taken at {each.place or '-'}",
+        f"Mark: {each.mark or '-'}",
+    ),
+    "The server has listed nothing yet.",
+)
+
+ROUTES = Table(
+    "Routes",
+    "o",
+    lambda now: now.routes,
+    lambda route: route.name,
+    (
+        Column("Route", _get("name")),
+        Column("Now", _get("in_flight"), falling=True),
+        Column("Requests", _get("requests"), falling=True),
+        Column("Mean", lambda each: each.latency.mean_s, seconds, falling=True),
+        Column("p99", lambda each: each.latency.quantile_s(0.99), seconds, falling=True),
+        Column("Waits", lambda each: each.waiting.mean_s, seconds, falling=True),
+        Column("Holds", lambda each: each.holding.mean_s, seconds, falling=True),
+        Column("Statements", _get("statements"), falling=True),
+        Column("Errors", lambda each: _errors(each.errors)),
+    ),
+    2,
+    lambda each: (each.name, f"Errors: {_errors(each.errors)}", f"Statements: {each.statements}, rows: {each.rows}"),
+    "No request has come yet.",
+)
+
+STATEMENTS = Table(
+    "Statements",
+    "t",
+    lambda now: now.statements,
+    lambda statement: statement.fingerprint,
+    (
+        Column("In all", _get("total_s"), seconds, falling=True),
+        Column("Times", _get("count"), falling=True),
+        Column("Longest", _get("most_s"), seconds, falling=True),
+        Column("Errors", _get("errors"), amount, falling=True),
+        Column("Statement", _get("text")),
+    ),
+    0,
+    lambda each: (each.text, f"Sent by: {', '.join(each.routes) or '-'}", f"Rows: {each.rows}"),
+    "No statement has been sent yet.",
+)
+
+EVENTS = Table(
+    "Events",
+    "e",
+    lambda now: now.events,
+    lambda event: f"{event.at_s} {event.kind} {event.text}",
+    (
+        Column("At", _get("at_s"), clock, falling=True),
+        Column("Kind", _get("kind")),
+        Column("Times", _get("count"), falling=True),
+        Column("What", _get("text")),
+    ),
+    0,
+    lambda each: (f"{clock(each.at_s)} {each.kind}, {each.count} times", each.text),
+    "Nothing has happened yet.",
+)
+
+TABLES = (HOLDERS, PROCESSES, ROUTES, STATEMENTS, EVENTS)
