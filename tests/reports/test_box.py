@@ -86,6 +86,19 @@ async def test_a_record_has_the_holders_the_minutes_before_and_what_every_task_d
     assert "locks.py" in groups[0].stack[0]
 
 
+async def test_a_record_has_the_whole_diagnosis_though_each_second_has_none(made: Any, tmp_path: Path) -> None:
+    """What is gathered once a second is less than what there is to know."""
+    worker = Worker()
+    looked_at = made(worker)
+    looked_at.consider(worker.second(HEALTHY))
+    worker.second(EXHAUSTED)
+    looked_at.consider(with_pool(replace(HEALTHY, limits=()), leaks=1))
+    looked_at.end()
+    (file,) = kept(tmp_path / "records")
+    snapshot = read(file.path).snapshot
+    assert (file.kind, snapshot.problems, snapshot.limits) == ("leak", EXHAUSTED.problems, EXHAUSTED.limits)
+
+
 async def test_only_its_user_may_read_it_and_no_part_of_one_is_left(made: Any, tmp_path: Path) -> None:
     """The directory too."""
     worker = Worker()
@@ -117,10 +130,10 @@ async def test_asked_for_twice_it_is_kept_twice_but_not_at_once(made: Any) -> No
     """A program that asks on and on fills no disk."""
     worker, clock = Worker(), Clock()
     looked_at = made(worker, clock=clock)
-    asked = [looked_at.keep("signal", "asked", HEALTHY) for _ in range(3)]
+    asked = [looked_at.keep("signal", "asked") for _ in range(3)]
     clock.now_s += ASKED_AGAIN_S
     assert asked == [True, False, False]
-    assert looked_at.keep("signal", "asked", HEALTHY)
+    assert looked_at.keep("signal", "asked")
 
 
 async def test_the_oldest_go_where_there_are_too_many(made: Any, tmp_path: Path) -> None:
@@ -185,7 +198,7 @@ async def test_without_a_directory_nothing_is_done(made: Any) -> None:
     worker = Worker()
     looked_at = made(worker, directory=None)
     trouble(worker, looked_at)
-    assert not looked_at.keep("signal", "asked", HEALTHY)
+    assert not looked_at.keep("signal", "asked")
     assert (looked_at.written, looked_at.failed) == (0, 0)
 
 
@@ -274,7 +287,7 @@ async def test_numbers_without_end_are_written_as_json_has_them(made: Any, tmp_p
     beyond = replace(latency, counts=(*latency.counts[:-1], 9))
     looked_at.consider(worker.second(replace(HEALTHY, routes=(replace(HEALTHY.routes[0], latency=beyond),))))
     worker.second(HEALTHY)
-    assert looked_at.keep("signal", "asked", worker.now)
+    assert looked_at.keep("signal", "asked")
     looked_at.end()
     (file,) = kept(tmp_path / "records")
     assert json.loads(file.path.read_text())["what"] == "plimsoll-record"

@@ -90,8 +90,13 @@ def _print_once(feed: Feed, output: Format) -> None:
         raise typer.Exit(NEEDS_ATTENTION)
 
 
+def is_terminal() -> bool:
+    """Whether keys can be read and pictures shown."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def _watch(feed: Feed) -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not is_terminal():
         raise CommandError("This is no terminal. 'plimsoll watch --once' prints what is known now.")
     try:
         from plimsoll.watch.app import WatchApp
@@ -102,4 +107,6 @@ def _watch(feed: Feed) -> None:
             "The live view needs the package 'textual', which is not installed: pip install 'plimsoll[watch]'. "
             "'plimsoll watch --once' works without it."
         ) from None
-    WatchApp(feed).run()
+    failed = WatchApp(feed).run()
+    if failed is not None:
+        raise failed

@@ -109,7 +109,7 @@ class BlackBox:
             return
         try:
             for kind, why in self._causes.look(snapshot):
-                self.keep(kind, why, snapshot)
+                self.keep(kind, why)
             now = self._clock()
             if now - self._kept_s >= KEPT_EVERY_S:
                 self._kept_s = now
@@ -117,14 +117,15 @@ class BlackBox:
         except Exception as error:  # noqa: BLE001 - a record is not worth a request
             self._fail("one could not be made", error)
 
-    def keep(self, kind: Kind, why: str, snapshot: Snapshot, interrupted: tuple[str, ...] = ()) -> bool:
+    def keep(self, kind: Kind, why: str, interrupted: tuple[str, ...] = ()) -> bool:
         """Have a record written, unless there was one of this kind a short while ago; whether it will be."""
         now = self._clock()
         if self._thread is None or now - self._last_s.get(kind, float("-inf")) < _again_s(kind):
             return False
         self._last_s[kind] = now
         self._give_reserve()
-        history = self._source.history.series("10m")
+        # Not the one that was looked at: what is gathered once a second has neither diagnosis nor all limits.
+        snapshot, history = self._source.snapshot(), self._source.history.series("10m")
         record = Record(kind, why, snapshot, tuple(self._before), history, task_groups(), interrupted)
         try:
             self._records.put_nowait(record)
@@ -138,7 +139,7 @@ class BlackBox:
             logger.warning("SIGUSR2 asked for a record, and none is kept: REPORTS_DIR is not set.")
             return
         try:
-            self.keep("signal", "An operator asked for it (SIGUSR2).", self._source.snapshot(), interrupted)
+            self.keep("signal", "An operator asked for it (SIGUSR2).", interrupted)
         except Exception as error:  # noqa: BLE001 - the same
             self._fail("one could not be made", error)
 

@@ -8,9 +8,10 @@ from contextlib import suppress
 from typing import ClassVar
 
 from rich.text import Text
-from textual.app import App, ComposeResult
+from textual.app import App, ComposeResult, ScreenStackError
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.css.query import NoMatches
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Static
 
@@ -31,6 +32,9 @@ STYLES: dict[Tone, str] = {
 
 AGE_EVERY_S = 1.0
 """How often the age of what is shown is shown anew, also where no answer comes."""
+
+ENDING = (NoMatches, ScreenStackError)
+"""What is raised where an answer comes while the application ends: its parts are gone by then."""
 
 
 def text_of(lines: Iterable[Words], *, wrap: bool = False) -> Text:
@@ -59,7 +63,7 @@ class Details(ModalScreen[None]):
             yield Static(Text("Escape closes this.", style="dim"), markup=False)
 
 
-class WatchApp(App[None]):
+class WatchApp(App[Exception]):
     """Shows what `feed` knows."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -112,19 +116,23 @@ class WatchApp(App[None]):
         self._feed.close()
 
     async def _watch(self) -> None:
-        while True:
-            await self._feed.look()
-            self._show_all()
-            await asyncio.sleep(self._feed.wait_s)
+        try:
+            while True:
+                await self._feed.look()
+                self._show_all()
+                await asyncio.sleep(self._feed.wait_s)
+        except Exception as error:  # noqa: BLE001 - textual would print local variables, and the token is one
+            self.exit(error, return_code=1)
 
     def _show_state(self) -> None:
         """What changes without an answer."""
         sight = self._feed.sight
-        self._main("#problems").update(text_of(summary.problems(sight), wrap=True))
-        self._main("#who").update(text_of([summary.who(sight, self._feed.place.url)]))
+        with suppress(*ENDING):
+            self._main("#problems").update(text_of(summary.problems(sight), wrap=True))
+            self._main("#who").update(text_of([summary.who(sight, self._feed.place.url)]))
 
     def _show_all(self) -> None:
-        with self.batch_update():
+        with suppress(*ENDING), self.batch_update():
             self._show_state()
             self._main("#figures").update(text_of(self._figures()))
             self._show_table()
