@@ -9,8 +9,9 @@ import pytest
 
 from plimsoll.asgi.logs import JsonFormatter, request_id
 from plimsoll.asgi.messages import Scope
-from plimsoll.asgi.routes import Kind
+from plimsoll.asgi.routes import Kind, Kinds
 from plimsoll.asgi.slow import ReaderRules
+from plimsoll.asgi.traffic import Traffic
 from plimsoll.asgi.work import RequestWork
 from plimsoll.limiter import AdmissionLine
 from plimsoll.pool import WORK
@@ -30,7 +31,7 @@ async def within(request: Scope) -> tuple[str | None, dict[str, Any], dict[str, 
     """The id, and two lines of the log, as they are inside of a request."""
     line = AdmissionLine.__new__(AdmissionLine)
     rules = ReaderRules(min_rate_bytes=0, grace_s=0.0)
-    work = RequestWork(request, send, rules, line, Kind.__new__(Kind), None, lambda *_: None)
+    work = RequestWork(request, send, rules, line, Kind.__new__(Kind), None, lambda *_: None, Traffic(Kinds()), 0.0)
     token = WORK.set(work)
     try:
         return request_id(), written("one"), written("two")
