@@ -18,6 +18,7 @@ from plimsoll.errors import DatabaseUnavailableError, InstallationError
 from plimsoll.fastapi.figures import Worker
 from plimsoll.fastapi.first import FirstRoutes
 from plimsoll.fastapi.health import LIVE_PATH, READY_PATH, health_routes
+from plimsoll.fastapi.metrics import METRICS_PATH, metrics_routes
 from plimsoll.fastapi.middleware import SessionMiddleware
 from plimsoll.fastapi.observing import Observer
 from plimsoll.fastapi.ops import FIGURES_PATH, HISTORY_PATH, SNAPSHOT_PATH, ops_routes
@@ -26,8 +27,9 @@ from plimsoll.fastapi.protection import Protection
 from plimsoll.fastapi.runtime import Runtime
 from plimsoll.limiter import Priority
 from plimsoll.settings import ServiceSettings, Settings
+from plimsoll.snapshot.together import Together
 
-ALWAYS = (LIVE_PATH, READY_PATH, FIGURES_PATH, SNAPSHOT_PATH, HISTORY_PATH, *CONSOLE_PATHS)
+ALWAYS = (LIVE_PATH, READY_PATH, FIGURES_PATH, SNAPSHOT_PATH, HISTORY_PATH, METRICS_PATH, *CONSOLE_PATHS)
 """Answered whatever load there is, and whether the database is there or not."""
 
 
@@ -42,7 +44,7 @@ def install(
     extra_settings: Sequence[Settings] = (),
 ) -> None:
     """Give `app` sessions from `database`, its start-up and shut-down, answers for database errors, health routes,
-    the operators' console, and the protection against more load than the database and the memory carry.
+    the operators' console, metrics, and the protection against more load than the database and the memory carry.
 
     The application's own lifespan runs inside: after the gate was opened or `GRACE_S` have passed, and it ends
     before the pool is closed. Handlers that the application has for SQLAlchemy's errors keep their place.
@@ -75,6 +77,7 @@ def install(
     for kind in (SQLAlchemyError, DatabaseUnavailableError):
         app.exception_handlers.setdefault(kind, answer_database_error)
     runtime.observer = observer = Observer(runtime)
+    runtime.together = together = Together(protection.settings.ops_shared_dir, observer.snapshot)
     worker = Worker(protection, observer.connection_ids)
     access = Access.of(protection.settings, production=database.settings.production.active)
     console = console_routes(
@@ -84,7 +87,8 @@ def install(
         counters=protection.counters,
         log=protection.log,
     )
-    own = [*health_routes(runtime), *ops_routes(runtime, worker, access), *console]
+    metrics = metrics_routes(observer, access, together)
+    own = [*health_routes(runtime), *ops_routes(runtime, worker, access), *metrics, *console]
     app.router.routes[:0] = [FirstRoutes(own), *own]
     _compose_lifespan(app, runtime, worker, observer, own)
 
@@ -114,6 +118,7 @@ def _compose_lifespan(
         try:
             worker.begin()
             observer.begin()
+            runtime.together.begin()
             _put_last(app.router.routes, own)
             await runtime.start()
             async with inner(started) as state:
@@ -130,6 +135,7 @@ def _compose_lifespan(
                 raise
         finally:
             try:
+                await runtime.together.end()
                 await observer.end()
             finally:
                 await runtime.stop()

@@ -1,5 +1,7 @@
 """`/metrics`: what Prometheus reads, from whichever worker it meets, about all workers behind the port."""
 
+import asyncio
+import contextlib
 from typing import Protocol
 
 from fastapi import Request
@@ -16,6 +18,10 @@ METRICS_PATH = "/metrics"
 SERVER_AGE_S = 30.0
 """The server's process list in the metrics is no older than this. Prometheus asks every 15 to 60 s, and each question
 costs the server a statement."""
+
+
+SERVER_WAIT_S = 1.0
+"""A reading waits no longer for it: where the server is silent, the metrics say so."""
 
 
 class Guarded(Protocol):
@@ -36,7 +42,9 @@ def metrics_routes(source: Source, access: Guarded, together: Together | None = 
         # Here, not at the top: prometheus-client takes 2 MiB, and not every worker is read by a Prometheus.
         from plimsoll.metrics import exposition
 
-        await source.refresh(SERVER_AGE_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SERVER_WAIT_S):
+                await source.refresh(SERVER_AGE_S)
         others = await together.ask() if together is not None else None
         body, kind = exposition(source.snapshot(), request.headers.get("accept", ""), others)
         return Response(body, headers={"Content-Type": kind, "Cache-Control": "no-store"})

@@ -20,6 +20,7 @@ from plimsoll.session import Purpose, SessionScope
 from plimsoll.session.cleanup import finish
 from plimsoll.settings import Settings
 from plimsoll.snapshot.source import Source
+from plimsoll.snapshot.together import Together
 from plimsoll.startup import State
 
 logger = logging.getLogger("plimsoll.startup")
@@ -45,6 +46,8 @@ EXIT_STATUS = 3
 class Runtime:
     """One per application; `app.state.plimsoll`. Times are seconds of the monotonic clock."""
 
+    together: Together
+    """The other workers of this host; `install` sets it."""
     observer: Source
     """Where views have their snapshots from; `install` sets it."""
 
