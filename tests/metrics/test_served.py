@@ -73,7 +73,7 @@ def test_whichever_worker_is_read_tells_of_all(
 
 async def installed(url: str, **settings: object) -> tuple[Database, FastAPI]:
     """An application with a small pool, read by a token."""
-    database = Database(DatabaseSettings(database_url=url, pool_size=1, max_overflow=0, **settings))  # type: ignore[arg-type]
+    database = Database(DatabaseSettings(database_url=url, pool_size=1, max_overflow=0, **settings))
     app = FastAPI()
     install(app, database, service=ServiceSettings(ops_read_token=SecretStr(TOKEN), ops_shared_dir="none"))
 
