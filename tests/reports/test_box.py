@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from plimsoll.reports import BlackBox, box
+from plimsoll.reports import BlackBox, Record, box
 from plimsoll.reports.box import AGAIN_S, ASKED_AGAIN_S, KEPT
 from plimsoll.reports.files import kept, read
-from plimsoll.reports.record import MOST, STEPS_KEPT
+from plimsoll.reports.record import MOST, STEPS_KEPT, from_document, to_document
 from plimsoll.snapshot import Snapshot, StatementView
+from plimsoll.snapshot.history import Series
 from tests.reports.worker import Worker, with_pool
 from tests.snapshot.samples import EXHAUSTED, HEALTHY, holder
 
@@ -277,17 +278,10 @@ async def test_a_link_in_the_way_is_not_written_through(made: Any, tmp_path: Pat
     assert looked_at.failed == 1
 
 
-async def test_numbers_without_end_are_written_as_json_has_them(made: Any, tmp_path: Path) -> None:
+def test_numbers_without_end_are_written_as_json_has_them() -> None:
     """A latency beyond the last bound has no number that JSON knows."""
-    worker = Worker()
-    looked_at = made(worker)
-    looked_at.consider(worker.second(HEALTHY))
-    # All that was measured since is beyond the last bound.
-    latency = HEALTHY.routes[0].latency
-    beyond = replace(latency, counts=(*latency.counts[:-1], 9))
-    looked_at.consider(worker.second(replace(HEALTHY, routes=(replace(HEALTHY.routes[0], latency=beyond),))))
-    worker.second(HEALTHY)
-    assert looked_at.keep("signal", "asked")
-    looked_at.end()
-    (file,) = kept(tmp_path / "records")
-    assert json.loads(file.path.read_text())["what"] == "plimsoll-record"
+    history = Series(1.0, (1.0, 2.0), {"latency_p99_s": (float("inf"), 0.5)})
+    document = to_document(Record("leak", "It leaked.", HEALTHY, history=history))
+    record = from_document(json.loads(json.dumps(document, allow_nan=False)))
+    assert record.history is not None
+    assert record.history.values["latency_p99_s"] == (None, 0.5)

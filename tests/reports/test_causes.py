@@ -28,11 +28,14 @@ def test_exhaustion_is_told_once_while_it_lasts_and_again_when_it_comes_back() -
 
 
 def test_exhaustion_is_seen_without_a_diagnosis_when_it_lasts() -> None:
-    """A full pool with waiters for a few seconds, or at once where a wait ended in vain."""
+    """A full pool with waiters for a few seconds, or at once where somebody was turned away."""
     full = with_pool(checked_out=40, waiting=3)
     assert kinds(HEALTHY, *[full] * (EXHAUSTED_LOOKS - 1), HEALTHY) == []
     assert kinds(HEALTHY, *[full] * EXHAUSTED_LOOKS) == ["exhausted"]
     assert kinds(HEALTHY, with_pool(full, timeouts=1)) == ["exhausted"]
+    refused = replace(with_pool(checked_out=40), admission=replace(HEALTHY.admission, refused=1))
+    assert kinds(HEALTHY, refused) == ["exhausted"]
+    assert kinds(HEALTHY, with_pool(refused, checked_out=39)) == []
 
 
 def test_what_was_before_the_box_began_is_no_cause() -> None:

@@ -72,7 +72,7 @@ async def test_all_that_matters_is_seen_in_80_by_24(service: Service) -> None:
     service.snapshot = EXHAUSTED
     async with watching(service) as pilot:
         await until(pilot, lambda: "live" in line(pilot, "#who"))
-        await until(pilot, lambda: "43.0 s" in screen(pilot))
+        await until(pilot, lambda: "43.0 s" in screen(pilot) and "h Holders" in screen(pilot))
         shown = screen(pilot)
         assert shown.startswith("CRITICAL: 12 of 40 connections are held by GET /export")
         assert "40 of 40 taken" in shown

@@ -59,6 +59,16 @@ def test_without_an_answer_it_is_2_and_a_sentence(
     assert "Connection refused" in ended.err
 
 
+def test_the_token_that_only_sees_is_enough(
+    plimsoll: Command, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is sent where both are known."""
+    service.token = "only-for-readers-01234"
+    monkeypatch.setenv("OPS_READ_TOKEN", service.token)
+    assert plimsoll("watch", "--once", "--url", service.url).status == 0
+    assert {given for _, given in service.asked} == {f"Bearer {service.token}"}
+
+
 def test_without_a_url_it_asks_where_the_settings_have_it(
     plimsoll: Command, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

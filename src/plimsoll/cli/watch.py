@@ -66,7 +66,7 @@ def _here() -> Place:
 def _token() -> str | None:
     """The one that only sees comes first: nothing else is needed here."""
     settings = ServiceSettings.from_env()
-    token = getattr(settings, "ops_read_token", None) or settings.ops_token
+    token = settings.ops_read_token or settings.ops_token
     return token.get_secret_value() if token is not None else None
 
 

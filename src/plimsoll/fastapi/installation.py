@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -26,6 +27,7 @@ from plimsoll.fastapi.problems import answer_database_error
 from plimsoll.fastapi.protection import Protection
 from plimsoll.fastapi.runtime import Runtime
 from plimsoll.limiter import Priority
+from plimsoll.reports import BlackBox
 from plimsoll.settings import ServiceSettings, Settings
 from plimsoll.snapshot.together import Together
 
@@ -111,6 +113,9 @@ def _compose_lifespan(
     app: FastAPI, runtime: Runtime, worker: Worker, observer: Observer, own: Sequence[BaseRoute]
 ) -> None:
     inner = app.router.lifespan_context
+    directory = runtime.protection.settings.reports_dir
+    box = BlackBox(observer, Path(directory) if directory else None)
+    observer.lookers.append(box.consider)
 
     @asynccontextmanager
     async def lifespan(started: Any) -> AsyncGenerator[Any]:
@@ -119,6 +124,7 @@ def _compose_lifespan(
             worker.begin()
             observer.begin()
             runtime.together.begin()
+            box.begin()
             _put_last(app.router.routes, own)
             await runtime.start()
             async with inner(started) as state:
@@ -134,6 +140,7 @@ def _compose_lifespan(
             if not (serving and runtime.ending):
                 raise
         finally:
+            box.end()
             try:
                 await runtime.together.end()
                 await observer.end()

@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections import deque
+from collections.abc import Callable
 from contextvars import Context
 from dataclasses import replace
 from importlib.metadata import version
@@ -68,6 +69,8 @@ class Observer:
         self._declared: TopologySettings | None = None
         self._lately: deque[Snapshot] = deque(maxlen=BEFORE_S)
         self._timer: asyncio.TimerHandle | None = None
+        self.lookers: list[Callable[[Snapshot], object]] = []
+        """Are called with each second's snapshot, which has neither a diagnosis nor new limits; must not raise."""
         self.events = EventLog()
         self._happenings = Happenings(self.events, self._pool, runtime.database.counters)
         self._happenings.listen(self._protection.log, runtime.database.sessions.log)
@@ -106,6 +109,8 @@ class Observer:
             self._protection.log.log(logging.ERROR, "observer", "a second of the history is missing", error)
         else:
             self._lately.append(now)
+            for each in self.lookers:
+                each(now)
 
     # --- what there is to see ---
 

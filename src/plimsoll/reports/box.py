@@ -16,7 +16,6 @@ from plimsoll.reports.record import Record, earlier, to_document
 from plimsoll.reports.signals import Asked
 from plimsoll.reports.tasks import task_groups
 from plimsoll.snapshot import Snapshot
-from plimsoll.snapshot.shown import shown
 from plimsoll.snapshot.source import Source
 
 logger = logging.getLogger("plimsoll.reports")
@@ -158,7 +157,7 @@ class BlackBox:
         limits = {"files": self._most_files, "size": self._most_bytes}
         path = write(self._directory, record.kind, record.snapshot.at_s, text, **limits)
         self.written += 1
-        logger.warning("%s The record %s was kept; 'plimsoll report' makes a page of it.", shown(record.why), path)
+        logger.warning("A black-box record was kept (%s): 'plimsoll report %s' makes a page of it.", record.kind, path)
 
     def _take_reserve(self) -> None:
         if self._reserve is None:

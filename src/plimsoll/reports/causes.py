@@ -49,7 +49,10 @@ class Causes:
         problem = _problem(now, EXHAUSTED)
         if problem is not None:
             return problem.sentence
-        if self._full_looks >= EXHAUSTED_LOOKS or (full and pool.timeouts > before.pool.timeouts):
+        turned_away = _turned_away(now) - _turned_away(before)
+        if pool.taken >= pool.limit and turned_away > 0:
+            return f"All {pool.limit} places of the pool are taken, and {turned_away} requests were turned away."
+        if self._full_looks >= EXHAUSTED_LOOKS:
             return f"All {pool.limit} places of the pool are taken, and {pool.waiting} wait."
         return ""
 
@@ -59,6 +62,11 @@ class Causes:
             return ""
         passed = len(self._refused) - 1
         return f"{refused} requests were refused within {passed} s; {now.admission.in_flight} are in flight."
+
+
+def _turned_away(snapshot: Snapshot) -> int:
+    """With admission on, nobody waits for a connection for long: who would is refused before."""
+    return snapshot.pool.timeouts + snapshot.pool.refused + snapshot.admission.refused
 
 
 def _problem(now: Snapshot, key: str) -> Problem | None:

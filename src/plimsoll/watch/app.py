@@ -72,6 +72,7 @@ class WatchApp(App[Exception]):
     #problems { height: auto; max-height: 8; }
     #who, #tables { height: 1; }
     #figures { height: auto; }
+    #who, #tables, #figures { text-wrap: nowrap; text-overflow: ellipsis; }
     #table { height: 1fr; min-height: 4; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -152,7 +153,7 @@ class WatchApp(App[Exception]):
         yield Words(server(now), "warning" if now.server is not None and now.server.error else "plain")
         yield summary.trend("Taken", past["pool_taken"], width, "", now.pool.limit)
         yield summary.trend("Waiting", past["pool_waiting"], width, "")
-        yield summary.trend("Requests", past["requests_per_s"], width, "/s")
+        yield summary.trend("Req/s", past["requests_per_s"], width, "")
 
     def _show_table(self) -> None:
         table: DataTable[Text] = self.screen_stack[0].query_one(DataTable)

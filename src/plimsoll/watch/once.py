@@ -55,7 +55,7 @@ def _table(table: Table, snapshot: Snapshot) -> Iterator[str]:
         yield f"  {table.nothing}"
         return
     lines = [tuple(column.title for column in table.columns), *(row.cells for row in rows[:ROWS])]
-    cut = [tuple(cell if len(cell) <= WIDEST else f"{cell[: WIDEST - 1]}…" for cell in line) for line in lines]
+    cut = [(*(shown(cell, WIDEST) for cell in line[:-1]), line[-1]) for line in lines]
     widths = [max(len(line[place]) for line in cut) for place in range(len(table.columns))]
     for line in cut:
         yield f"  {'  '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))}".rstrip()
