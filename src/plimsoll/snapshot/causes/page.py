@@ -24,6 +24,8 @@ critical pool-exhausted
   down) is not told beside it.
 - "Lately" is since the snapshot that the present one is compared with, some 30 s ago; in the first minute of a worker,
   since its start.
+- Where several workers are seen together a problem begins with the worker, and those that have it as well; what is the
+  server's is told once. The load line is then held against all that were seen.
 - A setting named as a threshold counts with the value that it has; where it is off, with its default.
 
 This page is written from the rules themselves by `tools/write_problem_page.py`.

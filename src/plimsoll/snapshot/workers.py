@@ -1,0 +1,258 @@
+"""Several workers, on one host or more, seen together: sums, a row for each, what is wrong with which, the load line
+against what they may ask for. Pure: who finds the workers brings their snapshots."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from plimsoll.snapshot.adding import all_routes, all_statements
+from plimsoll.snapshot.causes import server
+from plimsoll.snapshot.causes.wording import bounded, counted, listed, plain, sane
+from plimsoll.snapshot.diagnosis import GRAVITY, RULES, problems
+from plimsoll.snapshot.model import HolderView, Level, LoadLineView, Problem, RouteView, Snapshot, StatementView
+
+STALE_S = 30.0
+"""A worker whose snapshot is so much older than the newest is shown and not counted: it may be gone. Hosts whose clocks
+differ by more than this need a time server first."""
+
+NAMED = 3
+"""Workers that a sentence names; the others are counted."""
+
+SHARED = frozenset({rule.key for rule in server.RULES} - {"server-unseen"})
+"""Problems of the server, which every worker sees alike: told once, without a worker."""
+
+LOAD_LINE = "load-line"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """One worker in a table. Times are Unix seconds, sizes bytes; what is counted is counted since it began."""
+
+    name: str
+    """`host:pid`."""
+    at_s: float
+    started_s: float
+    release: str
+    ready: bool
+    stopping: bool
+    stale: bool
+    """Not seen lately, so not in the sums."""
+    taken: int
+    idle: int
+    limit: int
+    waiting: int
+    in_flight: int
+    requests: int
+    errors: int
+    """Answered 5xx."""
+    refused: int
+    rss_bytes: int
+    memory_left_bytes: int | None
+    worst: Level | None
+    """Of its problems."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over the workers that are not stale."""
+
+    workers: int = 0
+    ready: int = 0
+    hosts: int = 0
+    taken: int = 0
+    idle: int = 0
+    limit: int = 0
+    """Connections that all of them may have."""
+    waiting: int = 0
+    in_flight: int = 0
+    requests: int = 0
+    errors: int = 0
+    refused: int = 0
+    rss_bytes: int = 0
+
+    @property
+    def open(self) -> int:
+        """Connections that all of them have, or are about to."""
+        return self.taken + self.idle
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All of it. `problems` name their workers; `holders` are the oldest first, each with its worker's name."""
+
+    rows: tuple[WorkerRow, ...] = ()
+    totals: Totals = Totals()
+    problems: tuple[Problem, ...] = ()
+    holders: tuple[tuple[str, HolderView], ...] = ()
+    routes: tuple[RouteView, ...] = ()
+    statements: tuple[StatementView, ...] = ()
+    load_line: LoadLineView | None = None
+    """As the newest worker that has one reckons it."""
+
+
+def together(snapshots: Iterable[Snapshot]) -> Fleet:
+    """Of any number of workers, in any order. Of several snapshots of a worker the newest counts; of several processes
+    that had one name, one after the other, the last."""
+    known = _newest_of_each(snapshots)
+    newest_s = max((sane(each.at_s) for each in known), default=0.0)
+    rows = tuple(_row(each, stale=newest_s - sane(each.at_s) > STALE_S) for each in known)
+    seen = tuple(each for each, row in zip(known, rows, strict=True) if not row.stale)
+    totals = _totals([row for row in rows if not row.stale], len({each.worker.host for each in seen}))
+    load_line = next((each.load_line for each in _newest_first(seen) if each.load_line is not None), None)
+    held = [(name_of(each), holder) for each in seen for holder in each.holders]
+    return Fleet(
+        rows,
+        totals,
+        _problems(seen, totals, load_line),
+        tuple(sorted(held, key=lambda each: (-sane(each[1].age_s), each[0], each[1].id))),
+        all_routes(seen),
+        all_statements(seen),
+        load_line,
+    )
+
+
+def name_of(snapshot: Snapshot) -> str:
+    """`host:pid`."""
+    return f"{snapshot.worker.host}:{snapshot.worker.pid}"
+
+
+def _newest_first(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
+    return sorted(snapshots, key=lambda each: (-sane(each.at_s), name_of(each)))
+
+
+def _newest_of_each(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
+    """In the order of their names."""
+    found: dict[tuple[str, int], Snapshot] = {}
+    for each in snapshots:
+        key = (each.worker.host, each.worker.pid)
+        known = found.get(key)
+        if known is None or _age(each) > _age(known):
+            found[key] = each
+    return tuple(found[key] for key in sorted(found))
+
+
+def _age(snapshot: Snapshot) -> tuple[float, float]:
+    return sane(snapshot.worker.started_s), sane(snapshot.at_s)
+
+
+def _row(snapshot: Snapshot, *, stale: bool) -> WorkerRow:
+    worker, pool, binding = snapshot.worker, snapshot.pool, snapshot.memory.binding
+    return WorkerRow(
+        name=name_of(snapshot),
+        at_s=snapshot.at_s,
+        started_s=worker.started_s,
+        release=worker.release,
+        ready=worker.ready,
+        stopping=snapshot.admission.stopping,
+        stale=stale,
+        taken=pool.taken,
+        idle=pool.idle,
+        limit=pool.limit,
+        waiting=pool.waiting + snapshot.admission.waiting,
+        in_flight=snapshot.admission.in_flight,
+        requests=sum(route.requests for route in snapshot.routes),
+        errors=sum(route.errors.get("5xx", 0) for route in snapshot.routes),
+        refused=sum(route.errors.get("refused", 0) for route in snapshot.routes),
+        rss_bytes=snapshot.memory.rss_bytes,
+        memory_left_bytes=None if binding is None else binding.left,
+        worst=_worst(snapshot),
+    )
+
+
+def _worst(snapshot: Snapshot) -> Level | None:
+    levels = sorted((problem.level for problem in snapshot.problems), key=GRAVITY.__getitem__)
+    return levels[0] if levels else None
+
+
+def _totals(rows: Sequence[WorkerRow], hosts: int) -> Totals:
+    return Totals(
+        workers=len(rows),
+        ready=sum(row.ready for row in rows),
+        hosts=hosts,
+        taken=sum(row.taken for row in rows),
+        idle=sum(row.idle for row in rows),
+        limit=sum(row.limit for row in rows),
+        waiting=sum(row.waiting for row in rows),
+        in_flight=sum(row.in_flight for row in rows),
+        requests=sum(row.requests for row in rows),
+        errors=sum(row.errors for row in rows),
+        refused=sum(row.refused for row in rows),
+        rss_bytes=sum(row.rss_bytes for row in rows),
+    )
+
+
+# --- what is wrong with which ---
+
+
+def _problems(seen: Sequence[Snapshot], totals: Totals, load_line: LoadLineView | None) -> tuple[Problem, ...]:
+    by_key: dict[str, list[tuple[str, Problem]]] = {}
+    for snapshot in seen:
+        for problem in snapshot.problems:
+            by_key.setdefault(problem.key, []).append((name_of(snapshot), problem))
+    told = [_of_workers(found) for key, found in by_key.items() if key not in SHARED and key != LOAD_LINE]
+    told += _of_server(seen)
+    line = _of_load_line(totals, load_line) or _first(by_key.get(LOAD_LINE, []))
+    if line is not None:
+        told.append(line)
+    order = {rule.key: place for place, rule in enumerate(RULES)}
+    return tuple(
+        sorted(told, key=lambda each: (GRAVITY[each.level], order.get(each.key, len(order)), each.key, each.sentence))
+    )
+
+
+def _first(found: Sequence[tuple[str, Problem]]) -> Problem | None:
+    """The gravest."""
+    return min((problem for _name, problem in found), key=lambda each: GRAVITY[each.level], default=None)
+
+
+def _of_workers(found: Sequence[tuple[str, Problem]]) -> Problem:
+    """One kind of problem: the words of the worker where it is gravest, and who has it as well."""
+    ordered = sorted(found, key=lambda each: (GRAVITY[each[1].level], each[0]))
+    (name, gravest), others = ordered[0], [plain(name) for name, _problem in ordered[1:]]
+    more = len(others) - NAMED + 1
+    shown = others if len(others) <= NAMED else [*others[: NAMED - 1], f"{more} more"]
+    also = f" (also {listed(shown)})" if shown else ""
+    return replace(gravest, sentence=bounded(f"{plain(name)}{also}: {gravest.sentence}"))
+
+
+def _of_server(seen: Sequence[Snapshot]) -> list[Problem]:
+    """Of the server, as the worker sees it that has asked last. A connection of one of these workers that sleeps is
+    that worker's problem, and told there with its route and line."""
+    asked = [each for each in seen if each.server is not None]
+    if not asked:
+        return []
+    newest = min(asked, key=lambda each: (bool(each.server and each.server.error), -_server_s(each), name_of(each)))
+    names = {name_of(each) for each in seen}
+    view = newest.server
+    assert view is not None
+    foreign = tuple(each for each in view.processes if each.worker not in names or each.mark == "stale worker")
+    told = [problem for problem in newest.problems if problem.key in SHARED and problem.key != "server-sleepers"]
+    alone = problems(replace(newest, server=replace(view, processes=foreign)))
+    return [*told, *(problem for problem in alone if problem.key == "server-sleepers")]
+
+
+def _server_s(snapshot: Snapshot) -> float:
+    return sane(snapshot.server.at_s) if snapshot.server is not None else 0.0
+
+
+def _of_load_line(totals: Totals, line: LoadLineView | None) -> Problem | None:
+    """Where those that were seen may ask for more than is allowed, or than was declared."""
+    if line is None:
+        return None
+    who = f"{counted(totals.workers, 'worker')} on {counted(totals.hosts, 'host')} may ask for "
+    asked = counted(totals.limit, "connection")
+    if line.allowed is not None and totals.limit > line.allowed:
+        sizes = f"DB_POOL_SIZE={line.advised_size}" if line.advised_size is not None else "smaller pools"
+        return Problem(
+            "warning",
+            LOAD_LINE,
+            bounded(f"{who}{asked}, and {line.allowed:,} are allowed by {plain(line.binding)}."),
+            bounded(f"Give them {sizes}, or run fewer ('plimsoll capacity' shows the reckoning)."),
+        )
+    if totals.limit > max(line.demanded, line.demanded_deploying):
+        return Problem(
+            "warning",
+            LOAD_LINE,
+            bounded(f"{who}{asked}, more than the {line.demanded:,} that are declared."),
+            "Declare the topology as it is (DEPLOY_HOSTS, WEB_CONCURRENCY), or end the workers that should not run.",
+        )
+    return None
