@@ -70,7 +70,7 @@ async def service(url: str, **settings: Any) -> AsyncIterator[Service]:
         if asleep:
             await session.execute(text(SLEEP[database.settings.dialect].format(seconds)))
         else:
-            await session.execute(text("SELECT 1"))
+            await session.execute(text("SELECT 'a secret', 1"))
             await asyncio.sleep(seconds)
             await session.execute(text("SELECT 2"))
 
@@ -104,7 +104,10 @@ async def test_a_snapshot_of_an_exhausted_pool_names_who_holds_what(server_datab
         assert time.monotonic() - began_s < 2
         await ended(*requests)
     assert (found.pool.taken, found.pool.limit, found.pool.waiting) == (2, 2, 1)
-    assert [holder.route for holder in found.holders] == ["GET /hold"] * 2
+    assert {(holder.route, holder.statement) for holder in found.holders} == {("GET /hold", "SELECT ?")}
+    assert {route.name for route in found.routes} >= {"GET /hold"}
+    assert "SELECT ?" in {statement.text for statement in found.statements}
+    assert "a secret" not in repr(found)
     assert all("test_observer.py" in holder.place and holder.place == holder.stack[0] for holder in found.holders)
     assert found.server is not None
     assert not found.server.error

@@ -70,7 +70,7 @@ def test_workers_and_the_servers_side_are_seen_as_one(
     assert stranger["mark"] == "unknown client"
     assert text.status == 0
     assert text.out.count("POST /do/hold: ") == 4
-    assert "last statement: SELECT 1" in text.out
+    assert "last statement: SELECT ?" in text.out
     assert "connections taken" in text.out
     assert TOKEN not in text.printed
 

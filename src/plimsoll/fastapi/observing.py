@@ -11,7 +11,6 @@ from collections.abc import Callable
 from contextvars import Context
 from dataclasses import replace
 from importlib.metadata import version
-from typing import Any
 
 from plimsoll.asgi.pools import PoolOfEngine
 from plimsoll.capacity import budget
@@ -32,7 +31,7 @@ from plimsoll.fastapi.views import (
 from plimsoll.host import MemoryReader, Survey, survey
 from plimsoll.server import ServerFacts
 from plimsoll.settings import SettingsError, TopologySettings
-from plimsoll.snapshot import LoadLineView, SettingView, Snapshot, WorkerView
+from plimsoll.snapshot import HolderView, LoadLineView, SettingView, Snapshot, WorkerView
 from plimsoll.snapshot.diagnosis import problems
 from plimsoll.snapshot.eventlog import EventLog
 from plimsoll.snapshot.history import History
@@ -144,7 +143,6 @@ class Observer:
         protection, pool = self._protection, self._pool.pool
         counters = self._happenings.counters
         found, guard, watch = self._survey, protection.guard, protection.watch
-        traffic: Any = getattr(protection, "traffic", None)
         kills = oom_kills(found[1]) - self._start.oom_kills if found is not None else 0
         return Snapshot(
             at_s=time.time(),
@@ -157,10 +155,10 @@ class Observer:
                 errors=counters.get("memory_errors", 0),
                 oom_kills=max(0, kills),
             ),
-            holders=holder_views(pool.who(), self._start.pid),
+            holders=self._holders(),
             limits=() if found is None else tuple(map(limit_view, (*found[1].memory, *found[1].counts))),
-            routes=() if traffic is None else traffic.routes(),
-            statements=() if traffic is None else traffic.statements(),
+            routes=protection.traffic.routes(),
+            statements=protection.traffic.statements(),
             server=self._server.view,
             load_line=self._load_line,
             settings=self._all_settings(),
@@ -168,6 +166,9 @@ class Observer:
             counters=counters,
             client_connections=None if watch is None else watch.open_count,
         )
+
+    def _holders(self) -> tuple[HolderView, ...]:
+        return holder_views(self._pool.pool.who(), self._start.pid, self._settings.dialect)
 
     def _worker(self) -> WorkerView:
         report, production = self._runtime.database.gate.report, self._settings.production
@@ -222,6 +223,11 @@ class Observer:
         ended = self._pool.pool.kill(number, words)
         self.events.add("operator", f"{who} ended the statement of {owner} (checkout {holder}).")
         if await _within(ended):
+            if self._pool.pool.killing.is_pooled:
+                return (
+                    f"A pooler is in between, so the statement of {owner} runs to its end there; its connection "
+                    "is closed after it. To free its place now, take the connection back."
+                )
             return f"The statement of {owner} was ended on the server."
         return f"The server was asked to end the statement of {owner}, and has not confirmed it yet."
 
@@ -246,7 +252,7 @@ class Observer:
 
     def _checkout(self, holder: str) -> tuple[int, str]:
         """The number of the checkout, and whose it is."""
-        for view in holder_views(self._pool.pool.who(), self._start.pid):
+        for view in self._holders():
             if view.id == holder:
                 return int(holder.rpartition("-")[2]), view.route
         raise ActionError(

@@ -145,14 +145,14 @@ class ServerSide:
         neighbours = Neighbours()
         if not tells_names:
             neighbours = self._neighbourhood.look(found.clients, ids, only_host=self.topology().hosts == 1)
-        holders = {view.server_id: view for view in holder_views(self.pool.pool.who(), pid) if view.server_id}
+        views = holder_views(self.pool.pool.who(), pid, self.settings.dialect)
         ours = Ours(
             application=self.settings.application_name,
             host=socket.gethostname(),
             pid=pid,
             user=account.user if account is not None else None,
             ids=ids,
-            holders={number: view for number, view in holders.items() if number is not None},
+            holders={view.server_id: view for view in views if view.server_id is not None},
             idle_limit_s=self.settings.idle_transaction_s or IDLE_TRANSACTION_S,
             tells_names=tells_names,
             neighbours=neighbours,
@@ -167,6 +167,7 @@ class ServerSide:
             connections=found.connections if found.connections is not None else len(found.clients) + 1,
             processes=joined(found.clients, ours),
             sees_all=facts.sees_all_clients,
+            asked_s=time.time(),
         )
 
     def _compare(self, found: ServerClients) -> None:
@@ -188,7 +189,7 @@ class ServerSide:
         """What was known before stays, with its age, and the reason why it is not newer."""
         self._asked_s = time.monotonic()
         known = self.view or ServerView(time.time(), self.settings.dialect, "", None, None)
-        self.view = replace(known, error=error)
+        self.view = replace(known, error=error, asked_s=time.time())
 
     def _let_go(self) -> None:
         if self._work is not None and not self._work.done():

@@ -1,12 +1,14 @@
 """The parts of a snapshot, each made of what already keeps the numbers; none asks the database."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from plimsoll.asgi.admission import Admission
 from plimsoll.capacity import Budget
 from plimsoll.host import Limit, MemorySample
 from plimsoll.pool import HistogramSnapshot, Holder, PoolSnapshot
 from plimsoll.pool.numbers import BOUNDS_S
+from plimsoll.server.forms import form_of
 from plimsoll.settings import Settings
 from plimsoll.settings.redaction import HIDDEN
 from plimsoll.snapshot import (
@@ -24,6 +26,9 @@ MASK = "********"
 """What a snapshot shows of a secret, whatever its length."""
 
 RUNNING = "running a statement"
+
+_form_of = lru_cache(maxsize=256)(form_of)
+"""What holders sent last is mostly the same from one second to the next, and short."""
 
 
 def holder_id(pid: int, number: int) -> str:
@@ -66,8 +71,8 @@ def _durations(histogram: HistogramSnapshot) -> Durations:
     return Durations(BOUNDS_S, histogram.counts, histogram.total_s)
 
 
-def holder_views(holders: Iterable[Holder], pid: int) -> tuple[HolderView, ...]:
-    """Who holds a connection, the oldest first."""
+def holder_views(holders: Iterable[Holder], pid: int, dialect: str) -> tuple[HolderView, ...]:
+    """Who holds a connection, the oldest first; statements without a value in them."""
     return tuple(
         HolderView(
             id=holder_id(pid, holder.number),
@@ -76,7 +81,7 @@ def holder_views(holders: Iterable[Holder], pid: int) -> tuple[HolderView, ...]:
             state=RUNNING if holder.state == "querying" else holder.state,
             place=holder.place,
             stack=holder.stack,
-            statement=holder.statement,
+            statement=_form_of(holder.statement, dialect),
             statements=holder.statements,
             server_id=holder.server_id,
         )

@@ -51,6 +51,11 @@ class Killing:
         """How many places wait for the server's word."""
         return len(self._pending)
 
+    @property
+    def is_pooled(self) -> bool:
+        """Whether a pooler was met, behind which nothing can be ended."""
+        return self._told
+
     def add(self, server_id: int, free: Callable[[], None]) -> None:
         """End the connection `server_id`; `free` is called once it is gone."""
         before = self._pending.get(server_id)

@@ -220,7 +220,7 @@ class DatabaseSettings(Settings):
         default="plimsoll",
         check=names.check_application_name,
         allowed="1 to 63 printable ASCII characters",
-        help="How our connections are named on the server",
+        help="How our connections are named on the server; a worker adds its host and process",
     )
     environment: str = setting("ENVIRONMENT", default="", help="production or prod means production")
     production_flag: str = setting("PRODUCTION", default="", help="true, 1 or yes means production")
