@@ -16,7 +16,20 @@ from plimsoll.snapshot.causes.rule import Found
 from plimsoll.snapshot.causes.wording import LONGEST_TEXT
 from plimsoll.snapshot.diagnosis import RULES, problems
 from tests.snapshot.samples import HOSTILE, HOSTILE_NAMES, NOW_S, POOL, holder
-from tests.snapshot.troubles import BEFORE, FULL, QUIET, TROUBLES, YOUNG, holding, pool, process, route, routes, server
+from tests.snapshot.troubles import (
+    BEFORE,
+    FULL,
+    QUIET,
+    SERVER,
+    TROUBLES,
+    YOUNG,
+    holding,
+    pool,
+    process,
+    route,
+    routes,
+    server,
+)
 
 GOLDEN = Path(__file__).with_name("problems.txt")
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "problems.md"
@@ -153,6 +166,28 @@ def test_connects_that_a_full_server_refuses_are_told_as_such() -> None:
     words = "The database could not be connected to: (1040, 'Too many connections')"
     now = replace(pool(connect_failures=9), events=(EventView(NOW_S - 2, "connect-failed", words),))
     assert keys(now, BEFORE) == ["server-full"]
+
+
+def test_a_database_that_is_back_is_not_down() -> None:
+    """As soon as it has answered, or a connection was opened; that some failed a moment ago is told."""
+    event = EventView(NOW_S - 8, "connect-failed", "The database could not be connected to: Connection refused")
+    failed = replace(pool(connect_failures=9, checked_out=0, idle=0), events=(event,))
+    assert keys(replace(failed, server=None), BEFORE) == ["database-down"]
+    assert keys(replace(failed, server=replace(SERVER, at_s=NOW_S - 9)), BEFORE) == ["database-down"]
+    assert keys(replace(failed, server=replace(SERVER, at_s=NOW_S - 1)), BEFORE) == ["connect-failures"]
+    opened = replace(failed, pool=replace(failed.pool, opened=POOL.opened + 1), server=None)
+    assert keys(opened, BEFORE) == ["connect-failures"]
+
+
+def test_who_is_no_route_is_named_by_its_line() -> None:
+    """As the pool does for sessions outside of requests: with the directory, not the whole path."""
+    now = holding(replace(holder(9, age_s=31.0, state="idle"), route="/srv/releases/7/app/jobs.py:12"))
+    assert only(now).sentence.startswith("1 of 40 connections is held by app/jobs.py:12 for over 30 s")
+
+
+def test_a_moment_is_just_now() -> None:
+    """Rather than the last 90 ms."""
+    assert " just now; " in only(pool(timeouts=7), replace(BEFORE, at_s=NOW_S - 0.09)).sentence
 
 
 def test_a_slow_answer_of_a_database_that_works_is_not_its_death() -> None:

@@ -141,6 +141,7 @@ TROUBLES: dict[str, tuple[Snapshot, Snapshot | None]] = {
     "database down, nobody looks, with an event": (
         replace(
             pool(connect_failures=12, checked_out=0, idle=0),
+            server=None,
             events=(
                 EventView(NOW_S - 3, "connect-failed", "The database could not be connected to: Connection refused"),
             ),

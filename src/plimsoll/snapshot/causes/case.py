@@ -47,7 +47,9 @@ class Case:
     @property
     def lately(self) -> str:
         """The same time in words."""
-        return f"in the last {time(self.passed_s)}" if self.before is not None else "since its start"
+        if self.before is None:
+            return "since its start"
+        return f"in the last {time(self.passed_s)}" if sane(self.passed_s) >= 1 else "just now"
 
     def rose(self, count: Callable[[Snapshot], float]) -> float:
         """By how much a count has risen lately; 0 where that is not known."""

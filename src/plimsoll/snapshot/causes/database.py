@@ -6,6 +6,7 @@ from plimsoll.snapshot.causes import thresholds
 from plimsoll.snapshot.causes.case import Case
 from plimsoll.snapshot.causes.rule import Found, Rule
 from plimsoll.snapshot.causes.wording import counted, plain, quoted, sane, time
+from plimsoll.snapshot.model import EventView
 
 REFUSED = re.compile(
     r"access denied|unknown database|not allowed to connect|authentication|pg_hba\.conf|permission denied"
@@ -49,16 +50,31 @@ EVENT = "The database could not be connected to: "
 
 def words_of(case: Case) -> str:
     """Why the server's side could not be read, or else why connects fail: of now, not of when somebody last looked."""
+    event = _last_failure(case)
+    return _error(case) or (event.text.removeprefix(EVENT) if event is not None else "")
+
+
+def _error(case: Case) -> str:
+    """What came of asking the server, unless that was long ago."""
     server = case.now.server
-    if server is not None and server.error:
-        asked_s = server.asked_s if server.asked_s is not None else case.now.at_s
-        if case.now.at_s - asked_s <= thresholds.STALE_S:
-            return server.error
-    if not _failures(case):
+    if server is None or not server.error:
         return ""
+    asked_s = server.asked_s if server.asked_s is not None else case.now.at_s
+    return server.error if case.now.at_s - asked_s <= thresholds.STALE_S else ""
+
+
+def _last_failure(case: Case) -> EventView | None:
+    """The event of the last connect that failed lately."""
+    if not _failures(case):
+        return None
     begins_s = case.now.at_s - sane(case.passed_s)
-    failed = (each.text for each in case.now.events if each.kind == "connect-failed" and each.at_s >= begins_s)
-    return next(failed, "").removeprefix(EVENT)
+    return next((each for each in case.now.events if each.kind == "connect-failed" and each.at_s >= begins_s), None)
+
+
+def _answered_since(case: Case) -> bool:
+    """Whether the server was asked after that, and answered."""
+    server, event = case.now.server, _last_failure(case)
+    return event is not None and server is not None and not server.error and server.at_s > event.at_s
 
 
 def _failures(case: Case) -> float:
@@ -71,7 +87,8 @@ def _none_gets_in(case: Case) -> bool:
     if case.passed_s is None:
         nothing_open = not (pool.checked_out or pool.idle)
         return nothing_open and pool.connect_failures > 0 and bool(words_of(case))
-    return _failures(case) > 0 and not case.rose(lambda each: each.pool.opened) and not _works(case)
+    opened = case.rose(lambda each: each.pool.opened)
+    return _failures(case) > 0 and not opened and not _works(case) and not _answered_since(case)
 
 
 def _works(case: Case) -> bool:
@@ -100,9 +117,10 @@ def _down(case: Case) -> Found | None:
         return None
     if not worker.ready and "for the database" in worker.startup:
         return _is_down(case, f"The database has not answered since this worker began {time(case.age_s)} ago{said}")
+    error = _error(case)
     unused = not (pool.checked_out or pool.idle) or not _works(case)
-    away = bool(AWAY.search(words)) and (_failures(case) > 0 or unused)
-    if not (away or (SILENT.search(words) and unused) or _none_gets_in(case)):
+    away = bool(AWAY.search(error)) and (_failures(case) > 0 or unused)
+    if not (away or (SILENT.search(error) and unused) or _none_gets_in(case)):
         return None
     return _is_down(case, f"The database does not answer{said}")
 

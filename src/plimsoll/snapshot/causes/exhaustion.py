@@ -5,7 +5,7 @@ from plimsoll.snapshot.causes.busy import busiest, lately_of, mean
 from plimsoll.snapshot.causes.case import Case
 from plimsoll.snapshot.causes.groups import Group, grouped, held_by
 from plimsoll.snapshot.causes.rule import Found, Rule
-from plimsoll.snapshot.causes.wording import counted, over, percent, plain, sane, time, verb
+from plimsoll.snapshot.causes.wording import counted, over, owner, percent, sane, time, verb
 from plimsoll.snapshot.model import Level
 
 SYMPTOMS = frozenset(
@@ -97,7 +97,7 @@ def _load(case: Case, limit: float) -> tuple[str, str]:
     top = busiest(case)
     most = ""
     if top is not None and top.share >= thresholds.HALF:
-        most = f", {percent(top.share, 1)} of the time by {plain(top.route)}"
+        most = f", {percent(top.share, 1)} of the time by {owner(top.route)}"
     line = case.now.admission
     does = (
         f"Admission lets {line.limit:,} in at a time and answers the rest 503 at once, so those are served well. "

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from plimsoll.snapshot.causes.wording import over, place, plain, quoted, sane, verb
+from plimsoll.snapshot.causes.wording import over, owner, place, quoted, sane, verb
 from plimsoll.snapshot.model import HolderView
 
 NAMED = 2
@@ -43,12 +43,12 @@ class Group:
     @property
     def who(self) -> str:
         """GET /export for over 30 s, taken at app/export.py:41 in export."""
-        return f"{plain(self.route)} for {over(self.least_s)}, taken at {place(self.place)}"
+        return f"{owner(self.route)} for {over(self.least_s)}, taken at {place(self.place)}"
 
     @property
     def remedy(self) -> str:
         """What to do about it, by what they do."""
-        route = plain(self.route)
+        route = owner(self.route)
         if self.mostly(ASLEEP):
             return (
                 f"Take its connections back under Connections; then let {route} end its transaction before slow work "

@@ -4,7 +4,7 @@ from plimsoll.snapshot.causes import thresholds
 from plimsoll.snapshot.causes.busy import Busy, BusyStatement, busiest, busy_routes, busy_statements
 from plimsoll.snapshot.causes.case import Case
 from plimsoll.snapshot.causes.rule import Found, Rule
-from plimsoll.snapshot.causes.wording import counted, over, percent, place, plain, quoted, sane, time, verb
+from plimsoll.snapshot.causes.wording import counted, over, owner, percent, place, plain, quoted, sane, time, verb
 from plimsoll.snapshot.model import RouteView, Snapshot
 
 
@@ -37,7 +37,7 @@ def _slow_route(case: Case) -> Found | None:
     if not slow:
         return None
     busy = slow[0]
-    route = plain(busy.route)
+    route = owner(busy.route)
     if busy.holder is not None and (busy.average is None or busy.uses <= 1):
         holds = f"{route} has held a connection for {over(sane(busy.holder.age_s))}"
     else:
@@ -152,7 +152,7 @@ def _refusals(case: Case) -> Found | None:
     top = busiest(case)
     most = ""
     if top is not None and top.share >= thresholds.HALF:
-        most = f"; {plain(top.route)} holds connections for {percent(top.share, 1)} of the time"
+        most = f"; {owner(top.route)} holds connections for {percent(top.share, 1)} of the time"
     counts = f"; {refused:,.0f} of {counted(requests, 'request')} were refused {case.lately}" if refused else ""
     return Found(
         "critical" if storm and refused >= thresholds.HALF * requests else "warning",

@@ -16,6 +16,7 @@ LONGEST_TEXT = 500
 LARGEST = 1e15
 """Numbers beyond are no counts, bytes or seconds that a worker can have: they are shown as this."""
 
+_LINE = re.compile(r"\.py:\d+")
 _CREDENTIALS = re.compile(r"://[^\s/@]*@")
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _TIMES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -41,6 +42,11 @@ def place(text: str) -> str:
     short = "/".join(file.replace("\\", "/").split("/")[-2:])
     whole = f"{short}:{line}" if file else line
     return whole if len(whole) <= LONGEST_NAME else f"...{whole[3 - LONGEST_NAME :]}"
+
+
+def owner(text: str) -> str:
+    """Who holds a connection: a route, a task, or where neither is known, the line of code that made the session."""
+    return place(text) if _LINE.search(text[-LONGEST_NAME:]) and text[:1] in "/\\." else plain(text)
 
 
 def sane(value: float | None) -> float:
