@@ -95,10 +95,10 @@ def test_the_load_line_is_drawn_and_told(visit: Visit, fake: FakeService) -> Non
     expect(drawn.get_by_role("img")).to_have_attribute(
         "aria-label", "80 connections wanted, 160 while deploying, 146 allowed, 34 recommended."
     )
-    expect(drawn).to_contain_text("It does not fit while deploying. 160 wanted, 146 allowed.")
+    expect(drawn).to_contain_text("160 wanted, 146 allowed.")
     expect(drawn).to_contain_text("17 in the pool of each worker")
     fake.snapshot = replace(HEALTHY, load_line=None)
-    expect(drawn).to_contain_text("Not known yet")
+    expect(drawn).to_contain_text("Not known: the server has not told")
     expect(drawn.get_by_role("img")).to_be_hidden()
 
 

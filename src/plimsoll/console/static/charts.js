@@ -13,6 +13,8 @@ const KINDS = {
   pool: { write: count, width: 40, steps: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] },
   memory: { write: bytes, width: 66, steps: Array.from({ length: 24 }, (_, power) => 2 ** (20 + power)) },
 };
+// Below this the minutes would all be the same.
+const SHORT_S = 180;
 const minutes = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const DRAWN = {
   pool: [
@@ -21,10 +23,8 @@ const DRAWN = {
     ["pool_waiting", "waiting"],
     ["pool_limit", "limit"],
   ],
-  memory: [
-    ["rss_bytes", "resident"],
-    ["memory_left_bytes", "left"],
-  ],
+  memory: [["rss_bytes", "resident"]],
+  left: [["memory_left_bytes", "left"]],
 };
 const DASHES = { limit: [6, 4], left: [6, 4], waiting: [2, 2] };
 
@@ -38,6 +38,11 @@ function numbersOf({ pool, memory }) {
     rss_bytes: memory.rss_bytes,
     memory_left_bytes: binding && binding.used !== null ? binding.limit - binding.used : null,
   };
+}
+
+function timeWriter(ticks) {
+  const short = ticks.length && ticks.at(-1) - ticks[0] < SHORT_S;
+  return (atS) => (short ? clockTime(atS) : minutes.format(new Date(atS * 1000)));
 }
 
 class Chart {
@@ -83,10 +88,11 @@ class Chart {
   #say(known) {
     const [key, name] = this.#series[0];
     const numbers = this.#data[1].filter((each) => each !== null);
-    const highest = numbers.length ? this.#kind.write(Math.max(...numbers)) : "not known";
+    const [word, pick] = name === "left" ? ["Lowest", Math.min] : ["Highest", Math.max];
+    const extreme = numbers.length ? this.#kind.write(pick(...numbers)) : "not known";
     setText(
       this.#words,
-      known ? `Highest ${name}: ${highest}, since ${clockTime(this.#data[0][0])}.` : "Nothing is remembered yet.",
+      known ? `${word} ${name}: ${extreme}, since ${clockTime(this.#data[0][0])}.` : "Nothing is remembered yet.",
     );
     this.#place.setAttribute("aria-label", `${this.#title}. ${this.#words.textContent}`);
     this.#show(null);
@@ -123,7 +129,7 @@ class Chart {
       grid: { stroke: colour("edge"), width: 1 },
       ticks: { show: false },
     };
-    const times = { ...axis, size: 26, values: (_, ticks) => ticks.map((atS) => minutes.format(new Date(atS * 1000))) };
+    const times = { ...axis, size: 26, values: (_, ticks) => ticks.map(timeWriter(ticks)) };
     const { steps, width: size, write } = this.#kind;
     const amounts = { ...axis, size, incrs: steps, values: (_, ticks) => ticks.map(write) };
     return {
@@ -150,6 +156,8 @@ class Chart {
 export class Charts {
   #pool = new Chart("Connections of this worker", DRAWN.pool, KINDS.pool);
   #memory = new Chart("Memory of this worker", DRAWN.memory, KINDS.memory);
+  // Apart, since it may be a hundred times as much.
+  #left = new Chart("Memory left before the limit", DRAWN.left, KINDS.memory);
   #span = "10m";
   #times = [];
   #values = {};
@@ -172,7 +180,7 @@ export class Charts {
       "Over time",
       spans,
       this.#said,
-      el("div", { class: "charts" }, this.#pool.node, this.#memory.node),
+      el("div", { class: "charts" }, this.#pool.node, this.#memory.node, this.#left.node),
     );
   }
 
@@ -237,5 +245,6 @@ export class Charts {
   #draw() {
     this.#pool.render(this.#times, this.#values);
     this.#memory.render(this.#times, this.#values);
+    this.#left.render(this.#times, this.#values);
   }
 }

@@ -50,7 +50,8 @@ export function bytes(value) {
   return `${Math.abs(size) >= 100 ? grouped.format(size) : short.format(size)} ${units[unit]}`;
 }
 
-export const amount = (value, unit) => (unit === "bytes" ? bytes(value) : `${count(value)} ${unit}`);
+export const amount = (value, unit) =>
+  unit === "bytes" ? bytes(value) : unit === "count" ? count(value) : `${count(value)} ${unit}`;
 
 export const clockTime = (atS) => clock.format(new Date(atS * 1000));
 

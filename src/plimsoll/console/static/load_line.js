@@ -13,7 +13,7 @@ export class LoadLine {
   #words = el("p", { class: "lead" });
   #facts = el("dl", { class: "facts" });
   #figure = el("div", { class: "drawing" });
-  #empty = el("p", { class: "empty" }, "Not known yet: the server has not told its limits.");
+  #empty = el("p", { class: "empty" }, "Not known: the server has not told its limits yet, or it has none, as SQLite.");
   #drawn = "";
   #line = null;
   #poolLimit = 0;
@@ -40,18 +40,17 @@ export class LoadLine {
     const drawn = JSON.stringify([line, advised, width]);
     if (drawn === this.#drawn) return;
     this.#drawn = drawn;
-    const [level, words] = verdict(line);
-    setText(this.#words, `${words} ${line.why}`);
-    this.#words.dataset.level = level;
+    setText(this.#words, line.why);
+    this.#words.dataset.level = levelOf(line);
     this.#facts.replaceChildren(...facts(line, advised));
     this.#figure.replaceChildren(picture(line, advised, width));
   }
 }
 
-function verdict(line) {
-  if (line.fits) return ["ok", "It fits."];
-  const only = line.allowed !== null && line.demanded <= line.allowed;
-  return only ? ["warning", "It does not fit while deploying."] : ["critical", "It does not fit."];
+// What follows from it, in words, is in `why`.
+function levelOf(line) {
+  if (line.fits) return "ok";
+  return line.allowed !== null && line.demanded <= line.allowed ? "warning" : "critical";
 }
 
 // The advice is for one pool; what is wanted is so many pools of today's size.
@@ -61,7 +60,7 @@ function advisedTotal(line, poolLimit) {
 }
 
 function facts(line, advised) {
-  const more = line.advised_overflow ? ` and ${count(line.advised_overflow)} more at most` : "";
+  const more = line.advised_overflow ? `, and ${count(line.advised_overflow)} more at a peak,` : "";
   const pool = `${count(line.advised_size)}${more} in the pool of each worker`;
   const rows = [
     ["wanted", "Wanted", many(line.demanded, "connection"), "by all workers together"],

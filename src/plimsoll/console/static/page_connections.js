@@ -1,7 +1,8 @@
-// The server's own list of connections: whose they are, what they do, and what is wrong with them.
+// Connections from both sides: who holds those of this worker, and the server's own list of all.
 
-import { el, setText } from "./dom.js";
+import { el, section, setText, shown } from "./dom.js";
 import { count, duration, time } from "./format.js";
+import { Holders } from "./holders.js";
 import { Table } from "./table.js";
 
 export const title = "Connections";
@@ -13,7 +14,7 @@ const place = (process) => process.place || "–";
 const client = (process) =>
   `${process.user} from ${process.host}${process.application ? `, ${process.application}` : ""}`;
 
-class Connections {
+class Server {
   #said = el("p", { class: "lead" });
   #error = el("p", { class: "banner", "data-level": "critical" });
   #partly = el(
@@ -22,6 +23,36 @@ class Connections {
     "This account sees its own connections only. With the right to see all (PROCESS on MariaDB and MySQL, " +
       "pg_monitor on PostgreSQL) it would show who else is there.",
   );
+  node = el(
+    "section",
+    { "aria-labelledby": "connections" },
+    el("h1", { id: "connections" }, "Connections"),
+    this.#error,
+    this.#said,
+    this.#partly,
+  );
+
+  render(snapshot) {
+    const server = snapshot.server;
+    this.#error.hidden = !server?.error;
+    this.#partly.hidden = !server || server.sees_all || Boolean(server.error);
+    if (!server) {
+      setText(this.#said, "The server has not been asked yet, or it keeps no list of connections, as SQLite.");
+      return;
+    }
+    const of = server.max_connections === null ? "" : ` of ${count(server.max_connections)}`;
+    const open = server.connections === null ? "An unknown number" : count(server.connections);
+    const verb = server.error ? "were" : "are";
+    this.#said.replaceChildren(
+      shown(`${open}${of} connections ${verb} open on the server (${server.dialect} ${server.version}), as of `),
+      time(server.at_s),
+      ".",
+    );
+    setText(this.#error, `The server does not answer: ${server.error}. What is below is what it said last.`);
+  }
+}
+
+class Processes {
   #table = new Table({
     name: "connections",
     caption: "Connections in the server's process list",
@@ -34,38 +65,22 @@ class Connections {
       { key: "state", title: "State", value: (process) => process.state },
       { key: "for", title: "In it for", number: true, value: (process) => process.seconds, text: stateText },
       { key: "open", title: "Transaction", number: true, value: (process) => process.transaction_s, text: openText },
-      { key: "route", title: "Route", value: (process) => process.route, text: (process) => process.route || "–" },
+      {
+        key: "route",
+        title: "Route",
+        long: true,
+        value: (process) => process.route,
+        text: (process) => process.route || "–",
+      },
       { key: "place", title: "Taken at", code: true, value: (process) => process.place, text: place },
-      { key: "client", title: "Client", value: client },
+      { key: "client", title: "Client", long: true, value: client },
     ],
   });
-  node = el(
-    "section",
-    { "aria-labelledby": "connections" },
-    el("h1", { id: "connections" }, "Connections"),
-    this.#error,
-    this.#said,
-    this.#partly,
-    this.#table.node,
-  );
+  node = section("processes", "In the server's process list", this.#table.node);
 
   render(snapshot) {
-    const server = snapshot.server;
-    this.#error.hidden = !server?.error;
-    this.#partly.hidden = !server || server.sees_all || Boolean(server.error);
-    this.#table.update(server?.processes ?? []);
-    if (!server) {
-      setText(this.#said, "The server has not been asked yet: that is done while somebody looks.");
-      return;
-    }
-    const of = server.max_connections === null ? "" : ` of ${count(server.max_connections)}`;
-    const open = server.connections === null ? "An unknown number" : count(server.connections);
-    this.#said.replaceChildren(
-      `${open}${of} connections ${server.error ? "were" : "are"} open on the server (${server.dialect} ${server.version}), as of `,
-      time(server.at_s),
-      ".",
-    );
-    setText(this.#error, `The server does not answer: ${server.error}. What is below is what it said last.`);
+    this.node.hidden = !snapshot.server;
+    this.#table.update(snapshot.server?.processes ?? []);
   }
 }
 
@@ -75,4 +90,4 @@ function fillMark(cell, process) {
   setText(mark, process.mark || "–");
 }
 
-export const parts = () => [new Connections()];
+export const parts = () => [new Server(), new Holders(), new Processes()];

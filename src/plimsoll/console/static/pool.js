@@ -98,8 +98,9 @@ export class PoolNow {
       memory.oom_kills ? many(memory.oom_kills, "kill for lack of memory", "kills for lack of memory") : "",
     ];
     const used = binding?.used ?? null;
+    const unit = binding?.unit;
     const sentence = binding
-      ? `${used === null ? "Unknown" : amount(used, binding.unit)} of ${amount(binding.limit, binding.unit)} ${binding.name}`
+      ? `${used === null ? "Unknown" : amount(used, unit)} of ${amount(binding.limit, unit)} ${binding.name}`
       : `${bytes(memory.rss_bytes)}, and no limit is known`;
     this.#memory.node.dataset.level = memory.errors || memory.oom_kills ? "warning" : "ok";
     this.#memory.render(sentence, sentenceOf(more), [used ?? 0], used === null ? 0 : binding.limit);

@@ -21,9 +21,9 @@ export class Table {
   #more = button("", () => this.#unfold());
 
   /**
-   * columns: {key, title, value(row), text?(row), fill?(cell, row), number?}; `value` is what is sorted by, `text` what
-   * is shown (else the value), `fill` sets up a cell of elements. keyOf: names a row from one update to the next. most: rows that are shown
-   * until all are asked for.
+   * columns: {key, title, value(row), text?(row), fill?(cell, row), number?, long?, wide?, code?}; `value` is what is
+   * sorted by, `text` what is shown (else the value), `fill` sets up a cell of elements. keyOf: names a row from one
+   * update to the next. most: rows that are shown until all are asked for.
    */
   constructor({ caption, columns, keyOf, sortBy, descending = false, empty, name = "", most = Infinity }) {
     this.#columns = columns;
@@ -116,9 +116,7 @@ export class Table {
       el(place ? "td" : "th", {
         role: place ? "cell" : "rowheader",
         scope: place ? null : "row",
-        class:
-          [column.number ? "number" : "", column.wide ? "wide" : "", column.code ? "code" : ""].join(" ").trim() ||
-          null,
+        class: ["number", "long", "wide", "code"].filter((kind) => column[kind]).join(" ") || null,
         "data-title": column.title,
       }),
     );
