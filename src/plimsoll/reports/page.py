@@ -1,7 +1,7 @@
 """A record as one page: no script, nothing from elsewhere, dark or light as the reader's system is."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from plimsoll.reports.markup import Html, folded, join, pairs, safe, stack, table, tag
@@ -28,6 +28,9 @@ PLOTS = (
     ("Memory", ("rss_bytes", "memory_left_bytes"), ("rss", "left of the limit that binds"), size),
 )
 """Title, series of the history, their labels, how a value is shown."""
+
+LIBRARIES = ("/site-packages/", "/dist-packages/", "/lib/python")
+"""In the paths of code that is not the application's."""
 
 
 def page(record: Record) -> str:
@@ -151,8 +154,14 @@ def _code(record: Record) -> Iterator[Html]:
     if not record.tasks:
         yield tag("p", "None are in the record.", class_="nothing")
     for group in record.tasks:
-        at = group.stack[0] if group.stack else "it has not begun"
-        yield folded(f"{group.count} × {group.name}: {at}", stack(group.stack))
+        yield folded(f"{group.count} × {group.name}: {_telling(group.stack)}", stack(group.stack))
+
+
+def _telling(lines: Sequence[str]) -> str:
+    """The innermost line that is no library's, as far as its path shows that."""
+    if not lines:
+        return "it has not begun"
+    return next((line for line in lines if not any(part in line for part in LIBRARIES)), lines[0])
 
 
 def _server(record: Record) -> Iterator[Html]:
