@@ -72,7 +72,7 @@ def test_lists_of_any_length_have_one_form(dialect: str, value: str, statement: 
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("end", [f"'a\\' {MARK}'", f"/* a /* {MARK}", f"'{MARK}"])
+@pytest.mark.parametrize("end", [f"'a\\' {MARK}'", f"/* a /* {MARK}", f"/* a /* b */ {MARK} */", f"'{MARK}"])
 def test_what_can_be_read_in_two_ways_is_left_out(dialect: str, end: str) -> None:
     """A quote after a backslash, for one, ends a string or does not, by the dialect and by its settings."""
     assert form_of(f"SELECT a FROM t WHERE b = {end} AND {MARK}", dialect) == "SELECT a FROM t WHERE b = ? ..."
