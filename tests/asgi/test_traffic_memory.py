@@ -16,8 +16,8 @@ from plimsoll.settings import ServiceSettings
 
 HOSTILE = 10_000
 MIB = 1 << 20
-SLACK_BYTES = 64 * 1024
-"""Dictionaries take their memory in steps."""
+SLACK_BYTES = 256 * 1024
+"""What is remembered is forgotten all at once when there is too much of it, not all of it at the same time."""
 
 
 def _statement(number: int) -> str:
@@ -53,15 +53,18 @@ async def _ask(layer: AdmissionLayer, number: int) -> None:
     await layer({"type": "http", "method": method, "path": path, "headers": []}, receive, send)
 
 
-def _bytes() -> int:
-    return tracemalloc.get_traced_memory()[0]
+def _most_bytes() -> int:
+    """Since it was asked before."""
+    found = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    return found
 
 
 async def test_hostile_requests_and_statements_leave_the_memory_flat() -> None:
     """Ten thousand paths, methods and forms of statements: after the first of them, the rest add nothing."""
     tracemalloc.start()
     try:
-        before = _bytes()
+        before = _most_bytes()
         kinds = Kinds()
         traffic = Traffic(kinds, "mysql")
         layer = AdmissionLayer(_application, Admission(ServiceSettings(), kinds=kinds, traffic=traffic))
@@ -71,13 +74,13 @@ async def test_hostile_requests_and_statements_leave_the_memory_flat() -> None:
             account.ran(f"SELECT a FROM t WHERE b = {number}", 0.1, 1, False)
             await _ask(layer, number)
             traffic.of_owner(f"another {number} {'é' * 300}").waited(1.0)
-        full = _bytes()
+        full = _most_bytes()
         assert full - before < MIB, "half of it for what is counted; the rest for paths that are remembered"
         for number in range(MOST_TEXTS * 2, HOSTILE):
             account.ran(_statement(number), 0.1, 1, True)
             account.ran(f"SELECT a FROM t WHERE b = {number}", 0.1, 1, False)
             await _ask(layer, number)
-        assert _bytes() - full < SLACK_BYTES
+        assert _most_bytes() - full < SLACK_BYTES
     finally:
         tracemalloc.stop()
     assert len(traffic.routes()) == MOST_ROUTES + 1
