@@ -91,6 +91,16 @@ def test_a_worker_that_is_well_has_no_problem(before: Snapshot | None) -> None:
     assert keys(past, replace(past, at_s=NOW_S - 30) if before else None) == []
 
 
+def test_a_pool_whose_places_are_all_held_on_to_is_exhausted_before_somebody_waits() -> None:
+    """Whoever comes next gets none: critical, not only connections that are held."""
+    taken = tuple(holder(number, age_s=60.0) for number in range(4))
+    problem = only(replace(pool(size=4, max_overflow=0, checked_out=4, idle=0, waiting=0), holders=taken))
+    assert (problem.level, problem.key) == ("critical", "pool-exhausted")
+    assert problem.sentence.startswith("4 of 4 connections are held by GET /export for over 60 s")
+    one_free = replace(pool(size=5, max_overflow=0, checked_out=4, idle=0, waiting=0), holders=taken)
+    assert "pool-exhausted" not in keys(one_free)
+
+
 def test_an_exhausted_pool_is_told_once() -> None:
     """Waiters, time-outs, refusals, errors and slow routes of the same moment are its symptoms."""
     now = replace(

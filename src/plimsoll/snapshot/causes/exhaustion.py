@@ -27,10 +27,13 @@ def _look(case: Case) -> Found | None:
     pool, line = case.now.pool, case.now.admission
     taken, limit = sane(pool.taken), sane(pool.limit)
     waiting = sane(pool.waiting) + sane(line.waiting)
-    if limit < 1 or taken < limit or not (waiting or _failed(case) or _refused(case)):
+    if limit < 1 or taken < limit:
         return None
     long = grouped(case.held_long)
     held = sum(group.count for group in long)
+    # Where every place is held on to, whoever comes next gets none, even if nobody has come yet.
+    if held < limit and not (waiting or _failed(case) or _refused(case)):
+        return None
     if held and held >= thresholds.LEAK_SHARE * limit:
         return Found("critical", f"{held_by(long, _of(held, limit))}{_rest(case)}.", long[0].remedy, SYMPTOMS | HELD)
     level: Level = "critical" if _failed(case) else "warning"
@@ -118,7 +121,7 @@ RULES = (
         "on, connects or ends of statements that do not come to an end, or nobody in particular: more load than the "
         "connections carry.",
         "No place is free, and somebody waits (for a connection or before the work), waited in vain or was refused "
-        f"lately. A route is to blame if connections held for longer than `DB_LEAK_THRESHOLD` ({thresholds.LEAK_S:g} "
+        f"lately, or all places are held for longer than `DB_LEAK_THRESHOLD`. A route is to blame if connections held for longer than `DB_LEAK_THRESHOLD` ({thresholds.LEAK_S:g} "
         f"s) are {thresholds.LEAK_SHARE:.0%} of the places or more: critical. Otherwise it is critical only if "
         "somebody waited in vain, and the reason is half of the places being opened or closed, or half of them held "
         f"for {thresholds.SLOW_S:g} s by one route, or load.",
