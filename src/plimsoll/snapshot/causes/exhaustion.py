@@ -121,7 +121,8 @@ RULES = (
         "on, connects or ends of statements that do not come to an end, or nobody in particular: more load than the "
         "connections carry.",
         "No place is free, and somebody waits (for a connection or before the work), waited in vain or was refused "
-        f"lately, or all places are held for longer than `DB_LEAK_THRESHOLD`. A route is to blame if connections held for longer than `DB_LEAK_THRESHOLD` ({thresholds.LEAK_S:g} "
+        "lately, or all places are held for longer than `DB_LEAK_THRESHOLD`. A route is to blame if connections held "
+        f"for longer than `DB_LEAK_THRESHOLD` ({thresholds.LEAK_S:g} "
         f"s) are {thresholds.LEAK_SHARE:.0%} of the places or more: critical. Otherwise it is critical only if "
         "somebody waited in vain, and the reason is half of the places being opened or closed, or half of them held "
         f"for {thresholds.SLOW_S:g} s by one route, or load.",
