@@ -205,17 +205,6 @@ class Links:
             took_s = self._holders.clock() - link.sent_s
             safely(link.checkout.account.fetched, link.checkout.statement, took_s, rows)
 
-    def failed(self, connection: DBAPIConnection, error: BaseException) -> None:
-        """It was answered by an error.
-
-        Raises:
-            ConnectionEndedError: the connection was ended meanwhile, which is what the driver's error comes from.
-        """
-        self.ends(connection)
-        link = self._by_connection.get(id(connection))
-        if link is not None and link.ended:
-            raise ConnectionEndedError(link.ended) from error
-
     def ended(self, connection: DBAPIConnection) -> str:
         """Why it was ended in its user's hands, in words; empty where it was not."""
         link = self._by_connection.get(id(connection))

@@ -62,13 +62,6 @@ class Watcher(Protocol):
     def fetched(self, connection: DBAPIConnection, rows: int) -> None:
         """So many rows have come after `fetches`."""
 
-    def failed(self, connection: DBAPIConnection, error: BaseException) -> None:
-        """What was sent was answered by an error.
-
-        Raises:
-            ConnectionEndedError: the connection was ended meanwhile.
-        """
-
     def ended(self, connection: DBAPIConnection) -> str:
         """Why the connection was ended in its user's hands, in words; empty where it was not."""
 
@@ -140,7 +133,7 @@ class Statements:
                 if isinstance(error, TimeoutError):  # what was given up was not answered
                     raise _statement_timeout(limit.seconds, error) from None
                 if isinstance(error, Exception):
-                    watcher.failed(connection, error)
+                    watcher.ends(connection)  # answered by an error
                 raise
             watcher.ends(connection)
             watcher.ran(connection, statement, 0 if in_pieces else _rows(cursor))
@@ -167,8 +160,8 @@ class Statements:
                         end(connection)
                 except TimeoutError as error:
                     raise _statement_timeout(limit.seconds, error, commit=commit) from None
-                except Exception as error:
-                    watcher.failed(adapted, error)
+                except Exception:
+                    watcher.ends(adapted)
                     raise
                 finally:
                     if work is not None:
@@ -215,8 +208,8 @@ class Statements:
                     rows = fetch(cursor, *args, **named)
             except TimeoutError as error:
                 raise _statement_timeout(limit.seconds, error) from None
-            except Exception as error:
-                watcher.failed(connection, error)
+            except Exception:
+                watcher.ends(connection)
                 raise
             watcher.ends(connection)
             watcher.fetched(connection, count(rows))
