@@ -24,6 +24,9 @@ from tests.snapshot.samples import ALL, HEALTHY
 
 ROOT = Path(__file__).parents[2]
 
+PATIENCE_S = 10.0
+"""With workers that a busy machine may keep waiting; all of them answer."""
+
 WORKER = """
 import asyncio, sys
 from pathlib import Path
@@ -72,7 +75,7 @@ async def test_whoever_is_asked_has_the_others_as_they_are_now(tmp_path: Path) -
 
     async with working(tmp_path / "d", lambda: of(100)) as one, working(tmp_path / "d", take):
         for expected in (1, 2):
-            found = await one.ask()
+            found = await one.ask(PATIENCE_S)
             assert [each.worker.pid for each in found.snapshots] == [expected]
             assert found.silent == 0
         assert [each.worker.pid for each in one.others()] == [2]
@@ -92,7 +95,7 @@ async def test_nothing_is_written_while_nobody_asks(tmp_path: Path) -> None:
 async def test_a_snapshot_comes_over_whole(tmp_path: Path, name: str) -> None:
     """Whatever is in it."""
     async with working(tmp_path / "d", lambda: HEALTHY) as one, working(tmp_path / "d", lambda: ALL[name]):
-        assert (await one.ask()).snapshots == (ALL[name],)
+        assert (await one.ask(PATIENCE_S)).snapshots == (ALL[name],)
 
 
 async def test_a_worker_that_is_blocked_is_counted_and_not_waited_for(tmp_path: Path) -> None:
@@ -103,7 +106,7 @@ async def test_a_worker_that_is_blocked_is_counted_and_not_waited_for(tmp_path: 
         found = await one.ask(patience_s=0.1)
         assert (found.snapshots, found.silent) == ((), 1)
         blocked.end()
-        assert (await one.ask()).silent == 0
+        assert (await one.ask(PATIENCE_S)).silent == 0
 
 
 async def test_of_a_worker_that_was_killed_nothing_is_left(tmp_path: Path) -> None:
@@ -113,13 +116,13 @@ async def test_of_a_worker_that_was_killed_nothing_is_left(tmp_path: Path) -> No
         try:
             assert other.stdout is not None
             assert other.stdout.readline() == b"ready\n"
-            assert (await one.ask(patience_s=10)).snapshots == (HEALTHY,)
+            assert (await one.ask(PATIENCE_S)).snapshots == (HEALTHY,)
             other.send_signal(signal.SIGKILL)
             other.wait()
         finally:
             other.kill()
             other.communicate()
-        found = await one.ask()
+        found = await one.ask(PATIENCE_S)
         assert (found.snapshots, found.silent) == ((), 0)
         assert {path.stem for path in (tmp_path / "d").iterdir()} <= {one._name, "asked"}
 
@@ -154,7 +157,7 @@ async def test_what_is_no_snapshot_breaks_nothing(tmp_path: Path, kind: str) -> 
         (tmp_path / "d" / "123-zz.lock").write_text("")
         (tmp_path / "d" / "README").write_text("")
         began_s = time.monotonic()
-        found = await one.ask()
+        found = await one.ask(patience_s=2)
         assert [each.worker.pid for each in found.snapshots] == [7]
         assert time.monotonic() - began_s < 10
         assert len(one.others()) == 1
@@ -167,7 +170,7 @@ async def test_a_snapshot_that_is_too_large_goes_without_its_long_lists(
     """Its numbers are there all the same."""
     monkeypatch.setattr(shared, "MOST_BYTES", len(json.dumps(to_json(HEALTHY))) - 1000)
     async with working(tmp_path / "d", lambda: HEALTHY) as one, working(tmp_path / "d", lambda: HEALTHY):
-        (found,) = (await one.ask()).snapshots
+        (found,) = (await one.ask(PATIENCE_S)).snapshots
     assert found.pool == HEALTHY.pool
     assert (found.holders, found.statements) == ((), ())
 
@@ -181,7 +184,7 @@ async def test_a_worker_whose_file_was_cleaned_away_takes_a_place_again(
         two._path(".lock").unlink()
         assert not (await one.ask(patience_s=0)).snapshots
         await asyncio.sleep(3 * shared.TICK_S)
-        assert [each.worker.pid for each in (await one.ask()).snapshots] == [7]
+        assert [each.worker.pid for each in (await one.ask(PATIENCE_S)).snapshots] == [7]
 
 
 async def test_nobody_else_can_read_it(tmp_path: Path) -> None:
@@ -189,7 +192,7 @@ async def test_nobody_else_can_read_it(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         async with working(tmp_path / "d", lambda: HEALTHY) as one, working(tmp_path / "d", lambda: HEALTHY):
-            await one.ask()
+            await one.ask(PATIENCE_S)
             paths = [tmp_path / "d", *(tmp_path / "d").iterdir()]
             assert {path.suffix for path in paths} == {"", ".lock", ".json"}
             assert not [path for path in paths if path.stat().st_mode & 0o077]
@@ -272,7 +275,7 @@ async def test_directories_of_our_own_go_with_the_last_one_in_them_and_named_one
     async with working(tmp_path / "root" / "2-b", lambda: HEALTHY) as one:
         assert [path.name for path in (tmp_path / "root").iterdir()] == ["2-b"]
         async with working(tmp_path / "root" / "2-b", lambda: HEALTHY):
-            assert len((await one.ask()).snapshots) == 1
+            assert len((await one.ask(PATIENCE_S)).snapshots) == 1
         assert (tmp_path / "root" / "2-b").exists()
     assert list((tmp_path / "root").iterdir()) == []
     async with working(tmp_path / "named", lambda: HEALTHY):
