@@ -1,6 +1,6 @@
 """What each route and each form of statement did, counted in this process.
 
-The memory for it is bounded whatever clients ask for, half a megabyte (`tests/asgi/test_traffic_memory.py`): a
+The memory for it is bounded whatever clients ask for, some 0.6 MB (`tests/asgi/test_traffic_memory.py`): a
 route is known by its pattern, and what is beyond `MOST_ROUTES` is `other`."""
 
 from bisect import bisect_left
