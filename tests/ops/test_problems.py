@@ -1,0 +1,90 @@
+"""What is wrong with a service on real servers is named by route and line of code, within seconds of its beginning."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import text
+
+from plimsoll.snapshot import Problem
+from tests.ops.test_observer import Service, ended, service
+from tests.servers import MariaDbServer, TestDatabase
+
+SOON_S = 5.0
+
+
+async def told(it: Service, key: str, within_s: float = SOON_S) -> Problem:
+    """The problem of this key, once it is told."""
+    found: dict[str, Problem] = {}
+    for _ in range(int(within_s / 0.2)):
+        found = {problem.key: problem for problem in (await it.snapshot()).problems}
+        if key in found:
+            return found[key]
+        await asyncio.sleep(0.2)
+    raise AssertionError(f"{key} was not told: {found}")
+
+
+async def gone(it: Service, key: str) -> None:
+    """Wait until it is told no longer. The server is asked again when what is known of it is five seconds old."""
+    for _ in range(int(2 * SOON_S / 0.2)):
+        if key not in {problem.key for problem in (await it.snapshot()).problems}:
+            return
+        await asyncio.sleep(0.2)
+    raise AssertionError(f"{key} is still told")
+
+
+def ask(it: Service, path: str, count: int = 1) -> "list[asyncio.Task[Any]]":
+    """Requests that go on."""
+    return [asyncio.create_task(it.client.get(path)) for _ in range(count)]
+
+
+async def test_who_exhausts_a_pool_is_named(server_database: TestDatabase) -> None:
+    """Once, by route and line, with how many wait."""
+    async with service(server_database.url, pool_size=2, max_overflow=0, leak_threshold_s=1) as it:
+        requests = ask(it, "/hold", 3)
+        problem = await told(it, "pool-exhausted")
+        while not problem.sentence.startswith("2 of 2"):  # the second is a moment younger
+            problem = await told(it, "pool-exhausted")
+        everything = [each.key for each in (await it.snapshot()).problems]
+        await ended(*requests)
+    assert problem.level == "critical"
+    assert problem.sentence.startswith("2 of 2 connections are held by GET /hold for over 1 s, taken at ")
+    assert "ops/test_observer.py:" in problem.sentence
+    assert problem.sentence.endswith("; 1 waits for one.")
+    assert not {"connections-held", "slow-route", "pool-timeouts"} & set(everything)
+
+
+async def test_a_slow_route_is_named(server_database: TestDatabase) -> None:
+    """While its statement runs."""
+    async with service(server_database.url) as it:
+        requests = ask(it, "/hold?asleep=true&seconds=20")
+        problem = await told(it, "slow-route")
+        await ended(*requests)
+    assert problem.sentence.startswith("GET /hold has held a connection for over 2 s, taken at ops/test_observer.py:")
+    assert "sleep" in problem.action.lower()
+
+
+async def test_a_transaction_that_sleeps_is_named(server_database: TestDatabase) -> None:
+    """And whether it is this worker's or a stranger's."""
+    async with service(server_database.url, idle_transaction_s=1) as it, it.database.session() as session:
+        await session.execute(text("CREATE TABLE asleep (id INT)"))
+        await session.commit()
+        await session.execute(text("INSERT INTO asleep VALUES (1)"))
+        problem = await told(it, "idle-in-transaction")
+        await session.rollback()
+    assert "1 connection idle in a transaction is held by " in problem.sentence
+    assert "test_problems.py:" in problem.sentence
+
+
+async def test_a_database_that_stops_is_told(new_mariadb: Callable[..., MariaDbServer]) -> None:
+    """With the driver's words; no longer once it is back."""
+    server = new_mariadb()
+    async with service(server.create_database().url) as it:
+        assert (await it.client.get("/hold?seconds=0")).status_code == 200
+        server.stop()
+        await it.client.get("/hold?seconds=0")
+        problem = await told(it, "database-down")
+        assert problem.sentence.startswith("The database does not answer: ")
+        server.start()
+        await it.client.get("/hold?seconds=0")
+        await gone(it, "database-down")
