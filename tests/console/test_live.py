@@ -80,8 +80,10 @@ def test_a_page_without_a_service_tries_again(visit: Visit, fake: FakeService) -
     expect(page.locator("#banner")).to_contain_text("What is below is 1 min 3")
     expect(page.locator("#banner")).to_contain_text("Trying again in")
     assert seen.violations() == []
+    with page.expect_request("**/ops/*"):
+        page.get_by_role("button", name="Try now").click()
     fake.mode = "live"
-    page.get_by_role("button", name="Try now").click()
+    seen.later(60)
     expect(page.locator("#state")).to_have_text("Live")
 
 

@@ -149,7 +149,8 @@ def test_it_is_there_while_memory_is_short(mariadb_database: TestDatabase, start
         with watching(service) as one:
             for path in ("/ops/", "/health/live", "/ops/figures"):
                 assert asked(service, path)[0] == 200
-            assert one.snapshot()["admission"]["memory_pressed"]
+            # The first may be a second old.
+            assert any(one.snapshot()["admission"]["memory_pressed"] for _ in range(5))
 
 
 def test_below_a_root_path_it_is_there_as_well(mariadb_database: TestDatabase, start_command: Start) -> None:
