@@ -100,4 +100,4 @@ def test_every_setting_is_in_the_example(start_command: Start, tmp_path: Path) -
     (tmp_path / ".env").write_text(example)
     process = start_command([sys.executable, "-c", script], cwd=tmp_path)
     assert process.wait(30) == 0, process.output()
-    assert named - {"HOST", "PORT", "WEB_CONCURRENCY"} == set(process.output().split())
+    assert named - {"HOST", "PORT", "WEB_CONCURRENCY", "LOG_FORMAT"} == set(process.output().split())
