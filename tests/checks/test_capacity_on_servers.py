@@ -33,8 +33,8 @@ async def test_a_small_mariadb_and_its_account_are_found_too_small(small_mariadb
     """40 connections against 30, and against 8; 280 s against 20. With what is proposed all three pass."""
     looked = await about(small_mariadb)
     for check_id, words in (
-        ("PL201", "= 40, 30 allowed"),
-        ("PL202", "= 40, 8 allowed"),
+        ("PL201", "= 40 connections, 30 allowed"),
+        ("PL202", "= 40 connections, 8 allowed"),
         ("PL205", "wait_timeout 20 s"),
     ):
         answer = verdict(check_id, looked)
@@ -58,4 +58,4 @@ async def test_a_postgresql_that_ends_idle_sessions_is_found(new_postgres: Calla
     assert isinstance(idle, Found)
     assert "idle_session_timeout 10 s" in idle.evidence
     assert isinstance(many, Found)
-    assert "= 40, 27 allowed" in many.evidence
+    assert "= 40 connections, 27 allowed" in many.evidence
