@@ -22,7 +22,7 @@ from tests.servers.places import free_port
 
 Start = Callable[..., RunningCommand]
 SERVE = (sys.executable, "-m", "plimsoll", "--app", "chandlery.main:app", "--app-dir", str(PROJECT), "serve")
-SECONDS_TO_END = 5
+SECONDS_TO_END = 20
 SAID_AT_START = ("[DB]", "[admin]", " ")
 
 
