@@ -18,7 +18,7 @@ from plimsoll import Database, DatabaseSettings
 from plimsoll.fastapi import install
 from plimsoll.fastapi.metrics import METRICS_PATH
 from plimsoll.settings import ServiceSettings
-from tests.servers import REPOSITORY, MariaDbServer, RunningCommand, SqliteDatabase, TestDatabase
+from tests.servers import REPOSITORY, MariaDbServer, RunningCommand, TestDatabase
 from tests.serving.stopping import GRANIAN, GUNICORN, HYPERCORN_2, SERVE_2, UVICORN_2, Server
 
 Start = Callable[..., RunningCommand]
@@ -141,13 +141,3 @@ async def test_no_secret_is_in_it(mariadb_database: TestDatabase) -> None:
     for secret in (TOKEN, mariadb_database.password, mariadb_database.name):
         assert secret is not None
         assert secret not in found
-
-
-async def test_without_a_token_production_has_no_such_page(sqlite_database: SqliteDatabase) -> None:
-    """Whoever asks."""
-    database = Database(DatabaseSettings(database_url=sqlite_database.url, environment="production"))
-    app = FastAPI()
-    install(app, database, service=ServiceSettings())
-    transport = httpx.ASGITransport(app, client=("127.0.0.1", 1234))
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        assert (await client.get(METRICS_PATH)).status_code == 404

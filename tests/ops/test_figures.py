@@ -16,6 +16,7 @@ from plimsoll import Database, DatabaseSettings
 from plimsoll.console import Access
 from plimsoll.console.attempts import CLIENTS_REMEMBERED, WRONG_ALLOWED, WRONG_WINDOW_S
 from plimsoll.fastapi import install
+from plimsoll.fastapi.metrics import METRICS_PATH
 from plimsoll.settings import ServiceSettings
 from tests.servers import MariaDbServer, SqliteDatabase, TestDatabase
 
@@ -119,15 +120,16 @@ async def test_the_token_and_nothing_else_lets_in(
             assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_without_a_token_production_has_no_such_page(sqlite_database: SqliteDatabase) -> None:
+@pytest.mark.parametrize("path", [PATH, METRICS_PATH])
+async def test_without_a_token_production_has_no_such_page(sqlite_database: SqliteDatabase, path: str) -> None:
     """Whoever asks, and whatever they bear."""
     database = Database(DatabaseSettings(database_url=sqlite_database.url, environment="production"))
     app = FastAPI()
     install(app, database, service=ServiceSettings())
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 1234))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        assert (await client.get(PATH)).status_code == 404
-        assert (await client.get(PATH, headers=BEARER)).status_code == 404
+        assert (await client.get(path)).status_code == 404
+        assert (await client.get(path, headers=BEARER)).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from sqlalchemy.exc import StatementError
 
 from plimsoll.errors import LockTimeoutError, PlimsollError
 from plimsoll.server import Fault, fault_of
+from plimsoll.settings.redaction import HIDDEN, hide_within
 
 MAX_TEXT = 300
 """Characters of a driver's message that are shown: enough for its first sentence."""
@@ -72,7 +73,4 @@ def explain(exc: Exception, dialect: str, secrets: Iterable[str | None] = ()) ->
 def _clean(exc: BaseException, secrets: Iterable[str | None]) -> str:
     """The first line of the error's text with its class, without secrets."""
     text = " ".join(f"{type(exc).__name__}: {exc}".splitlines()[:1])
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    return _HASH.sub("***", text)[:MAX_TEXT]
+    return _HASH.sub(HIDDEN, hide_within(text, [secret for secret in secrets if secret]))[:MAX_TEXT]
