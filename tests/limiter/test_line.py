@@ -206,6 +206,23 @@ def test_in_overload_nobody_waits_longer_than_the_target() -> None:
     run(scenario())
 
 
+def test_in_overload_nobody_waits_for_longer_than_the_few_who_may_take_to_be_let_in() -> None:
+    """Two may, and one is let in every 4 ms: after 8 ms it is known that the newer ones will go on to be first."""
+
+    async def scenario() -> None:
+        line = a_line()
+        line.turn_s = 0.004
+        crowd = Crowd(line)
+        await overload(line, crowd)
+        crowd.arrives("third")
+        await asyncio.gather(*crowd.tasks[1:])
+        third = next(outcome for outcome in crowd.seen if outcome.name == "third")
+        assert third.reason == "waited"
+        assert third.waited_s == pytest.approx(0.008)
+
+    run(scenario())
+
+
 def test_the_number_of_those_who_wait_is_bounded() -> None:
     """One more than may wait, and one is refused at once, of the client that has the most in line."""
 

@@ -119,6 +119,7 @@ class Admission:
                 # What takes a second may wait for one; what takes a millisecond should not.
                 least_s = self.settings.admission_wait_s
                 self.line.target_s = min(max(least_s, self.adaptive.usual_s), least_s * PATIENCE)
+                self.line.turn_s = self.adaptive.usual_s / self.line.limit
         kind = work.kind
         if work.let_in and (work.took or kind.limited):
             self.kinds.learn(scope, kind, took_connection=work.took)

@@ -7,8 +7,9 @@ While the line is short, clients take turns, each in its own order. A burst is w
 once as many wait as are let in at once, it has stood for `INTERVAL_S` without having been empty, and whoever joins it
 now would wait for longer than `target_s` at the pace of that time (the standing queue of CoDel, RFC 8289, seen at its
 tail: whoever is refused learns it at once, not after the wait). From then on only a few wait, the newest is let in
-first, whoever is one too many is refused at once, and this ends when nobody was refused for `CALM_S`. A queue that
-cannot be worked off would serve nobody within the time that somebody still wants the answer.
+first, whoever is one too many is refused at once, so is whoever has waited for as long as all who may wait take to be
+let in, and this ends when nobody was refused for `CALM_S`. A queue that cannot be worked off would serve nobody within
+the time that somebody still wants the answer.
 """
 
 import asyncio
@@ -74,6 +75,8 @@ class AdmissionLine:
     clock: Callable[[], float]
     used: Callable[[], int] = lambda: 0
     """What is in use now by those who have settled, and by all others who use the resource."""
+    turn_s: float = 0.0
+    """The usual time from one that is let in to the next while the line stands; 0 where it is not known."""
 
     fresh: int = 0
     overloaded: bool = False
@@ -125,7 +128,7 @@ class AdmissionLine:
         waiter = _Waiter(client, priority, now, loop.create_future())
         self._add(waiter)
         self._cut(now)
-        longest_s = self.target_s if self.overloaded else self.longest_s
+        longest_s = self._longest_in_overload_s() if self.overloaded else self.longest_s
         timer = loop.call_later(min(longest_s, longest_s if patience_s is None else patience_s), self._expire, waiter)
         try:
             await waiter.future
@@ -189,11 +192,18 @@ class AdmissionLine:
 
     def _cut(self, now: float) -> None:
         """Refuse whoever is one too many."""
-        most = max(2, self.limit // SHARE_WAITING) if self.overloaded else MAX_WAITING
+        most = self._most_in_overload() if self.overloaded else MAX_WAITING
         while self._count > most:
             victim = self._heaviest()
             self._refuse(victim, "overload" if self.overloaded else "full")
             self._cut_s = now
+
+    def _most_in_overload(self) -> int:
+        return max(2, self.limit // SHARE_WAITING)
+
+    def _longest_in_overload_s(self) -> float:
+        """Who was not let in when as many have been as may wait has newer ones before it, and will have."""
+        return min(self.target_s, self._most_in_overload() * self.turn_s) if self.turn_s else self.target_s
 
     def _heaviest(self) -> _Waiter:
         """Who is refused first: of the least important, of the client that has the most in line and inside, the one
