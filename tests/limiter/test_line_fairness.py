@@ -3,6 +3,8 @@ quiet."""
 
 import asyncio
 
+import pytest
+
 from plimsoll.limiter import Priority
 from tests.limiter.crowd import Crowd, a_line, overload
 from tests.limiter.virtual_time import run, turns
@@ -63,11 +65,13 @@ def test_a_quiet_client_does_not_stand_behind_all_of_a_noisy_one() -> None:
     run(scenario())
 
 
-def test_in_overload_a_quiet_client_is_neither_refused_nor_last() -> None:
+@pytest.mark.parametrize("turn_s", [0.0, 0.005, 0.001], ids=["pace not known", "known", "slower than usual"])
+def test_in_overload_a_quiet_client_is_neither_refused_nor_last(turn_s: float) -> None:
     """Beside a noisy one at fifty times its rate it is always let in."""
 
     async def scenario() -> None:
         line = a_line(limit=2)
+        line.turn_s = turn_s
         crowd = Crowd(line)
         for number in range(2000):
             crowd.arrives(f"noisy {number}", "noisy", holds_s=0.01)

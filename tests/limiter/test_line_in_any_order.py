@@ -38,6 +38,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.loop.set_exception_handler(lambda _loop, context: self.reported.append(context))
         self.used = 0
         self.line = AdmissionLine(2, TARGET_S, LONGEST_S, self.loop.time, lambda: self.used)
+        self.line.turn_s = 0.01
         self.tasks: dict[asyncio.Task[None], str] = {}
         self.guests: list[Guest] = []
         self.refused = 0

@@ -47,10 +47,12 @@ class Link:
             asyncio.create_task(self._pump(self._client_reader, self._server, "to_server")),
             asyncio.create_task(self._pump(server_reader, self._client, "to_client")),
         ]
-        await asyncio.wait(self._pumps, return_when=asyncio.FIRST_COMPLETED)
-        for pump in self._pumps:
-            pump.cancel()
-        await asyncio.gather(*self._pumps, return_exceptions=True)
+        try:
+            await asyncio.wait(self._pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in self._pumps:
+                pump.cancel()
+            await asyncio.gather(*self._pumps, return_exceptions=True)
         # An orderly end of one side is passed on as one, so that neither sees a fault nobody asked for.
         for writer in (self._client, self._server):
             writer.close()

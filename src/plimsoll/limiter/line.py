@@ -7,9 +7,9 @@ While the line is short, clients take turns, each in its own order. A burst is w
 once as many wait as are let in at once, it has stood for `INTERVAL_S` without having been empty, and whoever joins it
 now would wait for longer than `target_s` at the pace of that time (the standing queue of CoDel, RFC 8289, seen at its
 tail: whoever is refused learns it at once, not after the wait). From then on only a few wait, the newest is let in
-first, whoever is one too many is refused at once, so is whoever has waited for as long as all who may wait take to be
-let in, and this ends when nobody was refused for `CALM_S`. A queue that cannot be worked off would serve nobody within
-the time that somebody still wants the answer.
+first, whoever is one too many is refused at once, and so is whoever is not the next although as many could have been
+let in since it came as may wait; this ends when nobody was refused for `CALM_S`. A queue that cannot be worked off
+would serve nobody within the time that somebody still wants the answer.
 """
 
 import asyncio
@@ -57,7 +57,9 @@ class _Waiter:
     client: str
     priority: Priority
     since_s: float
+    ends_s: float
     future: "asyncio.Future[None]"
+    timer: asyncio.TimerHandle | None = None
 
 
 @dataclass(eq=False)
@@ -124,12 +126,12 @@ class AdmissionLine:
         if self.enter_now(client):
             return
         self.pressed = True
-        loop = asyncio.get_running_loop()
-        waiter = _Waiter(client, priority, now, loop.create_future())
+        waiter = _Waiter(client, priority, now, now, asyncio.get_running_loop().create_future())
         self._add(waiter)
         self._cut(now)
-        longest_s = self._longest_in_overload_s() if self.overloaded else self.longest_s
-        timer = loop.call_later(min(longest_s, longest_s if patience_s is None else patience_s), self._expire, waiter)
+        longest_s = self.target_s if self.overloaded else self.longest_s
+        waiter.ends_s += longest_s if patience_s is None else min(longest_s, patience_s)
+        self._time(waiter, now, self._most_in_overload())
         try:
             await waiter.future
         except asyncio.CancelledError:
@@ -140,7 +142,8 @@ class AdmissionLine:
                 self._remove(waiter)
             raise
         finally:
-            timer.cancel()
+            if waiter.timer is not None:
+                waiter.timer.cancel()
 
     def settle(self) -> None:
         """One that was let in has begun to use the resource, or is known never to: `used` tells the rest of it."""
@@ -201,10 +204,6 @@ class AdmissionLine:
     def _most_in_overload(self) -> int:
         return max(2, self.limit // SHARE_WAITING)
 
-    def _longest_in_overload_s(self) -> float:
-        """Who was not let in when as many have been as may wait has newer ones before it, and will have."""
-        return min(self.target_s, self._most_in_overload() * self.turn_s) if self.turn_s else self.target_s
-
     def _heaviest(self) -> _Waiter:
         """Who is refused first: of the least important, of the client that has the most in line and inside, the one
         that has waited longest and is the least likely to be wanted still."""
@@ -212,16 +211,19 @@ class AdmissionLine:
         client = max(clients, key=lambda name: (len(clients[name]) + self._inside(name), -clients[name][0].since_s))
         return clients[client][0]
 
-    def _next(self) -> _Waiter:
-        """Whose turn it is. It is out of the line then."""
+    def _first(self) -> _Waiter:
+        """Whose turn it is."""
         clients = next(clients for clients in self._waiting.values() if clients)
         if self.overloaded:
             name = min(clients, key=lambda name: (self._inside(name), -clients[name][-1].since_s))
-            waiter = clients[name][-1]
-        else:
-            name = next(iter(clients))
-            waiter = clients[name][0]
-            clients.move_to_end(name)
+            return clients[name][-1]
+        return next(iter(clients.values()))[0]
+
+    def _next(self) -> _Waiter:
+        """Whose turn it is. It is out of the line then."""
+        waiter = self._first()
+        if not self.overloaded:
+            self._waiting[waiter.priority].move_to_end(waiter.client)
         self._remove(waiter)
         return waiter
 
@@ -231,10 +233,21 @@ class AdmissionLine:
             self.refused += 1
             waiter.future.set_exception(RefusedError(reason))
 
-    def _expire(self, waiter: _Waiter) -> None:
-        if not waiter.future.done():
-            self._cut_s = self.clock()
-            self._refuse(waiter, "waited")
+    def _time(self, waiter: _Waiter, now: float, turns: int) -> None:
+        """Look at it again after so many turns; outside of overload, only at its end."""
+        longest_s = waiter.ends_s - now
+        soon_s = min(longest_s, turns * self.turn_s) if self.overloaded and self.turn_s else longest_s
+        waiter.timer = asyncio.get_running_loop().call_later(soon_s, self._look_at, waiter)
+
+    def _look_at(self, waiter: _Waiter) -> None:
+        if waiter.future.done():
+            return
+        now = self.clock()
+        if now < waiter.ends_s and self.overloaded and self._first() is waiter:
+            self._time(waiter, now, 1)
+            return
+        self._cut_s = now
+        self._refuse(waiter, "waited")
 
     # --- the books ---
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from sqlalchemy.pool import Pool
 
 from plimsoll.pool.holders import Holder
+from plimsoll.pool.keeping import Keeping
 from plimsoll.pool.killing import Killing
 from plimsoll.pool.links import Link, Links
 from plimsoll.pool.numbers import Numbers, PoolSnapshot
@@ -23,6 +24,7 @@ class Figures(Pool):
     links: Links
     opening: Opening
     killing: Killing
+    keeping: Keeping
     clock: Callable[[], float]
 
     def who(self) -> list[Holder]:
@@ -36,7 +38,7 @@ class Figures(Pool):
 
     def snapshot(self) -> PoolSnapshot:
         """All numbers at this moment."""
-        opening, closing = self.opening.now, self.killing.pending
+        opening, closing = self.opening.now, self.killing.pending + self.keeping.tending
         return self.numbers.snapshot(
             size=self.size_limit,
             max_overflow=self.overflow_limit,

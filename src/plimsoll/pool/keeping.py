@@ -32,6 +32,8 @@ class Keeping:
         self._pool = weakref.ref(pool)
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.tending = 0
+        """Idle connections that were taken out of the line, to be closed or pinged: nobody uses them."""
 
     def wake(self) -> None:
         """Look again soon. Called with each checkout: a pool that nobody uses has no timer."""
@@ -54,6 +56,7 @@ class Keeping:
         self._report_leaks(pool)
         self._look_at_idle_transactions(pool)
         tired = self._tired(pool)
+        self.tending += len(tired)
         if tired or self._missing(pool):
             self._spawn(greenlet_spawn(self._refresh, pool, tired))
         if len(pool.links) or pool.options.min_idle:
@@ -95,9 +98,12 @@ class Keeping:
             try:
                 self._refresh_one(pool, link)
             except BaseException:
+                self.tending -= len(tired)
                 for left in tired:
                     pool.places.give_back(left)
                 raise
+            finally:
+                self.tending -= 1
         while self._missing(pool) and pool.places.take_to_open():
             try:
                 pool.open_idle()

@@ -64,8 +64,9 @@ class Histogram:
 class PoolSnapshot:
     """A pool at a moment.
 
-    `checked_out` are in use; `opening` and `closing` hold a place as well, so that
-    `checked_out + opening + closing + idle <= limit`, and `opened == closed_total + checked_out + closing + idle`.
+    `checked_out` are in use; `opening` and `closing` (also: being looked at, to be pinged or closed) hold a place as
+    well, so that `checked_out + opening + closing + idle <= limit`. While nothing is being closed,
+    `opened == closed_total + checked_out + idle`.
     """
 
     size: int
