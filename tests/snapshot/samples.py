@@ -21,6 +21,7 @@ from plimsoll.snapshot import (
     StatementView,
     WorkerView,
 )
+from plimsoll.snapshot.as_one import as_one
 
 NOW_S = 1_795_860_000.0
 MIB = 1 << 20
@@ -179,4 +180,24 @@ HOSTILE_NAMES = replace(
     problems=(Problem("warning", "leak", HOSTILE, HOSTILE),),
 )
 
-ALL = {"healthy": HEALTHY, "exhausted": EXHAUSTED, "database-down": DATABASE_DOWN, "hostile": HOSTILE_NAMES}
+FOUR_AS_ONE = as_one(
+    HEALTHY,
+    [
+        replace(each, worker=replace(each.worker, host=host, pid=pid), at_s=NOW_S - age_s)
+        for each, host, pid, age_s in (
+            (EXHAUSTED, "web-1", 4712, 0.4),
+            (HEALTHY, "web-1", 4713, 12.0),
+            (HEALTHY, "web-2", 4711, 0.6),
+        )
+    ],
+    silent=("web-1:4713",),
+)
+"""Four workers on two hosts, as the first of them shows them: one is exhausted, one does not answer."""
+
+ALL = {
+    "healthy": HEALTHY,
+    "exhausted": EXHAUSTED,
+    "database-down": DATABASE_DOWN,
+    "hostile": HOSTILE_NAMES,
+    "four": FOUR_AS_ONE,
+}

@@ -16,8 +16,8 @@ from plimsoll.snapshot.model import (
     SettingView,
     Snapshot,
     StatementView,
-    WorkerView,
 )
+from plimsoll.snapshot.rows import WorkerRow, WorkerView
 
 __all__ = [
     "AdmissionView",
@@ -35,5 +35,6 @@ __all__ = [
     "SettingView",
     "Snapshot",
     "StatementView",
+    "WorkerRow",
     "WorkerView",
 ]

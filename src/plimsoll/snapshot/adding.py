@@ -28,16 +28,16 @@ def _both(one: RouteView, other: RouteView) -> RouteView:
         one.requests + other.requests,
         one.in_flight + other.in_flight,
         MappingProxyType(dict(Counter(one.errors) + Counter(other.errors))),
-        _added(one.latency, other.latency),
-        _added(one.waiting, other.waiting),
-        _added(one.holding, other.holding),
+        added(one.latency, other.latency),
+        added(one.waiting, other.waiting),
+        added(one.holding, other.holding),
         one.statements + other.statements,
         one.rows + other.rows,
     )
 
 
-def _added(one: Durations, other: Durations) -> Durations:
-    """Of two histograms; where their bounds differ (workers of two versions) the one that has observed more."""
+def added(one: Durations, other: Durations) -> Durations:
+    """The sum of two histograms; where their bounds differ (workers of two versions) the one that has observed more."""
     if one.bounds_s != other.bounds_s or len(one.counts) != len(other.counts):
         return one if one.count >= other.count else other
     counts = tuple(a + b for a, b in zip(one.counts, other.counts, strict=True))

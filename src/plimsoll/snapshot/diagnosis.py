@@ -5,7 +5,8 @@ from plimsoll.snapshot.causes import connections, database, exhaustion, memory, 
 from plimsoll.snapshot.causes.case import Case
 from plimsoll.snapshot.causes.rule import Rule
 from plimsoll.snapshot.causes.wording import bounded
-from plimsoll.snapshot.model import Level, Problem, Snapshot
+from plimsoll.snapshot.model import Problem, Snapshot
+from plimsoll.snapshot.rows import Level
 
 GRAVITY: dict[Level, int] = {"critical": 0, "warning": 1, "info": 2}
 

@@ -1,4 +1,4 @@
-"""One worker at one moment, frozen: what every view renders. Plain values, no secrets, no parameters.
+"""A worker, or several as one, at one moment, frozen: what every view renders. Plain values, no secrets, no parameters.
 
 Times of day are Unix seconds (`at_s`), durations seconds, sizes bytes; what is counted is counted since the worker
 began unless a field says otherwise. `None` is for what is not known or does not exist, never for zero."""
@@ -9,29 +9,9 @@ from types import MappingProxyType
 from typing import Literal
 
 from plimsoll.snapshot.durations import NONE, Durations
-
-Level = Literal["critical", "warning", "info"]
+from plimsoll.snapshot.rows import Level, WorkerRow, WorkerView
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerView:
-    """Which process this is."""
-
-    host: str
-    pid: int
-    started_s: float
-    release: str
-    production: bool
-    production_rule: str
-    ready: bool
-    startup: str
-    """What start-up came to, in words."""
-    version: str
-    """Of Plimsoll."""
-    warnings: tuple[str, ...] = ()
-    """Of start-up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +65,8 @@ class HolderView:
     took it, `stack` innermost first, `statement` the last one without its parameters."""
 
     id: str
-    """Names this checkout for the operator's actions, as long as it lasts."""
+    """Names this checkout for the operator's actions, as long as it lasts: `pid-number`, and where several workers are
+    shown as one, `host:pid-number`."""
     route: str
     age_s: float
     state: str
@@ -95,6 +76,8 @@ class HolderView:
     statement: str
     statements: int
     server_id: int | None
+    worker: str = ""
+    """`host:pid` where several workers are shown as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +233,8 @@ class EventView:
     text: str
     count: int = 1
     """How many of the same came within a short time."""
+    worker: str = ""
+    """`host:pid` where several workers are shown as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,3 +273,5 @@ class Snapshot:
     """Open sockets of clients; None where they are not watched."""
     problems: tuple[Problem, ...] = ()
     """The gravest first."""
+    workers: tuple[WorkerRow, ...] = ()
+    """Those that this shows as one; empty where it is of one worker."""

@@ -8,7 +8,8 @@ from plimsoll.snapshot.adding import all_routes, all_statements
 from plimsoll.snapshot.causes import server
 from plimsoll.snapshot.causes.wording import bounded, counted, listed, plain, sane
 from plimsoll.snapshot.diagnosis import GRAVITY, RULES, problems
-from plimsoll.snapshot.model import HolderView, Level, LoadLineView, Problem, RouteView, Snapshot, StatementView
+from plimsoll.snapshot.model import HolderView, LoadLineView, Problem, RouteView, Snapshot, StatementView
+from plimsoll.snapshot.rows import Level, WorkerRow
 
 STALE_S = 30.0
 """A worker whose snapshot is so much older than the newest is shown and not counted: it may be gone. Hosts whose clocks
@@ -21,34 +22,6 @@ SHARED = frozenset({rule.key for rule in server.RULES} - {"server-unseen"})
 """Problems of the server, which every worker sees alike: told once, without a worker."""
 
 LOAD_LINE = "load-line"
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerRow:
-    """One worker in a table. Times are Unix seconds, sizes bytes; what is counted is counted since it began."""
-
-    name: str
-    """`host:pid`."""
-    at_s: float
-    started_s: float
-    release: str
-    ready: bool
-    stopping: bool
-    stale: bool
-    """Not seen lately, so not in the sums."""
-    taken: int
-    idle: int
-    limit: int
-    waiting: int
-    in_flight: int
-    requests: int
-    errors: int
-    """Answered 5xx."""
-    refused: int
-    rss_bytes: int
-    memory_left_bytes: int | None
-    worst: Level | None
-    """Of its problems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +65,7 @@ class Fleet:
 def together(snapshots: Iterable[Snapshot]) -> Fleet:
     """Of any number of workers, in any order. Of several snapshots of a worker the newest counts; of several processes
     that had one name, one after the other, the last."""
-    known = _newest_of_each(snapshots)
+    known = newest_of_each(snapshots)
     newest_s = max((sane(each.at_s) for each in known), default=0.0)
     rows = tuple(_row(each, stale=newest_s - sane(each.at_s) > STALE_S) for each in known)
     seen = tuple(each for each, row in zip(known, rows, strict=True) if not row.stale)
@@ -119,8 +92,8 @@ def _newest_first(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
     return sorted(snapshots, key=lambda each: (-sane(each.at_s), name_of(each)))
 
 
-def _newest_of_each(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
-    """In the order of their names."""
+def newest_of_each(snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
+    """The newest snapshot of each worker, in the order of their names."""
     found: dict[tuple[str, int], Snapshot] = {}
     for each in snapshots:
         key = (each.worker.host, each.worker.pid)

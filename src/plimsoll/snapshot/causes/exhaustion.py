@@ -6,7 +6,7 @@ from plimsoll.snapshot.causes.case import Case
 from plimsoll.snapshot.causes.groups import Group, grouped, held_by
 from plimsoll.snapshot.causes.rule import Found, Rule
 from plimsoll.snapshot.causes.wording import counted, over, owner, percent, sane, time, verb
-from plimsoll.snapshot.model import Level
+from plimsoll.snapshot.rows import Level
 
 SYMPTOMS = frozenset(
     {"pool-timeouts", "slow-connects", "refusals", "slow-route", "slow-statement", "route-errors", "deadlines"}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from plimsoll.snapshot.causes.case import Case
-from plimsoll.snapshot.model import Level
+from plimsoll.snapshot.rows import Level
 
 
 @dataclass(frozen=True, slots=True)

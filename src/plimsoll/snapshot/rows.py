@@ -1,0 +1,55 @@
+"""Which worker a snapshot is of, and a worker as one row of a table of several."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Level = Literal["critical", "warning", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """Which process this is."""
+
+    host: str
+    pid: int
+    started_s: float
+    release: str
+    production: bool
+    production_rule: str
+    ready: bool
+    startup: str
+    """What start-up came to, in words."""
+    version: str
+    """Of Plimsoll."""
+    warnings: tuple[str, ...] = ()
+    """Of start-up."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """One worker in a table. Times are Unix seconds, sizes bytes; what is counted is counted since it began."""
+
+    name: str
+    """`host:pid`."""
+    at_s: float
+    started_s: float
+    release: str
+    ready: bool
+    stopping: bool
+    stale: bool
+    """Not seen lately, so not in the sums."""
+    taken: int
+    idle: int
+    limit: int
+    waiting: int
+    in_flight: int
+    requests: int
+    errors: int
+    """Answered 5xx."""
+    refused: int
+    rss_bytes: int
+    memory_left_bytes: int | None
+    worst: Level | None
+    """Of its problems."""
+    silent: bool = False
+    """It lives and does not answer; its numbers are those of when it last did, zeros where it never has."""
