@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from plimsoll.snapshot import EventView, Snapshot
 from plimsoll.snapshot.as_one import addressed, as_one
 from plimsoll.snapshot.codec import from_json, to_json
+from plimsoll.snapshot.diagnosis import problems
 from plimsoll.snapshot.eventlog import MOST
 from plimsoll.snapshot.workers import together
 from tests.snapshot.odd import SNAPSHOTS
@@ -125,10 +126,11 @@ def test_the_sample_is_what_comes_of_four_workers() -> None:
     assert from_json(json.loads(json.dumps(to_json(FOUR_AS_ONE), allow_nan=False))) == FOUR_AS_ONE
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 @given(SNAPSHOTS, st.lists(SNAPSHOTS, max_size=2), st.lists(st.text(max_size=9), max_size=2))
 def test_any_snapshots_make_one(own: Snapshot, others: list[Snapshot], silent: list[str]) -> None:
     """However odd: a row for each that is known or silent."""
+    own, *others = (replace(each, problems=problems(each)) for each in (own, *others))
     one = as_one(own, others, silent)
     names = {f"{each.worker.host}:{each.worker.pid}" for each in (own, *others)} | set(silent)
     assert len(one.workers) == (len(names) if one is not own else len(own.workers))
