@@ -18,7 +18,8 @@ import pytest
 from plimsoll.errors import SharingError
 from plimsoll.snapshot import Snapshot, shared
 from plimsoll.snapshot.codec import to_json
-from plimsoll.snapshot.shared import Shared, directory_of_siblings
+from plimsoll.snapshot.directory import directory_of_siblings
+from plimsoll.snapshot.shared import Shared
 from plimsoll.snapshot.together import Together
 from tests.snapshot.samples import ALL, HEALTHY
 
@@ -105,6 +106,7 @@ async def test_a_worker_that_is_blocked_is_counted_and_not_waited_for(tmp_path: 
         blocked.begin()
         found = await one.ask(patience_s=0.1)
         assert (found.snapshots, found.silent) == ((), 1)
+        assert found.names == (f"{socket.gethostname()}:{os.getpid()}",)
         blocked.end()
         assert (await one.ask(PATIENCE_S)).silent == 0
 
@@ -249,7 +251,7 @@ async def test_two_workers_meet_by_their_setting(tmp_path: Path) -> None:
 
 def test_children_of_one_python_have_one_directory_and_of_a_shell_none() -> None:
     """A server's workers, and a process that was started by itself."""
-    code = "from plimsoll.snapshot.shared import directory_of_siblings as d; print(d())"
+    code = "from plimsoll.snapshot.directory import directory_of_siblings as d; print(d())"
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}/src"}
 
     def run(command: list[str]) -> str:
@@ -266,7 +268,7 @@ async def test_directories_of_our_own_go_with_the_last_one_in_them_and_named_one
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also those of services that were killed: with the next one that begins."""
-    monkeypatch.setattr(shared, "_root", lambda: tmp_path / "root")
+    monkeypatch.setattr(shared, "root", lambda: tmp_path / "root")
     killed = Shared(tmp_path / "root" / "1-a")
     killed.begin()
     assert killed._lock is not None
@@ -287,7 +289,7 @@ async def test_many_that_begin_and_end_at_once_do_not_trip_one_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each finds a directory, also where the last one has just removed it."""
-    monkeypatch.setattr(shared, "_root", lambda: tmp_path / "root")
+    monkeypatch.setattr(shared, "root", lambda: tmp_path / "root")
 
     def come_and_go() -> None:
         for _ in range(50):

@@ -1,4 +1,4 @@
-"""Snapshots as JSON and back: what `/ops/snapshot` answers, and what black-box files hold."""
+"""Snapshots and series as JSON and back: what `/ops/snapshot` and `/ops/history` answer, and black-box files hold."""
 
 import math
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from plimsoll.errors import SnapshotError
+from plimsoll.snapshot.history import Series
 from plimsoll.snapshot.model import Snapshot
 
 FORMAT = 1
@@ -30,6 +31,25 @@ def from_json(document: object) -> Snapshot:
         found = document.get("format") if isinstance(document, dict) else type(document).__name__
         raise SnapshotError(f"this is no snapshot of format {FORMAT} (found: {found!r}); is it of another version?")
     made: Snapshot = _made(Snapshot, document, "snapshot")
+    return made
+
+
+def series_to_json(series: Series) -> dict[str, Any]:
+    """What was, as `/ops/history` answers it."""
+    plain: dict[str, Any] = _plain(series)
+    return plain
+
+
+def series_from_json(document: object) -> Series:
+    """The series that `series_to_json` has made.
+
+    Raises:
+        SnapshotError: it is none, or not each of its numbers has a time; says which.
+    """
+    made: Series = _made(Series, document, "history")
+    for name, values in made.values.items():
+        if len(values) != len(made.times_s):
+            raise SnapshotError(f"history.values.{name} has {len(values)} numbers for {len(made.times_s)} times")
     return made
 
 

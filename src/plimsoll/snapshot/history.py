@@ -4,7 +4,7 @@ that is taken once and never grows."""
 import math
 import sys
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,7 +53,7 @@ class Series:
 
     step_s: float
     times_s: tuple[float, ...]
-    values: dict[str, tuple[float | None, ...]]
+    values: Mapping[str, tuple[float | None, ...]]
 
 
 class _Step:

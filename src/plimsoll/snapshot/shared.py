@@ -1,7 +1,8 @@
 """The workers of one service on one host, seen together, whichever of them is asked.
 
 Each has two files in a directory of their own: a lock, which the system lets go when the process ends, however it ends,
-and its last snapshot. Snapshots are written when one of the workers asks for them, so nothing is while nobody looks."""
+and its last snapshot. Snapshots are written when one of the workers asks for them, so nothing is while nobody looks.
+What is asked of one worker goes by letter."""
 
 import asyncio
 import fcntl
@@ -10,23 +11,25 @@ import logging
 import os
 import re
 import secrets
-import stat
-import tempfile
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 
 from plimsoll.errors import SharingError, SnapshotError
 from plimsoll.snapshot.codec import from_json, to_json
+from plimsoll.snapshot.directory import changed_ns, make, read, root, unusable, written
+from plimsoll.snapshot.letters import NAME, Letters, Question, is_letter
 from plimsoll.snapshot.model import Snapshot
+from plimsoll.snapshot.notes import Notes
+from plimsoll.snapshot.workers import name_of
 
 logger = logging.getLogger("plimsoll.snapshot")
 
 TICK_S = 0.2
-"""How often a worker looks whether it was asked: one `stat`, some microseconds."""
+"""How often a worker looks whether it was asked: a few `stat`, some microseconds."""
 
 POLL_S = 0.02
 
@@ -46,16 +49,20 @@ TRIES = 20
 MOST_BYTES = 4 << 20
 """Of one file; a snapshot of a hundred routes takes some 200 KiB."""
 
-_LOCK = re.compile(r"\d{1,10}-[0-9a-f]{8}\.lock")
+_LOCK = re.compile(rf"{NAME}\.lock")
 _ASKED = "asked"
+_ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """The other workers. `silent` counts those that live and did not answer in time."""
+    """The other workers. `silent` counts those that live and did not answer in time, `names` names them (`host:pid`),
+    `last` are their last snapshots, however old."""
 
     snapshots: tuple[Snapshot, ...]
     silent: int
+    names: tuple[str, ...] = ()
+    last: tuple[Snapshot, ...] = ()
 
 
 class Shared:
@@ -66,6 +73,10 @@ class Shared:
         self._directory = directory
         self._name = ""
         self._lock: int | None = None
+        self.letters = Letters(directory, "")
+        """This worker's, from `begin` on."""
+        self.ended = Notes(directory / _ENDED)
+        """Digests of the browsers' sessions that were ended before their time."""
 
     def begin(self) -> None:
         """Take a place.
@@ -76,7 +87,7 @@ class Shared:
         self.end()
         try:
             if self._is_ours:
-                _make(self._directory.parent)
+                make(self._directory.parent)
                 self._sweep()
             for _ in range(TRIES):
                 # Whoever was the last in it, and ended just now, has removed the directory.
@@ -84,10 +95,10 @@ class Shared:
                     return self._take_place()
             self._take_place()
         except OSError as error:
-            raise SharingError(_unusable(self._directory, f"cannot be used ({error.strerror})")) from error
+            raise SharingError(unusable(self._directory, f"cannot be used ({error.strerror})")) from error
 
     def _take_place(self) -> None:
-        _make(self._directory)
+        make(self._directory)
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
         # Under its name only once it is locked: a lock that is free is taken for a dead worker's, and removed.
         fresh = self._path(".new", name)
@@ -100,6 +111,7 @@ class Shared:
             self._remove(name)
             raise
         self._name, self._lock = name, lock
+        self.letters = Letters(self._directory, name)
 
     def end(self) -> None:
         """Give it up."""
@@ -114,19 +126,21 @@ class Shared:
     @property
     def _is_ours(self) -> bool:
         """Whether nobody has named the directory, so that it is made and removed with those in it."""
-        return self._directory.parent == _root()
+        return self._directory.parent == root()
 
     def _sweep(self) -> None:
         """Remove directories in which nobody lives any more: of services that were killed."""
         with suppress(OSError):
-            for name in sorted(os.listdir(_root()))[:MOST_SWEPT]:
+            for name in sorted(os.listdir(root()))[:MOST_SWEPT]:
                 if name != self._directory.name:
-                    Shared(_root() / name)._clear()
+                    Shared(root() / name)._clear()
 
     def _clear(self) -> None:
         if not self._living():
             with suppress(OSError):
-                (self._directory / _ASKED).unlink(missing_ok=True)
+                for entry in os.listdir(self._directory):
+                    if entry.partition(".")[0] in (_ASKED, _ENDED) or is_letter(entry):
+                        (self._directory / entry).unlink(missing_ok=True)
                 self._directory.rmdir()
 
     def publish(self, snapshot: Snapshot) -> None:
@@ -138,24 +152,20 @@ class Shared:
         content = _encoded(snapshot)
         if len(content) > MOST_BYTES:
             content = _encoded(replace(snapshot, holders=(), statements=(), settings=(), events=(), server=None))
-        fresh = self._path(".new")
-        descriptor = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        fresh.rename(self._path(".json"))
+        written(self._path(".json"), self._path(".new"), content)
 
     def wanted(self) -> bool:
         """Whether somebody has asked since the last `publish`."""
-        asked_ns = _changed_ns(self._directory / _ASKED)
-        return asked_ns > 0 and asked_ns >= _changed_ns(self._path(".json"))
+        asked_ns = changed_ns(self._directory / _ASKED)
+        return asked_ns > 0 and asked_ns >= changed_ns(self._path(".json"))
 
     def others(self) -> tuple[Snapshot, ...]:
         """The last snapshots of the other workers that live, however old (`at_s` tells); asks nobody."""
         found = (self._read(name) for name in self._living())
         return tuple(snapshot for snapshot in found if snapshot is not None)
 
-    async def ask(self, patience_s: float = PATIENCE_S) -> Others:
-        """The other workers as they are now."""
+    async def ask(self, patience_s: float = PATIENCE_S, tell: Callable[[Snapshot], object] = lambda _: None) -> Others:
+        """The other workers as they are now; each is told as it comes."""
         try:
             asked_ns = self._ask()
         except OSError as error:
@@ -166,21 +176,36 @@ class Shared:
         until_s = time.monotonic() + patience_s
         while True:
             for name in sorted(waited_for):
-                if asked_ns < _changed_ns(self._path(".json", name)):
+                if asked_ns < changed_ns(self._path(".json", name)):
                     waited_for.remove(name)
                     if (snapshot := self._read(name)) is not None:
                         found.append(snapshot)
+                        tell(snapshot)
                     await asyncio.sleep(0)  # reading takes milliseconds: requests go on between two of them
             if not waited_for or time.monotonic() >= until_s:
-                return Others(tuple(found), len(waited_for))
+                return self._answered(found, sorted(waited_for))
             await asyncio.sleep(POLL_S)
 
-    async def serve(self, take: Callable[[], Snapshot]) -> None:
-        """Answer with what `take` gives, whenever somebody asks, until this is cancelled."""
+    def _answered(self, found: list[Snapshot], silent: list[str]) -> Others:
+        last = [(name, self._read(name)) for name in silent]
+        names = (_of_place(name) if snapshot is None else name_of(snapshot) for name, snapshot in last)
+        return Others(
+            tuple(found), len(silent), tuple(names), tuple(snapshot for _, snapshot in last if snapshot is not None)
+        )
+
+    def places(self, worker: str) -> list[str]:
+        """The places of the other workers that live and have this name (`host:pid`): one, or none."""
+        return [name for name in sorted(self._living()) if _of_place(name) == worker]
+
+    async def serve(self, take: Callable[[], Snapshot], begin: Callable[[Question], object] = lambda _: None) -> None:
+        """Answer with what `take` gives, when somebody asks, until this is cancelled. `begin` is given what is asked
+        of this one alone; it must not raise."""
         renewed_s = time.monotonic()
         while True:
             await asyncio.sleep(TICK_S)
             try:
+                for question in self.letters.taken():
+                    begin(question)
                 if self.wanted():
                     self.publish(take())
                 if time.monotonic() - renewed_s > KEEP_S:
@@ -231,66 +256,28 @@ class Shared:
         return True
 
     def _read(self, name: str) -> Snapshot | None:
+        content = read(self._path(".json", name), MOST_BYTES)
         try:
-            descriptor = os.open(self._path(".json", name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with os.fdopen(descriptor, "rb") as file:
-                content = file.read(MOST_BYTES + 1)
-            return from_json(json.loads(content)) if len(content) <= MOST_BYTES else None
-        except (OSError, ValueError, RecursionError, SnapshotError):
+            return None if content is None else from_json(json.loads(content))
+        except (ValueError, RecursionError, SnapshotError):
             return None
 
     def _remove(self, name: str) -> None:
-        for ending in (".lock", ".json", ".new"):
-            with suppress(OSError):
-                self._path(ending, name).unlink()
+        """What this one has, or had: its letters too."""
+        with suppress(OSError):
+            for entry in os.listdir(self._directory):
+                if entry.startswith(f"{name}."):
+                    with suppress(OSError):
+                        (self._directory / entry).unlink()
 
     def _path(self, ending: str, name: str | None = None) -> Path:
         return self._directory / f"{name or self._name}{ending}"
-
-
-def directory_of_siblings() -> Path | None:
-    """A directory for this process and those that its parent has started beside it; None where the parent is another
-    program (a shell, systemd), and so no server with workers."""
-    parent = os.getppid()
-    try:
-        if os.readlink(f"/proc/{parent}/exe") != os.readlink("/proc/self/exe"):
-            return None
-        here = os.getcwd()
-    except OSError:
-        return None
-    return _root() / f"{parent}-{sha256(os.fsencode(here)).hexdigest()[:8]}"
-
-
-def _root() -> Path:
-    return Path(tempfile.gettempdir()) / f"plimsoll-{os.geteuid()}"
-
-
-def _make(directory: Path) -> None:
-    """Make it, where it is not there, and see to it that nobody else can write or read there."""
-    with suppress(FileExistsError):
-        directory.mkdir(mode=0o700)
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise SharingError(_unusable(directory, "is not a directory of this account's own"))
-    if found.st_mode & 0o077:
-        raise SharingError(_unusable(directory, "is open to other accounts (chmod 700 closes it)"))
-
-
-def _unusable(directory: Path, why: str) -> str:
-    return (
-        f"{directory} {why}, so this worker shows itself alone and is missing where others show all. Set "
-        "OPS_SHARED_DIR to a directory that this account alone may use, or to none."
-    )
 
 
 def _encoded(snapshot: Snapshot) -> bytes:
     return json.dumps(to_json(snapshot), allow_nan=False, separators=(",", ":")).encode()
 
 
-def _changed_ns(path: Path) -> int:
-    """When it was written last; 0 where it is not there, or is of a time that has not come (the clock was set back)."""
-    try:
-        changed_ns = path.lstat().st_mtime_ns
-    except OSError:
-        return 0
-    return changed_ns if changed_ns < time.time_ns() + 1_000_000_000 else 0
+def _of_place(name: str) -> str:
+    """Who has it, on this host."""
+    return f"{socket.gethostname()}:{name.partition('-')[0]}"

@@ -1,0 +1,104 @@
+"""Asking one worker of this host for something, and answering: it is done once at most, and who asked hears of it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from plimsoll.errors import ActionError, SharingError
+from plimsoll.snapshot.letters import Letters, Question
+
+logger = logging.getLogger("plimsoll.snapshot")
+
+TAKEN_S = 1.0
+"""A worker looks five times a second: one that has not taken a question by then is blocked, and the question is taken
+back."""
+
+POLL_S = 0.02
+
+Do = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
+"""Does what is asked for, with its words.
+
+Raises:
+    ActionError: it cannot be done; says why.
+"""
+
+
+class SilentError(ActionError):
+    """The worker did not take the question, or did not answer it."""
+
+
+async def asked(letters: Letters, to: str, what: str, words: Mapping[str, str], limit_s: float) -> Mapping[str, Any]:
+    """The answer of the worker at the place `to`.
+
+    Raises:
+        SilentError: there is none; says whether it may be done yet.
+        ActionError: it cannot be done, as that worker says.
+    """
+    try:
+        number = letters.ask(to, what, words)
+    except (OSError, SharingError) as error:
+        raise SilentError(f"The worker cannot be asked, so nothing was done: {error}.") from error
+    try:
+        found = await _answered(letters, to, number, limit_s)
+    except BaseException:
+        letters.withdraw(to, number)
+        raise
+    refused = found.get("refused")
+    if isinstance(refused, str):
+        raise ActionError(refused)
+    return found
+
+
+async def _answered(letters: Letters, to: str, number: str, limit_s: float) -> Mapping[str, Any]:
+    loop = asyncio.get_running_loop()
+    began_s, is_taken = loop.time(), False
+    while (found := letters.answer(number)) is None:
+        passed_s = loop.time() - began_s
+        if not is_taken and passed_s > min(TAKEN_S, limit_s):
+            if letters.withdraw(to, number):
+                raise SilentError(
+                    "The worker lives and does not answer, so nothing was done, and nothing will be: something blocks "
+                    "its event loop, or the process is stopped."
+                )
+            is_taken = True
+        if passed_s > limit_s:
+            raise SilentError(
+                f"The worker has taken this on and not answered within {limit_s:g} s; it may be done yet."
+            )
+        await asyncio.sleep(POLL_S)
+    return found
+
+
+class Answering:
+    """Does what this worker is asked for, each in a task of its own."""
+
+    def __init__(self, do: Do) -> None:
+        self._do = do
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, letters: Letters, question: Question) -> None:
+        """One more."""
+        task = asyncio.create_task(self._answer(letters, question), name="plimsoll answers another worker")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def end(self) -> None:
+        """Give up what is under way."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _answer(self, letters: Letters, question: Question) -> None:
+        try:
+            answer = await self._do(question.what, question.words)
+        except ActionError as error:
+            answer = {"refused": str(error.args[0]) if error.args else str(error)}
+        except Exception:
+            logger.exception("what another worker has asked for could not be done")
+            answer = {"refused": "It could not be done there; the log of that worker has the reason."}
+        try:
+            letters.reply(question, answer)
+        except (OSError, ValueError) as error:
+            logger.warning("another worker was not answered: %s", error)
