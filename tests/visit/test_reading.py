@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from plimsoll.visit.figures import FORMAT, PATH, read_figures
 from plimsoll.visit.logfile import MOST_BYTES, read_log
 from plimsoll.visit.pages import pages_of, percentile
-from plimsoll.visit.web import Answer
+from plimsoll.web.line import Answer
 
 GOOD: dict[str, Any] = {
     "format": FORMAT,

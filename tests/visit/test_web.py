@@ -11,7 +11,8 @@ import pytest
 
 from plimsoll.errors import CommandError
 from plimsoll.visit.service import Visit, Wish
-from plimsoll.visit.web import BODY_LIMIT_BYTES, HEADER_LIMIT_BYTES, Answer, Line, Place, place_of
+from plimsoll.web.line import BODY_LIMIT_BYTES, HEADER_LIMIT_BYTES, Answer, Line
+from plimsoll.web.place import Place, place_of
 from tests.servers.certificates import Certificates, Tls
 
 LIMIT_S = 0.5

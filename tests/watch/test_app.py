@@ -19,10 +19,10 @@ from rich.text import Text
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Footer, Static
 
-from plimsoll.visit.web import place_of
 from plimsoll.watch import feed as feed_module
 from plimsoll.watch.app import Details, WatchApp
 from plimsoll.watch.feed import Feed
+from plimsoll.web.place import place_of
 from tests.servers import REPOSITORY, clean_environ
 from tests.snapshot.samples import EXHAUSTED, HEALTHY, HOSTILE, HOSTILE_NAMES, holder
 from tests.watch.conftest import TOKEN, Service

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from plimsoll.visit.web import place_of
 from plimsoll.watch import feed as module
 from plimsoll.watch.feed import DOWN_AFTER_S, EVERY_S, HISTORY_KEPT, REFUSED_EVERY_S, Feed
+from plimsoll.web.place import place_of
 from tests.snapshot.samples import EXHAUSTED, HEALTHY
 from tests.watch.conftest import TOKEN, Service
 

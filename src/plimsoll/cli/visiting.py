@@ -20,7 +20,7 @@ from plimsoll.cli.gathering import Answers, More
 from plimsoll.errors import CommandError
 from plimsoll.visit.logfile import read_log
 from plimsoll.visit.service import Visit, Wish
-from plimsoll.visit.web import place_of
+from plimsoll.web.place import place_of
 
 LONGEST_WATCH_S = 24 * 3600.0
 UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}

@@ -13,10 +13,10 @@ from plimsoll.cli.serve import ServeSettings
 from plimsoll.errors import CommandError
 from plimsoll.settings import ServiceSettings
 from plimsoll.snapshot.codec import to_json
-from plimsoll.visit.web import Place, place_of
 from plimsoll.watch.feed import Feed
 from plimsoll.watch.once import is_fine
 from plimsoll.watch.once import once as lines_of
+from plimsoll.web.place import Place, place_of
 
 NEEDS_ATTENTION = 1
 INTERRUPTED = 130

@@ -22,7 +22,7 @@ from plimsoll.settings import ServiceSettings
 from plimsoll.snapshot import ServerView, Snapshot
 from plimsoll.snapshot.processes import IDLE_TRANSACTION_S, Ours, across, joined
 from plimsoll.visit.snapshots import ask_workers
-from plimsoll.visit.web import place_of
+from plimsoll.web.place import place_of
 
 
 class Format(StrEnum):

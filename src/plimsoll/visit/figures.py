@@ -7,7 +7,7 @@ from typing import Any
 
 from plimsoll.checks.running import Worker
 from plimsoll.checks.verdict import Known
-from plimsoll.visit.web import Answer
+from plimsoll.web.line import Answer
 
 PATH = "/ops/figures"
 FORMAT = 1

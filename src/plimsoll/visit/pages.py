@@ -9,7 +9,7 @@ from typing import Any
 
 from plimsoll.checks.facts import Endpoint
 from plimsoll.checks.verdict import Known
-from plimsoll.visit.web import Answer, Line
+from plimsoll.web.line import Answer, Line
 
 REQUESTS_EACH = 8
 """Of each page: enough that one slow answer is seen to be one, few enough that nobody else notices."""

@@ -16,7 +16,8 @@ from plimsoll.visit.figures import PATH as FIGURES
 from plimsoll.visit.figures import read_figures
 from plimsoll.visit.pages import OPENAPI, ask_pages, pages_of, patience_s
 from plimsoll.visit.watching import Watch, samples_of
-from plimsoll.visit.web import Answer, Line, Place
+from plimsoll.web.line import Answer, Line
+from plimsoll.web.place import Place
 
 LIVE, READY = "/health/live", "/health/ready"
 

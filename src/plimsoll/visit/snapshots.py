@@ -9,7 +9,8 @@ from plimsoll.snapshot import Snapshot
 from plimsoll.snapshot.codec import from_json
 from plimsoll.visit.figures import refused
 from plimsoll.visit.service import AT_ONCE, MOST_ROUNDS, ROUNDS_WITHOUT_NEWS
-from plimsoll.visit.web import Answer, Line, Place
+from plimsoll.web.line import Answer, Line
+from plimsoll.web.place import Place
 
 PATH = "/ops/snapshot"
 

@@ -12,7 +12,8 @@ from plimsoll.errors import SnapshotError
 from plimsoll.snapshot import Snapshot
 from plimsoll.snapshot.codec import from_json
 from plimsoll.snapshot.history import SERIES, numbers_of
-from plimsoll.visit.web import Answer, Line, Place
+from plimsoll.web.line import Answer, Line
+from plimsoll.web.place import Place
 
 PATH = "/ops/snapshot"
 HISTORY_PATH = "/ops/history?span=10m"

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 client for visits: every answer has an end in time and in size, and every failure is a sentence.
+"""One HTTP/1.1 client: every answer has an end in time and in size, and every failure is a sentence.
 
 Of the standard library's client only each single read is limited, not the whole answer; here one deadline holds for
 connecting, sending and reading. HTTP is h11's, which uvicorn brings along."""
@@ -7,16 +7,15 @@ import asyncio
 import os
 import socket
 import ssl
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from time import perf_counter
 from types import TracebackType
 from typing import Self
-from urllib.parse import SplitResult, urlsplit
 
 import h11
 
-from plimsoll.errors import CommandError
+from plimsoll.web.place import Place
 
 CONNECT_LIMIT_S = 5.0
 """For a connection with its TLS: a service farther away than this is not usable."""
@@ -28,66 +27,9 @@ HEADER_LIMIT_BYTES = 64 << 10
 READ_BYTES = 64 << 10
 NOT_HTTP = "what answers does not speak HTTP"
 AGENT = b"plimsoll-check"
-PORTS = {"http": 80, "https": 443}
 
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a service is: from `--url`."""
-
-    scheme: str
-    host: str
-    port: int
-    prefix: str
-
-    @property
-    def url(self) -> str:
-        """As it was given, without a slash at the end."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        port = "" if self.port == PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{host}{port}{self.prefix}"
-
-    @property
-    def is_private(self) -> bool:
-        """Whether nobody on the way can read what is sent: TLS, or not leaving this machine."""
-        if self.scheme == "https" or self.host == "localhost":
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-
-def place_of(url: str) -> Place:
-    """The place that a person named.
-
-    Raises:
-        CommandError: it is no such URL.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise _wrong("it cannot be read") from None
-    if parts.scheme not in PORTS or not parts.hostname:
-        raise _wrong("it does not begin with http:// or https:// and a host")
-    if parts.username is not None or parts.password is not None:
-        raise _wrong("it has a user or a password in it; OPS_TOKEN is the way to be let in")
-    if parts.query or parts.fragment or not url.isprintable() or not _is_plain(parts):
-        raise _wrong("it has more than host, port and path in it")
-    try:
-        host = parts.hostname.encode("idna").decode("ascii")
-    except UnicodeError:
-        raise _wrong("its host is no name that could be looked up") from None
-    return Place(parts.scheme, host, port or PORTS[parts.scheme], parts.path.rstrip("/"))
-
-
-def _is_plain(parts: SplitResult) -> bool:
-    return parts.path.isascii() and not any(char.isspace() for char in parts.netloc + parts.path)
-
-
-def _wrong(what: str) -> CommandError:
-    return CommandError(f"--url is wrong: {what}. Give the service's address, such as --url https://shop.example.com")
+Find = Callable[[Place], Awaitable[Sequence[str]]]
+"""Gives the addresses of a place; raises OSError or ValueError, whose words say why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +48,14 @@ class Answer:
 
 @dataclass(eq=False)
 class Line:
-    """One connection to a service, made with its first request, kept while both sides like, made anew after that."""
+    """One connection to a service, made with its first request, kept while both sides like, made anew after that.
+    `find` gives the addresses instead of the system; `headers` go with each request."""
 
     place: Place
     limit_s: float
     tls: ssl.SSLContext | None = None
+    find: Find | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ((b"user-agent", AGENT),)
     _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
     _http: h11.Connection = field(default_factory=lambda: h11.Connection(h11.CLIENT))
     _ended: bool = False
@@ -132,17 +77,20 @@ class Line:
 
     async def get(self, path: str, token: str | None = None) -> Answer:
         """One GET. Raises nothing but cancellation: a failure is an answer too."""
-        try:
-            reused = self._streams is not None
-            answer = await self._get(path, token)
-            if answer.error and reused and answer.status is None:
-                # The other side may have ended an idle connection just then, which says nothing of the service.
-                answer = await self._get(path, token)
-        except UnicodeEncodeError:
-            return Answer(error=f"the path {path!r} is not ASCII")
+        reused = self._streams is not None
+        answer = await self._ask("GET", path, token)
+        if answer.error and reused and answer.status is None:
+            # The other side may have ended an idle connection just then, which says nothing of the service.
+            answer = await self._ask("GET", path, token)
         return answer
 
-    async def _get(self, path: str, token: str | None) -> Answer:
+    async def post(self, path: str, token: str | None = None) -> Answer:
+        """One POST without a body, on a new connection: it may have been done where no answer comes, so it is never
+        sent a second time. Raises nothing but cancellation."""
+        self.close()
+        return await self._ask("POST", path, token)
+
+    async def _ask(self, method: str, path: str, token: str | None) -> Answer:
         try:
             if self._streams is None:
                 async with asyncio.timeout(min(CONNECT_LIMIT_S, self.limit_s)):
@@ -153,10 +101,12 @@ class Line:
         began_s = perf_counter()
         try:
             async with asyncio.timeout(self.limit_s):
-                answer = await self._exchange(path, token, began_s)
+                answer = await self._exchange(method, path, token, began_s)
         except TimeoutError:
             self.close()
             return Answer(seconds=perf_counter() - began_s, error=f"no whole answer within {self.limit_s:g} s")
+        except UnicodeEncodeError:
+            return Answer(error=f"the path {path!r} is not ASCII")
         except (OSError, EOFError) as error:
             self.close()
             return Answer(seconds=perf_counter() - began_s, error=f"the connection was lost: {_reason(error)}")
@@ -169,18 +119,21 @@ class Line:
     async def _connect(self) -> None:
         place = self.place
         tls = self.tls if place.scheme == "https" else None
-        self._streams = await asyncio.open_connection(place.host, place.port, ssl=tls)
+        addresses = [place.host] if self.find is None else await self.find(place)
+        self._streams = await _opened(addresses, place, tls)
         self._ended = False
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADER_LIMIT_BYTES)
 
-    async def _exchange(self, path: str, token: str | None, began_s: float) -> Answer:
+    async def _exchange(self, method: str, path: str, token: str | None, began_s: float) -> Answer:
         assert self._streams is not None
         _, writer = self._streams
-        headers = [(b"host", self._host()), (b"user-agent", AGENT), (b"accept", b"application/json, */*;q=0.5")]
+        headers = [(b"host", self._host()), (b"accept", b"application/json, */*;q=0.5"), *self.headers]
+        if method == "POST":
+            headers.append((b"content-length", b"0"))
         if token is not None:
             headers.append((b"authorization", b"Bearer " + token.encode("ascii")))
         target = f"{self.place.prefix}{path}".encode("ascii")
-        writer.write(self._http.send(h11.Request(method=b"GET", target=target, headers=headers)) or b"")
+        writer.write(self._http.send(h11.Request(method=method, target=target, headers=headers)) or b"")
         writer.write(self._http.send(h11.EndOfMessage()) or b"")
         response, body, whole = await self._read()
         seconds = perf_counter() - began_s
@@ -244,6 +197,21 @@ class Line:
         if isinstance(error, TimeoutError):
             return f"no connection to {where} within {min(CONNECT_LIMIT_S, self.limit_s):g} s"
         return f"no connection to {where}: {_reason(error)}"
+
+
+async def _opened(
+    addresses: Sequence[str], place: Place, tls: ssl.SSLContext | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """To the first address that takes us."""
+    failed: OSError | None = None
+    for address in addresses:
+        try:
+            return await asyncio.open_connection(
+                address, place.port, ssl=tls, server_hostname=place.host if tls is not None else None
+            )
+        except OSError as error:
+            failed = error
+    raise failed or OSError("it has no address")
 
 
 def _reason(error: BaseException) -> str:
