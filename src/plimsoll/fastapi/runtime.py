@@ -73,6 +73,8 @@ class Runtime:
             PlimsollError: start-up failed, and says why.
         """
         self.protection.start(asyncio.get_running_loop())
+        for note in self.protection.settings.notes:
+            logger.warning("%s", note)
         self._task = task = self._begin()
         await asyncio.wait({task}, timeout=GRACE_S)
         if not task.done():

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, SecretStr
 from pydantic.fields import FieldInfo
 
 from plimsoll.settings.records import NOT_SET
-from plimsoll.settings.redaction import HIDDEN, hide_within, redact_url, shorten
+from plimsoll.settings.redaction import HIDDEN, hide_credentials, hide_within, redact_url, shorten
 from plimsoll.settings.text import Kind, RefusedError, describe, kind_of, plain, read_value, without_none
 
 Check = Callable[[Any], str | None]
@@ -91,7 +91,7 @@ class Spec:
         if given is None:
             return NOT_SET
         if not self.declared.secret:
-            return shorten(repr(given))
+            return shorten(hide_credentials(repr(given)))
         return shorten(repr(self._masked(given))) if self.declared.is_url else HIDDEN
 
     def _masked(self, value: object) -> str:

@@ -11,6 +11,7 @@ SHOWN_AT_MOST = 120
 """Characters of a wrong value that are shown: enough to recognise it, too few to flood a log."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+_-]{0,40})://")
+_CREDENTIALS = re.compile(r"(://|:).*@", re.DOTALL)
 _SECRET_KEY = re.compile(r"pass|pwd|secret|token|credential", re.IGNORECASE)
 
 # URL.render_as_string() percent-encodes `*` in a query, so a word stands in for it until the text is made.
@@ -47,6 +48,11 @@ def redact_url(text: str) -> str:
         return render_safely(url)
     scheme = _SCHEME.match(text)
     return f"{scheme[1]}://{HIDDEN}" if scheme else HIDDEN
+
+
+def hide_credentials(text: str) -> str:
+    """`text` without what stands between a colon and an @, for values that should have no password in them."""
+    return _CREDENTIALS.sub(rf"\1{HIDDEN}@", text)
 
 
 def shorten(text: str) -> str:

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from plimsoll.settings.base import Settings
 from plimsoll.settings.declaration import setting
 from plimsoll.settings.drafting import Draft
+from plimsoll.web.place import Place, read_place
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -56,6 +57,21 @@ def _check_release(release: str) -> str | None:
 
 def _check_shared(path: str) -> str | None:
     return None if path in ("", ALONE) or path.startswith("/") else "is no path from the root on"
+
+
+MOST_PEERS = 64
+"""Hosts that are asked, each once a second, while somebody looks."""
+
+
+def _check_peers(urls: tuple[str, ...]) -> str | None:
+    if len(urls) > MOST_PEERS:
+        return f"names more than {MOST_PEERS} hosts"
+    for url in urls:
+        try:
+            read_place(url)
+        except ValueError as error:
+            return f"has an address that {error}"
+    return None
 
 
 class ServiceSettings(Settings):
@@ -160,6 +176,13 @@ class ServiceSettings(Settings):
         allowed="the path of a directory from the root on, none, or nothing",
         help="Where workers of one host show themselves to one another; by default those of one parent, in /tmp",
     )
+    ops_peers: tuple[str, ...] = setting(
+        "OPS_PEERS",
+        default=(),
+        check=_check_peers,
+        allowed="addresses of the service on its hosts, such as https://web2.example.com, http://10.0.0.3:8000",
+        help="Other hosts that /ops/ shows as one with this one; each is asked while somebody looks",
+    )
     release: str = setting(
         "RELEASE",
         default="",
@@ -196,3 +219,21 @@ class ServiceSettings(Settings):
         reader, operator = draft.values.get("ops_read_token"), draft.values.get("ops_token")
         if reader is not None and reader == operator:
             draft.refuse("ops_read_token", "is the same as OPS_TOKEN, so whoever may only see could act")
+        peers = draft.values.get("ops_peers", ())
+        draft.notes += _notes_on_peers([read_place(url) for url in peers], has_token=bool(reader or operator))
+
+
+def _notes_on_peers(places: list[Place], *, has_token: bool) -> list[str]:
+    """What keeps hosts from being seen, as far as their addresses tell it."""
+    notes = [
+        f"OPS_PEERS has {place.url}, a public address without TLS: the token is not sent there, since anybody on the "
+        "way could read it. Write https://, or the host's private address."
+        for place in places
+        if place.scheme == "http" and place.is_public
+    ]
+    if not has_token and not all(place.is_here for place in places):
+        notes.append(
+            "OPS_PEERS names other hosts, and neither OPS_READ_TOKEN nor OPS_TOKEN is set: they let nobody see them "
+            "without one. Set the same on all hosts."
+        )
+    return notes

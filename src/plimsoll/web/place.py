@@ -26,14 +26,19 @@ class Place:
         return f"{self.scheme}://{host}{port}{self.prefix}"
 
     @property
-    def is_private(self) -> bool:
-        """Whether nobody on the way can read what is sent: TLS, or not leaving this machine."""
-        if self.scheme == "https" or self.host == "localhost":
+    def is_here(self) -> bool:
+        """Whether it is on this machine."""
+        if self.host == "localhost":
             return True
         try:
             return ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody on the way can read what is sent: TLS, or not leaving this machine."""
+        return self.scheme == "https" or self.is_here
 
     @property
     def is_public(self) -> bool:

@@ -45,7 +45,7 @@ def _as_meant(facts: Facts) -> Verdict:
         return Passed("no name that is nearly a setting, none given twice, none ignored")
     return Found(
         "\n".join(dict.fromkeys(notes)),
-        "Correct the name or take it out, in .env or in the environment; 'plimsoll settings' shows what counts.",
+        "Correct each or take it out, in .env or in the environment; 'plimsoll settings' shows what counts.",
         numbers={"notes": len(notes)},
     )
 
@@ -100,9 +100,10 @@ There is no reason to suppress this: the service would not start.
         "The service starts and runs on another value than somebody thinks.",
         """\
 A name that is nearly one of ours (`DB_POOL_SZIE`), a name given twice in `.env`, settings that are ignored since
-others win (`MYSQL_*` beside `DATABASE_URL`), TLS files that are named while TLS is off, and no database named at all.
-Names are compared by how alike they are, and only those that begin as ours do, so that other programs' variables are
-left alone.
+others win (`MYSQL_*` beside `DATABASE_URL`), TLS files that are named while TLS is off, and no database named at all;
+addresses in `OPS_PEERS` that no token is sent to, since anybody on the way could read it, and other hosts without a
+token. Names are compared by how alike they are, and only those that begin as ours do, so that other programs'
+variables are left alone.
 
 Suppress it where another program needs the name.
 """,
