@@ -1,13 +1,17 @@
 """Prometheus' own parsers read what is rendered, and each number is the snapshot's."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
 from prometheus_client import Metric
+from prometheus_client import generate_latest as generate_text
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
+from prometheus_client.registry import Collector
 
 from plimsoll.metrics import exposition
 from plimsoll.metrics.exposition import FAMILIES, SILENT
@@ -158,3 +162,39 @@ def test_a_counter_of_any_name_is_a_label_and_not_a_metric() -> None:
     """Names of counters are the code's, with hyphens in them."""
     counted = replace(HEALTHY, counters=MappingProxyType({"answered_database-busy": 3}))
     assert value(samples(counted), "plimsoll_events_total", kind="answered_database-busy") == 3
+
+
+def test_records_of_the_black_box_are_counted_where_any_are_kept() -> None:
+    """Without REPORTS_DIR there is no number, and not zero."""
+    counted = replace(HEALTHY, counters=MappingProxyType({"records_written": 2, "records_failed": 0}))
+    found = samples(counted)
+    assert value(found, "plimsoll_records_written_total") == 2
+    assert value(found, "plimsoll_records_failed_total") == 0
+    assert "plimsoll_records_written_total" not in {name for name, _ in samples(HEALTHY)}
+
+
+def test_numbers_that_are_not_finite_are_written_as_prometheus_has_them() -> None:
+    """A latency without end, say."""
+    odd = replace(HEALTHY, at_s=float("inf"), load_line=None, client_connections=None)
+    assert value(samples(odd), "plimsoll_snapshot_timestamp_seconds") == float("inf")
+    assert b"plimsoll_snapshot_timestamp_seconds +Inf\n" in exposition(odd)[0]
+
+
+class Announced(Collector):
+    """All families without a sample, for Prometheus' client."""
+
+    def collect(self) -> Iterator[Metric]:
+        for family in FAMILIES:
+            ending = {"counter": "_total", "info": "_info"}.get(family.kind, "")
+            yield Metric(family.name.removesuffix(ending), family.help, family.kind)
+        yield Metric(SILENT, "Workers that did not answer in time, and are missing here", "gauge")
+
+
+@pytest.mark.parametrize("accept", ["", PROMETHEUS_2_42])
+def test_every_family_is_announced_as_prometheus_own_client_does_it(accept: str) -> None:
+    """By name, kind and help, also one without a sample; no help has anything in it that would have to be escaped."""
+    others = Others((), 0)
+    ours = [line for line in exposition(HEALTHY, accept, others)[0].decode().splitlines() if line.startswith("# ")]
+    theirs = generate_openmetrics if accept else generate_text
+    announced = theirs(Announced()).decode().splitlines()
+    assert ours == announced

@@ -1,16 +1,21 @@
 """`/metrics`: who may read it, and what it says of several workers."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import pytest
 from fastapi import FastAPI
 from starlette.responses import Response
 
 from plimsoll.asgi.messages import Scope
+from plimsoll.fastapi import metrics
 from plimsoll.fastapi.metrics import METRICS_PATH, metrics_routes
+from plimsoll.metrics import exposition
+from plimsoll.snapshot import RouteView
 from plimsoll.snapshot.together import Together
 from tests.metrics.source import Still
 from tests.snapshot.samples import EXHAUSTED, HEALTHY
@@ -84,3 +89,23 @@ async def test_whichever_worker_is_asked_tells_of_all(tmp_path: Path) -> None:
     assert "plimsoll_silent_workers 0.0\n" in both
     assert 'worker="4711"' in left
     assert 'worker="4712"' not in left
+
+
+async def test_a_reading_lets_others_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a service with many routes: what else the loop has to do is done between two pieces."""
+    monkeypatch.setattr(metrics, "TURN_S", 0.0)
+    many = replace(HEALTHY, routes=tuple(RouteView(f"GET /{number}", number, 0) for number in range(200)))
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with page(Still(many)) as client:
+        task = asyncio.create_task(others())
+        answer = await client.get(METRICS_PATH, headers=BEARER)
+        task.cancel()
+    assert turns > 1000
+    assert answer.text == exposition(many)[0].decode()

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from plimsoll.metrics.family import Family, Labels, gauge
+from plimsoll.metrics.family import Family, Labels, counter, gauge
 from plimsoll.snapshot import LoadLineView, ServerView, Snapshot
 
 
@@ -72,6 +72,16 @@ LOAD_LINE = (
 HAPPENED = (
     Family(
         "plimsoll_problem", "gauge", "1 while this is wrong, as the console has it", ("problem", "level"), _problems
+    ),
+    counter(
+        "plimsoll_records_written_total",
+        "Black-box records kept in REPORTS_DIR",
+        lambda now: now.counters.get("records_written"),
+    ),
+    counter(
+        "plimsoll_records_failed_total",
+        "Records that could not be made or written",
+        lambda now: now.counters.get("records_failed"),
     ),
     Family("plimsoll_events_total", "counter", "What was counted by name", ("kind",), _counted),
 )
