@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,9 @@ from plimsoll.errors import SlowReaderError
 from plimsoll.limiter import AdaptiveLimit, Priority, Usage
 from plimsoll.settings import ServiceSettings
 from plimsoll.snapshot import RouteView
+from plimsoll.snapshot.moment import Moment
 from tests.limiter.virtual_time import run, turns
+from tests.snapshot.samples import HEALTHY
 
 Handler = Callable[[Any, Any], Awaitable[None]]
 """Gets the scope and `send`."""
@@ -217,5 +220,30 @@ def test_what_is_beyond_the_number_of_routes_is_other() -> None:
         assert routes["GET /items/{item_id}"].requests == 2
         assert (routes[OTHER].requests, routes[OTHER].waiting.count) == (1, 52)
         assert routes[OUTSIDE].requests == 0
+
+    run(scenario())
+
+
+def test_the_sums_are_those_of_all_routes() -> None:
+    """Of requests in flight, errors, refusals, statements and times too: what a snapshot adds up to."""
+
+    async def scenario() -> None:
+        service = Service(answering(200, after_s=0.1))
+        traffic = service.admission.traffic
+        await asyncio.gather(*(service.ask(path) for path in ("/items/1", "/nowhere", "/items/2")))
+        service.handler = answering(500)
+        await service.ask()
+        service.admission.stopping = True
+        await service.ask()
+        service.admission.stopping = False
+        traffic.of_owner("job").ran("SELECT 1", 0.1, 1, False)
+        service.handler = answering(200, after_s=0.3)
+        task = service.ask()
+        await turns()
+        views = traffic.routes()
+        sums = traffic.sums()
+        assert sums == Moment.of(replace(HEALTHY, routes=views)).sums
+        assert (sums.requests, sums.errors, sums.refused, sums.statements, sums.latency.count) == (6, 1, 1, 1, 4)
+        await task
 
     run(scenario())

@@ -22,6 +22,7 @@ import plimsoll
 from plimsoll.snapshot import Snapshot
 from plimsoll.snapshot.codec import to_json
 from plimsoll.snapshot.history import STEPS, Span, numbers_of
+from plimsoll.snapshot.moment import Moment
 from tests.servers.places import HOST, free_port
 from tests.snapshot.samples import HEALTHY
 
@@ -93,7 +94,7 @@ class FakeService:
         """Waves around the snapshot's numbers."""
         span: Span = request.query_params["span"]  # type: ignore[assignment]
         step_s, steps = STEPS[span]
-        now = numbers_of(self.snapshot, None)
+        now = numbers_of(Moment.of(self.snapshot), None)
         waves = [0.8 + 0.2 * math.sin(place / 40) * math.cos(place / 7) for place in range(steps)]
         flat = ("pool_limit",)
         values = {

@@ -304,12 +304,32 @@ async def test_a_second_of_it_costs_little(sqlite_database: SqliteDatabase) -> N
         times = []
         for _ in range(50):
             began_s = time.perf_counter()
-            it.observer._gather()
+            it.observer._moment()
             times.append(time.perf_counter() - began_s)
         print(f"a tick takes {min(times) * 1000:.3f} ms")
         for session in sessions:
             await session.__aexit__(None, None, None)
     assert min(times) < 0.005
+
+
+async def test_seconds_make_a_whole_snapshot_once_in_ten(
+    sqlite_database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is what the first look is compared with; all other seconds are a few numbers in the history."""
+    async with service(sqlite_database.url) as it:
+        observer, made = it.observer, list[Snapshot]()
+        gather = observer._gather
+
+        def whole() -> Snapshot:
+            made.append(gather())
+            return made[-1]
+
+        monkeypatch.setattr(observer, "_schedule", lambda _loop: None)
+        monkeypatch.setattr(observer, "_gather", whole)
+        for _ in range(35):
+            observer._tick(asyncio.get_running_loop())
+        assert len(made) == 4
+        assert list(observer._lately) == made[-2:]
 
 
 async def test_a_second_that_cannot_be_looked_at_is_left_out(
@@ -318,6 +338,6 @@ async def test_a_second_that_cannot_be_looked_at_is_left_out(
     """The log says so, and the next seconds are there again."""
     async with service(sqlite_database.url) as it:
         with monkeypatch.context() as broken:
-            broken.setattr(it.observer, "_worker", lambda: 1 // 0)
+            broken.setattr(it.observer, "_moment", lambda: 1 // 0)
             await until(lambda: "a second of the history is missing" in caplog.text)
         await until(lambda: len(it.observer.history.series("10m").times_s) >= 1)

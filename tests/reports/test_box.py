@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
+from plimsoll.events import Counters
 from plimsoll.reports import BlackBox, Record, box
 from plimsoll.reports.box import AGAIN_S, ASKED_AGAIN_S, KEPT
 from plimsoll.reports.files import kept, read
 from plimsoll.reports.record import MOST, STEPS_KEPT, from_document, to_document
 from plimsoll.snapshot import Snapshot, StatementView
 from plimsoll.snapshot.history import Series
+from plimsoll.snapshot.moment import Moment
 from tests.reports.worker import Worker, with_pool
 from tests.snapshot.samples import EXHAUSTED, HEALTHY, holder
 
@@ -93,7 +95,7 @@ async def test_a_record_has_the_whole_diagnosis_though_each_second_has_none(made
     looked_at = made(worker)
     looked_at.consider(worker.second(HEALTHY))
     worker.second(EXHAUSTED)
-    looked_at.consider(with_pool(replace(HEALTHY, limits=()), leaks=1))
+    looked_at.consider(Moment.of(with_pool(leaks=1)))
     looked_at.end()
     (file,) = kept(tmp_path / "records")
     snapshot = read(file.path).snapshot
@@ -181,7 +183,7 @@ async def test_a_record_of_a_huge_worker_is_small(made: Any, tmp_path: Path) -> 
     for _ in range(700):
         clock.now_s += 1
         looked_at.consider(worker.second(huge))
-    looked_at.consider(worker.second(replace(huge, problems=EXHAUSTED.problems)))
+    looked_at.consider(worker.second(with_pool(huge, checked_out=40, timeouts=1)))
     looked_at.end()
     (file,) = kept(tmp_path / "records")
     assert file.path.suffix == ".gz"
@@ -195,12 +197,34 @@ async def test_a_record_of_a_huge_worker_is_small(made: Any, tmp_path: Path) -> 
 
 
 async def test_without_a_directory_nothing_is_done(made: Any) -> None:
-    """No thread, no memory, no record."""
+    """No thread, no memory, no record, and no snapshot is asked for."""
     worker = Worker()
     looked_at = made(worker, directory=None)
     trouble(worker, looked_at)
     assert not looked_at.keep("signal", "asked")
-    assert (looked_at.written, looked_at.failed) == (0, 0)
+    assert (looked_at.written, looked_at.failed, worker.asked) == (0, 0, 0)
+
+
+async def test_a_whole_snapshot_is_asked_for_once_in_ten_seconds(made: Any) -> None:
+    """And where a record is kept: moments are enough for all the rest."""
+    worker, clock = Worker(), Clock()
+    looked_at = made(worker, clock=clock)
+    for _ in range(100):
+        clock.now_s += 1
+        looked_at.consider(worker.second(HEALTHY))
+    assert worker.asked == 10
+    looked_at.consider(worker.second(EXHAUSTED))
+    assert worker.asked == 11
+
+
+async def test_records_are_counted_from_the_first_on(made: Any) -> None:
+    """With what else the worker counts: none is zero, not nothing."""
+    worker, counters = Worker(), Counters()
+    looked_at = made(worker, counters=counters)
+    assert counters.snapshot() == {"records_written": 0, "records_failed": 0}
+    trouble(worker, looked_at)
+    looked_at.end()
+    assert counters.snapshot() == {"records_written": 1, "records_failed": 0}
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError()])

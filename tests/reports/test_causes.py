@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from plimsoll.reports.causes import EXHAUSTED_LOOKS, REFUSED_AT_ONCE, REFUSED_LOOKS, Causes
+from plimsoll.reports.causes import EXHAUSTED_LOOKS, REFUSED_AT_ONCE, REFUSED_LOOKS, Causes, better_words
 from plimsoll.snapshot import EventView, Snapshot
+from plimsoll.snapshot.moment import Moment
 from tests.reports.worker import with_pool
 from tests.snapshot.samples import DATABASE_DOWN, EXHAUSTED, HEALTHY
 
@@ -13,7 +14,7 @@ from tests.snapshot.samples import DATABASE_DOWN, EXHAUSTED, HEALTHY
 def kinds(*snapshots: Snapshot) -> list[str]:
     """What one after another tells."""
     causes = Causes()
-    return [kind for snapshot in snapshots for kind, _ in causes.look(snapshot)]
+    return [kind for snapshot in snapshots for kind, _ in causes.look(Moment.of(snapshot))]
 
 
 def test_a_healthy_worker_and_one_whose_database_is_down_are_no_cause() -> None:
@@ -27,7 +28,7 @@ def test_exhaustion_is_told_once_while_it_lasts_and_again_when_it_comes_back() -
     assert kinds(HEALTHY, EXHAUSTED, HEALTHY, EXHAUSTED) == ["exhausted", "exhausted"]
 
 
-def test_exhaustion_is_seen_without_a_diagnosis_when_it_lasts() -> None:
+def test_exhaustion_is_seen_when_it_lasts() -> None:
     """A full pool with waiters for a few seconds, or at once where somebody was turned away."""
     full = with_pool(checked_out=40, waiting=3)
     assert kinds(HEALTHY, *[full] * (EXHAUSTED_LOOKS - 1), HEALTHY) == []
@@ -44,13 +45,21 @@ def test_what_was_before_the_box_began_is_no_cause() -> None:
     assert kinds(old, old) == []
 
 
-def test_a_leak_is_told_in_the_words_of_its_event() -> None:
-    """They name the route and the line."""
-    leaked = replace(with_pool(leaks=1), events=(EventView(HEALTHY.at_s, "leak", "GET /export lost a connection."),))
+def test_a_leak_is_told_once() -> None:
+    """As often as the pool has found one."""
     causes = Causes()
-    causes.look(HEALTHY)
-    assert causes.look(leaked) == [("leak", "GET /export lost a connection.")]
+    leaked = Moment.of(with_pool(leaks=1))
+    causes.look(Moment.of(HEALTHY))
+    assert causes.look(leaked) == [("leak", "The pool found a leak, 1 in all.")]
     assert causes.look(leaked) == []
+
+
+def test_better_words_are_those_of_the_diagnosis_and_of_the_event() -> None:
+    """They name the route and the line, which no moment has."""
+    leaked = replace(HEALTHY, events=(EventView(HEALTHY.at_s, "leak", "GET /export lost a connection."),))
+    assert better_words("leak", leaked) == "GET /export lost a connection."
+    assert better_words("exhausted", EXHAUSTED) == EXHAUSTED.problems[0].sentence
+    assert [better_words(kind, HEALTHY) for kind in ("leak", "exhausted", "signal")] == ["", "", ""]
 
 
 def test_every_memory_error_is_a_cause() -> None:

@@ -6,19 +6,22 @@ from itertools import count
 
 from plimsoll.snapshot import Snapshot
 from plimsoll.snapshot.history import History
+from plimsoll.snapshot.moment import Moment
 from tests.snapshot.samples import HEALTHY
 
 
 @dataclass
 class Worker:
-    """A `Source` whose snapshot is what the test says."""
+    """A `Source` whose snapshot is what the test says; `asked` counts how often it was asked for."""
 
     now: Snapshot = HEALTHY
+    asked: int = 0
     history: History = field(default_factory=History)
     _seconds: Iterator[int] = field(default_factory=lambda: count(1))
 
     def snapshot(self) -> Snapshot:
         """As it is."""
+        self.asked += 1
         return self.now
 
     async def refresh(self, max_age_s: float = 5.0) -> None:
@@ -32,11 +35,12 @@ class Worker:
         """Not here."""
         raise NotImplementedError
 
-    def second(self, snapshot: Snapshot) -> Snapshot:
+    def second(self, snapshot: Snapshot) -> Moment:
         """Be so, a second later."""
         self.now = replace(snapshot, at_s=HEALTHY.at_s + next(self._seconds))
-        self.history.add(self.now)
-        return self.now
+        moment = Moment.of(self.now)
+        self.history.add(moment)
+        return moment
 
 
 def with_pool(snapshot: Snapshot = HEALTHY, **numbers: int) -> Snapshot:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plimsoll.snapshot import Durations, Snapshot
+from plimsoll.snapshot import Durations
 from plimsoll.snapshot.history import SERIES, STEPS, History, Series, Span, numbers_of
+from plimsoll.snapshot.moment import Moment
 from tests.snapshot.samples import HEALTHY, NOW_S, POOL
 from tests.snapshot.troubles import route
 
@@ -18,15 +19,13 @@ START_S = 1_795_860_000.0
 """At a step's beginning in all three."""
 
 
-def at(at_s: float, *, taken: int = 2, waiting: int = 0, requests: int = 0) -> Snapshot:
+MOMENT = Moment.of(HEALTHY)
+
+
+def at(at_s: float, *, taken: int = 2, waiting: int = 0, requests: int = 0) -> Moment:
     """A worker at a moment."""
-    return replace(
-        HEALTHY,
-        at_s=at_s,
-        pool=replace(POOL, checked_out=taken, waiting=waiting),
-        routes=(route("GET /items", requests),),
-        holders=(),
-    )
+    pool = replace(POOL, checked_out=taken, waiting=waiting)
+    return Moment.of(replace(HEALTHY, at_s=at_s, pool=pool, routes=(route("GET /items", requests),)))
 
 
 def seconds(history: History, first: int, last: int, **numbers: int) -> None:
@@ -167,17 +166,17 @@ def test_a_moment_that_is_none_is_passed_over(moment_s: float) -> None:
 def test_durations_beyond_all_bounds_are_told_as_the_last_bound() -> None:
     """JSON has no word for infinity, and the worst minute is not to be a hole in the chart."""
     beyond = Durations((0.1, 1.0), (0, 0, 9), 90.0)
-    now = replace(HEALTHY, pool=replace(POOL, acquire=beyond))
+    now = replace(MOMENT, pool=replace(POOL, acquire=beyond))
     assert numbers_of(now, None)["acquire_p99_s"] == 1.0
-    without = replace(HEALTHY, pool=replace(POOL, acquire=Durations(counts=(3,))))
+    without = replace(MOMENT, pool=replace(POOL, acquire=Durations(counts=(3,))))
     assert math.isnan(numbers_of(without, None)["acquire_p99_s"])
 
 
 def test_durations_are_those_since_the_look_before() -> None:
     """A histogram that has begun anew is taken as it is."""
-    before = replace(HEALTHY, pool=replace(POOL, acquire=Durations((0.1, 1.0), (90, 0, 0), 1.0)))
-    now = replace(HEALTHY, at_s=NOW_S + 1, pool=replace(POOL, acquire=Durations((0.1, 1.0), (90, 5, 0), 3.0)))
-    anew = replace(HEALTHY, at_s=NOW_S + 1, pool=replace(POOL, acquire=Durations((0.1, 1.0), (3, 0, 0), 0.1)))
+    before = replace(MOMENT, pool=replace(POOL, acquire=Durations((0.1, 1.0), (90, 0, 0), 1.0)))
+    now = replace(MOMENT, at_s=NOW_S + 1, pool=replace(POOL, acquire=Durations((0.1, 1.0), (90, 5, 0), 3.0)))
+    anew = replace(MOMENT, at_s=NOW_S + 1, pool=replace(POOL, acquire=Durations((0.1, 1.0), (3, 0, 0), 0.1)))
     assert numbers_of(now, before)["acquire_p99_s"] == 1.0
     assert numbers_of(anew, before)["acquire_p99_s"] == 0.1
 
@@ -192,7 +191,9 @@ def test_rates_are_never_below_zero() -> None:
 def test_what_is_not_known_is_none() -> None:
     """A worker whose server nobody has asked, without limits and sockets."""
     history = History()
-    unknown = replace(HEALTHY, server=None, client_connections=None, memory=replace(HEALTHY.memory, binding=None))
+    unknown = Moment.of(
+        replace(HEALTHY, server=None, client_connections=None, memory=replace(HEALTHY.memory, binding=None))
+    )
     for second in range(3):
         history.add(replace(unknown, at_s=START_S + second))
     values = history.series("10m").values
@@ -201,7 +202,7 @@ def test_what_is_not_known_is_none() -> None:
 
 def test_every_series_is_filled() -> None:
     """The numbers and the series have the same names."""
-    assert set(numbers_of(HEALTHY, None)) == set(SERIES)
+    assert set(numbers_of(MOMENT, None)) == set(SERIES)
 
 
 def traced_bytes() -> int:

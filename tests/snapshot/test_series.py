@@ -72,7 +72,7 @@ def test_a_history_comes_back_as_it_was() -> None:
     """Through JSON, as another worker sends it."""
     history = History()
     for second in range(5):
-        history.add(replace(HEALTHY, at_s=NOW_S + second))
+        history.add(replace(Moment.of(HEALTHY), at_s=NOW_S + second))
     found = history.series("10m")
     assert len(found.times_s) == 4
     assert series_from_json(json.loads(json.dumps(series_to_json(found), allow_nan=False))) == found

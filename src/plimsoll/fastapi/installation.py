@@ -114,7 +114,7 @@ def _compose_lifespan(
 ) -> None:
     inner = app.router.lifespan_context
     directory = runtime.protection.settings.reports_dir
-    box = BlackBox(observer, Path(directory) if directory else None)
+    box = BlackBox(observer, Path(directory) if directory else None, counters=runtime.protection.counters)
     observer.lookers.append(box.consider)
 
     @asynccontextmanager

@@ -35,14 +35,16 @@ from plimsoll.snapshot import HolderView, LoadLineView, SettingView, Snapshot, W
 from plimsoll.snapshot.diagnosis import problems
 from plimsoll.snapshot.eventlog import EventLog
 from plimsoll.snapshot.history import History
+from plimsoll.snapshot.moment import Moment
 from plimsoll.startup.sizing import question_of, running_loop
 
 VERSION = version("plimsoll")
 
 TICK_S = 1.0
 
-BEFORE_S = 10
-"""Ticks that rates are taken over: one second of a quiet service says nothing."""
+BEFORE_TICKS = 10
+"""One whole snapshot in so many is kept, and the one before it: whoever looks is told what happened in the last ten to
+twenty seconds, also at the first look. One second of a quiet service says nothing."""
 
 SURVEY_S = 1.0
 """All limits are read again after so long while somebody looks: a millisecond's work."""
@@ -66,10 +68,11 @@ class Observer:
         self._setting_views: tuple[SettingView, ...] | None = None
         self._load_line: LoadLineView | None = None
         self._declared: TopologySettings | None = None
-        self._lately: deque[Snapshot] = deque(maxlen=BEFORE_S)
+        self._lately: deque[Snapshot] = deque(maxlen=2)
+        self._ticks = 0
         self._timer: asyncio.TimerHandle | None = None
-        self.lookers: list[Callable[[Snapshot], object]] = []
-        """Are called with each second's snapshot, which has neither a diagnosis nor new limits; must not raise."""
+        self.lookers: list[Callable[[Moment], object]] = []
+        """Are called once a second; must not raise."""
         self.events = EventLog()
         self._happenings = Happenings(self.events, self._pool, runtime.database.counters)
         self._happenings.listen(self._protection.log, runtime.database.sessions.log)
@@ -102,12 +105,14 @@ class Observer:
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         self._schedule(loop)
         try:
-            now = self._gather()
+            now = self._moment()
             self._history.add(now)
+            if self._ticks % BEFORE_TICKS == 0:
+                self._lately.append(self._gather())
         except Exception as error:  # noqa: BLE001 - a second is missing, and the next may be there
             self._protection.log.log(logging.ERROR, "observer", "a second of the history is missing", error)
         else:
-            self._lately.append(now)
+            self._ticks += 1
             for each in self.lookers:
                 each(now)
 
@@ -135,36 +140,48 @@ class Observer:
         ids = self._pool.pool.server_ids()
         return sorted([*ids, self._server.own_id]) if self._server.own_id is not None else ids
 
-    def _gather(self) -> Snapshot:
-        """All but what is wrong, in well under a millisecond."""
+    def _moment(self) -> Moment:
+        """What the history needs, each second, whoever looks."""
         if os.getpid() != self._start.pid:
             self._start = Start.now()
         self._happenings.look()
         protection, pool = self._protection, self._pool.pool
-        counters = self._happenings.counters
-        found, guard, watch = self._survey, protection.guard, protection.watch
+        found, guard, watch, server = self._survey, protection.guard, protection.watch, self._server.view
         kills = oom_kills(found[1]) - self._start.oom_kills if found is not None else 0
-        return Snapshot(
+        return Moment(
             at_s=time.time(),
-            worker=self._worker(),
             pool=pool_view(pool.snapshot(), pool.timeout_s),
             admission=admission_view(protection.admission),
             memory=memory_view(
                 self._memory.read(),
                 growth_bytes=None if guard is None else guard.growth_bytes,
-                errors=counters.get("memory_errors", 0),
+                errors=self._happenings.counters.get("memory_errors", 0),
                 oom_kills=max(0, kills),
             ),
+            sums=protection.traffic.sums(),
+            client_connections=None if watch is None else watch.open_count,
+            server_connections=None if server is None else server.connections,
+        )
+
+    def _gather(self) -> Snapshot:
+        """All but what is wrong: some milliseconds where there are many routes and statements."""
+        now, found, traffic = self._moment(), self._survey, self._protection.traffic
+        return Snapshot(
+            at_s=now.at_s,
+            worker=self._worker(),
+            pool=now.pool,
+            admission=now.admission,
+            memory=now.memory,
             holders=self._holders(),
             limits=() if found is None else tuple(map(limit_view, (*found[1].memory, *found[1].counts))),
-            routes=protection.traffic.routes(),
-            statements=protection.traffic.statements(),
+            routes=traffic.routes(),
+            statements=traffic.statements(),
             server=self._server.view,
             load_line=self._load_line,
             settings=self._all_settings(),
             events=self.events.newest(),
-            counters=counters,
-            client_connections=None if watch is None else watch.open_count,
+            counters=self._happenings.counters,
+            client_connections=now.client_connections,
         )
 
     def _holders(self) -> tuple[HolderView, ...]:

@@ -1,4 +1,4 @@
-"""The black box: watches the snapshots of a worker and keeps a record where something went wrong."""
+"""The black box: watches a worker, moment by moment, and keeps a record where something went wrong."""
 
 import json
 import logging
@@ -10,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
-from plimsoll.reports.causes import Causes, Kind
+from plimsoll.events import Counters
+from plimsoll.reports.causes import Causes, Kind, better_words
 from plimsoll.reports.files import MOST_BYTES, MOST_FILES, write
 from plimsoll.reports.record import Record, earlier, to_document
 from plimsoll.reports.signals import Asked
 from plimsoll.reports.tasks import task_groups
 from plimsoll.snapshot import Snapshot
+from plimsoll.snapshot.moment import Moment
 from plimsoll.snapshot.source import Source
 
 logger = logging.getLogger("plimsoll.reports")
@@ -39,6 +41,10 @@ STACK_BYTES = 512 << 10
 WAITING = 4
 """Records that wait to be written; more are left out and counted."""
 
+WRITTEN, FAILED = "records_written", "records_failed"
+"""What is counted: records that were kept, and such as could not be made or written, or were left out since others
+still waited."""
+
 END_S = 2.0
 """So long the end of the process waits for a record that is being written."""
 
@@ -46,7 +52,7 @@ END_S = 2.0
 class BlackBox:
     """Keeps records of `source` in `directory`; without one it keeps none, and SIGUSR2 only says so in the log.
 
-    Nothing that goes wrong here comes out: it is counted in `failed` and said in the log."""
+    Nothing that goes wrong here comes out: it is counted and said in the log."""
 
     def __init__(
         self,
@@ -55,11 +61,13 @@ class BlackBox:
         *,
         most_files: int = MOST_FILES,
         most_bytes: int = MOST_BYTES,
+        counters: Counters | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._source = source
         self._directory = directory
         self._most_files, self._most_bytes = most_files, most_bytes
+        self._counters = counters or Counters()
         self._clock = clock
         self._causes = Causes()
         self._before: deque[Snapshot] = deque(maxlen=KEPT)
@@ -69,16 +77,24 @@ class BlackBox:
         self._records: queue.Queue[Record | None] = queue.Queue(WAITING)
         self._reserve: mmap.mmap | None = None
         self._thread: threading.Thread | None = None
-        self.written = 0
+
+    @property
+    def written(self) -> int:
         """Records that were kept."""
-        self.failed = 0
-        """Records that could not be made or written, or were left out since others still waited."""
+        return self._counters.snapshot().get(WRITTEN, 0)
+
+    @property
+    def failed(self) -> int:
+        """Records that were not."""
+        return self._counters.snapshot().get(FAILED, 0)
 
     def begin(self) -> None:
         """When the worker starts; call it in the event loop, after any fork."""
         self._asked.listen()
         if self._directory is None or self._thread is not None:
             return
+        for name in (WRITTEN, FAILED):
+            self._counters.add(name, 0)  # so that the metrics have them before there is a record
         before = threading.stack_size(STACK_BYTES)
         try:
             self._thread = threading.Thread(target=self._write_all, name="plimsoll-records", daemon=True)
@@ -102,17 +118,17 @@ class BlackBox:
         except queue.Full:
             return
 
-    def consider(self, snapshot: Snapshot) -> None:
+    def consider(self, now: Moment) -> None:
         """Look at the worker as it is now; once a second is meant. Call it in the event loop."""
         if self._directory is None:
             return
         try:
-            for kind, why in self._causes.look(snapshot):
+            for kind, why in self._causes.look(now):
                 self.keep(kind, why)
-            now = self._clock()
-            if now - self._kept_s >= KEPT_EVERY_S:
-                self._kept_s = now
-                self._before.append(earlier(snapshot))
+            now_s = self._clock()
+            if now_s - self._kept_s >= KEPT_EVERY_S:
+                self._kept_s = now_s
+                self._before.append(earlier(self._source.snapshot()))
         except Exception as error:  # noqa: BLE001 - a record is not worth a request
             self._fail("one could not be made", error)
 
@@ -123,13 +139,13 @@ class BlackBox:
             return False
         self._last_s[kind] = now
         self._give_reserve()
-        # Not the one that was looked at: what is gathered once a second has neither diagnosis nor all limits.
         snapshot, history = self._source.snapshot(), self._source.history.series("10m")
+        why = better_words(kind, snapshot) or why
         record = Record(kind, why, snapshot, tuple(self._before), history, task_groups(), interrupted)
         try:
             self._records.put_nowait(record)
         except queue.Full:
-            self.failed += 1
+            self._counters.add(FAILED)
             return False
         return True
 
@@ -156,7 +172,7 @@ class BlackBox:
         text = json.dumps(to_document(record), allow_nan=False, separators=(",", ":")).encode()
         limits = {"files": self._most_files, "size": self._most_bytes}
         path = write(self._directory, record.kind, record.snapshot.at_s, text, **limits)
-        self.written += 1
+        self._counters.add(WRITTEN)
         logger.warning("A black-box record was kept (%s): 'plimsoll report %s' makes a page of it.", record.kind, path)
 
     def _take_reserve(self) -> None:
@@ -177,7 +193,7 @@ class BlackBox:
         except MemoryError:
             pass
         finally:
-            self.failed += 1
+            self._counters.add(FAILED)
 
 
 def _again_s(kind: Kind) -> float:

@@ -4,12 +4,12 @@ that is taken once and never grows."""
 import math
 import sys
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from plimsoll.snapshot.durations import NONE, Durations
-from plimsoll.snapshot.model import Snapshot
+from plimsoll.snapshot.durations import Durations
+from plimsoll.snapshot.moment import Moment, Sums
 
 Span = Literal["10m", "1h", "1d"]
 Join = Literal["highest", "lowest", "mean"]
@@ -150,16 +150,16 @@ class History:
 
     def __init__(self) -> None:
         self._rings = {span: _Ring(*steps) for span, steps in STEPS.items()}
-        self._before: Snapshot | None = None
+        self._before: Moment | None = None
 
-    def add(self, snapshot: Snapshot) -> None:
-        """The worker at one moment; once a second is meant. One of no moment that a clock can tell is passed over."""
-        if not math.isfinite(snapshot.at_s):
+    def add(self, now: Moment) -> None:
+        """The worker at one moment; once a second is meant. One that no clock can tell is passed over."""
+        if not math.isfinite(now.at_s):
             return
-        before, self._before = self._before, snapshot
-        numbers = numbers_of(snapshot, before)
+        before, self._before = self._before, now
+        numbers = numbers_of(now, before)
         for ring in self._rings.values():
-            ring.add(snapshot.at_s, numbers)
+            ring.add(now.at_s, numbers)
 
     def series(self, span: Span) -> Series:
         """What is known of the last ten minutes, hour or day. The step at hand is not in it."""
@@ -171,16 +171,13 @@ class History:
         return sum(ring.memory_bytes for ring in self._rings.values())
 
 
-def numbers_of(now: Snapshot, before: Snapshot | None) -> dict[str, float]:
+def numbers_of(now: Moment, before: Moment | None) -> dict[str, float]:
     """The numbers of `SERIES`; rates and durations are those since `before`."""
-    pool, line = now.pool, now.admission
+    pool, line, sums = now.pool, now.admission, now.sums
     binding = now.memory.binding
-    passed_s = now.at_s - before.at_s if before is not None else 0.0
-    latency = _joined(route.latency for route in now.routes)
-    acquire = pool.acquire
+    latency, acquire = sums.latency, pool.acquire
     if before is not None:
-        latency = latency.since(_joined(route.latency for route in before.routes))
-        acquire = acquire.since(before.pool.acquire)
+        latency, acquire = latency.since(before.sums.latency), acquire.since(before.pool.acquire)
     return {
         "pool_taken": pool.taken,
         "pool_idle": pool.idle,
@@ -190,13 +187,13 @@ def numbers_of(now: Snapshot, before: Snapshot | None) -> dict[str, float]:
         "line_waiting": line.waiting,
         "line_limit": line.limit,
         "client_connections": _known(now.client_connections),
-        "server_connections": _known(now.server.connections if now.server is not None else None),
+        "server_connections": _known(now.server_connections),
         "rss_bytes": now.memory.rss_bytes,
         "memory_left_bytes": _known(binding.left if binding is not None else None),
-        "requests_per_s": _rate(now, before, passed_s, lambda each: sum(route.requests for route in each.routes)),
-        "errors_per_s": _rate(now, before, passed_s, lambda each: _errors(each, "5xx")),
-        "refused_per_s": _rate(now, before, passed_s, lambda each: _errors(each, "refused")),
-        "statements_per_s": _rate(now, before, passed_s, lambda each: sum(route.statements for route in each.routes)),
+        "requests_per_s": _rate(now, before, lambda each: each.requests),
+        "errors_per_s": _rate(now, before, lambda each: each.errors),
+        "refused_per_s": _rate(now, before, lambda each: each.refused),
+        "statements_per_s": _rate(now, before, lambda each: each.statements),
         "latency_mean_s": _known(latency.mean_s),
         "latency_p99_s": _p99_s(latency),
         "acquire_p99_s": _p99_s(acquire),
@@ -215,22 +212,7 @@ def _p99_s(durations: Durations) -> float:
     return _known(found_s)
 
 
-def _rate(now: Snapshot, before: Snapshot | None, passed_s: float, count: Callable[[Snapshot], int]) -> float:
-    if before is None or passed_s <= 0:
+def _rate(now: Moment, before: Moment | None, count: Callable[[Sums], int]) -> float:
+    if before is None or now.at_s <= before.at_s:
         return NOT_KNOWN
-    return max(0, count(now) - count(before)) / passed_s
-
-
-def _errors(snapshot: Snapshot, kind: str) -> int:
-    return sum(route.errors.get(kind, 0) for route in snapshot.routes)
-
-
-def _joined(parts: Iterable[Durations]) -> Durations:
-    joined = NONE
-    for part in parts:
-        if len(part.counts) == len(joined.counts):
-            counts = tuple(a + b for a, b in zip(joined.counts, part.counts, strict=True))
-            joined = Durations(part.bounds_s, counts, joined.total_s + part.total_s)
-        elif not joined.count:
-            joined = part
-    return joined
+    return max(0, count(now.sums) - count(before.sums)) / (now.at_s - before.at_s)

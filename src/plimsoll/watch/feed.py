@@ -12,6 +12,7 @@ from plimsoll.errors import SnapshotError
 from plimsoll.snapshot import Snapshot
 from plimsoll.snapshot.codec import from_json
 from plimsoll.snapshot.history import SERIES, numbers_of
+from plimsoll.snapshot.moment import Moment
 from plimsoll.web.line import Answer, Line
 from plimsoll.web.place import Place
 
@@ -98,7 +99,8 @@ class Feed:
             before = None
         if before is None:
             await self._begin()
-        for name, number in numbers_of(snapshot, before).items():
+        earlier = Moment.of(before) if before is not None else None
+        for name, number in numbers_of(Moment.of(snapshot), earlier).items():
             self.past[name].append(number)
         self._came_s = self._clock()
         self._sight = Sight("live", "", snapshot, before)
