@@ -107,5 +107,5 @@ async def test_a_reading_lets_others_go_first(monkeypatch: pytest.MonkeyPatch) -
         task = asyncio.create_task(others())
         answer = await client.get(METRICS_PATH, headers=BEARER)
         task.cancel()
-    assert turns > 1000
+    assert turns > 100
     assert answer.text == exposition(many)[0].decode()

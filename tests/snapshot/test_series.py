@@ -8,6 +8,7 @@ import pytest
 from plimsoll.errors import SnapshotError
 from plimsoll.snapshot.codec import series_from_json, series_to_json
 from plimsoll.snapshot.history import SERIES, History, Series
+from plimsoll.snapshot.moment import Moment
 from plimsoll.snapshot.series import series_as_one
 from tests.snapshot.samples import HEALTHY, NOW_S
 

@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from plimsoll.asgi.messages import Scope
 from plimsoll.fastapi.health import OwnRoute
-from plimsoll.metrics.exposition import kind_of, pieces
 from plimsoll.snapshot.source import Source
 from plimsoll.snapshot.together import Together
 
@@ -21,7 +20,6 @@ METRICS_PATH = "/metrics"
 SERVER_AGE_S = 30.0
 """The server's process list in the metrics is no older than this. Prometheus asks every 15 to 60 s, and each question
 costs the server a statement."""
-
 
 SERVER_WAIT_S = 1.0
 """A reading waits no longer for it: where the server is silent, the metrics say so."""
@@ -45,6 +43,9 @@ def metrics_routes(source: Source, access: Guarded, together: Together | None = 
         refused = access.refusal(request.scope)
         if refused is not None:
             return refused
+        # Here, not at the top: prometheus-client takes 2 MiB, and not every worker is read by a Prometheus.
+        from plimsoll.metrics.exposition import kind_of, pieces
+
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SERVER_WAIT_S):
                 await source.refresh(SERVER_AGE_S)
