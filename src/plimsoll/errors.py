@@ -177,3 +177,9 @@ class SharingError(PlimsollError):
     """The directory in which workers show themselves to one another cannot be used."""
 
     code = "PLE085"
+
+
+class UnknownWorkerError(PlimsollError):
+    """There is no worker of this name, or not any more."""
+
+    code = "PLE086"

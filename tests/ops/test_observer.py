@@ -289,7 +289,7 @@ async def test_the_history_is_told_by_span(sqlite_database: SqliteDatabase) -> N
         assert found["values"]["rss_bytes"][0] > 1 << 20
         assert (await it.client.get("/ops/history", headers=BEARER)).status_code == 200
         assert (await it.client.get("/ops/history?span=2y", headers=BEARER)).status_code == 400
-        for path in ("/ops/history", "/ops/snapshot"):
+        for path in ("/ops/history", "/ops/snapshot", "/ops/workers"):
             assert (await it.client.get(path)).status_code == 401
         found_server = (await it.snapshot()).server
         assert found_server is None

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plimsoll.snapshot import EventView, Snapshot
-from plimsoll.snapshot.as_one import addressed, as_one
+from plimsoll.snapshot.as_one import as_one, one_of
 from plimsoll.snapshot.codec import from_json, to_json
 from plimsoll.snapshot.diagnosis import problems
 from plimsoll.snapshot.eventlog import MOST
@@ -82,7 +82,20 @@ def test_holders_and_events_say_whose_they_are() -> None:
     one = as_one(replace(mine, events=(EventView(NOW_S - 3, "leak", "y"),)), (theirs,))
     assert [(each.id, each.worker) for each in one.holders] == [("b:h1", "b:2"), ("a:h1", "a:2")]
     assert [(event.worker, event.text) for event in one.events] == [("b:2", "x"), ("a:2", "y"), ("b:2", "x")]
-    assert addressed(theirs).holders[0].id == "b:h1"
+
+
+def test_another_worker_is_shown_with_the_address_of_its_holders() -> None:
+    """And with the server's side, which it may never have asked for."""
+    held = replace(holder(1, age_s=9.0), server_id=101)
+    seen = (process(101, whose="another worker", worker="web-1:1", mark=""),)
+    own = replace(OWN, server=replace(SERVER, processes=seen))
+    shown = one_of(replace(FOUR[0], server=None, holders=(held,)), own, silent=("web-1:1",))
+    assert [(each.id, each.worker) for each in shown.holders] == [("web-1:h1", "")]
+    assert shown.server is not None
+    (connection,) = shown.server.processes
+    assert (connection.whose, connection.route, connection.place) == ("this worker", held.route, held.place)
+    assert [problem.key for problem in shown.problems] == ["silent-worker"]
+    assert (shown.pool, shown.workers) == (FOUR[0].pool, ())
 
 
 def test_events_of_all_are_no_more_than_one_worker_keeps() -> None:

@@ -79,7 +79,7 @@ async def test_whoever_is_asked_has_the_others_as_they_are_now(tmp_path: Path) -
             found = await one.ask(PATIENCE_S)
             assert [each.worker.pid for each in found.snapshots] == [expected]
             assert found.silent == 0
-        assert [each.worker.pid for each in one.others()] == [2]
+        assert one.names() == (f"{socket.gethostname()}:{os.getpid()}",)
 
 
 async def test_nothing_is_written_while_nobody_asks(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ async def test_what_is_no_snapshot_breaks_nothing(tmp_path: Path, kind: str) -> 
         found = await one.ask(patience_s=2)
         assert [each.worker.pid for each in found.snapshots] == [7]
         assert time.monotonic() - began_s < 10
-        assert len(one.others()) == 1
+        assert len(one.names()) == 2
         odd.end()
 
 
@@ -229,7 +229,7 @@ async def test_a_worker_that_can_show_itself_to_nobody_serves_all_the_same(
     together.begin()
     assert "is open to other accounts" in caplog.text
     assert await together.ask() is None
-    assert together.others() == ()
+    assert together.names() == ()
     await together.end()
 
 
@@ -240,10 +240,11 @@ async def test_two_workers_meet_by_their_setting(tmp_path: Path) -> None:
         each.begin()
     found = await one.ask()
     assert found is not None
-    assert found.snapshots == (HEALTHY,) == one.others()
+    assert found.snapshots == (HEALTHY,)
+    assert len(one.names()) == 1
     assert await alone.ask() is None
     await two.end()
-    assert one.others() == ()
+    assert one.names() == ()
     await one.end()
     await alone.end()
     assert await one.ask() is None

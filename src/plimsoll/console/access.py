@@ -15,7 +15,7 @@ from plimsoll.asgi.messages import Scope
 from plimsoll.console.answers import detail
 from plimsoll.console.attempts import Attempts
 from plimsoll.console.headers import address_of, bearer, cookies, header, is_encrypted, is_from_here, is_of_another_site
-from plimsoll.console.sessions import LASTS_S, Role, Session, Sessions
+from plimsoll.console.sessions import LASTS_S, Role, Session, Sessions, Workers
 from plimsoll.events import LimitedLog
 from plimsoll.settings import ServiceSettings
 
@@ -62,25 +62,27 @@ class Access:
         trusted_proxies: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
+        workers: Workers | None = None,
     ) -> None:
         # The operator's first: it counts where both are the same.
         given = {Role.OPERATOR: token, Role.READER: read_token}
         self._tokens = {role: text.encode() for role, text in given.items() if text is not None}
         self._production = production
         self.trusted = Trusted(trusted_proxies)
-        self.sessions = Sessions(self._tokens, wall_clock)
+        self.sessions = Sessions(self._tokens, wall_clock, workers)
         self.attempts = Attempts(clock)
         self._log = LimitedLog(logger)
 
     @classmethod
-    def of(cls, settings: ServiceSettings, *, production: bool) -> "Access":
-        """As the settings have it."""
+    def of(cls, settings: ServiceSettings, *, production: bool, workers: Workers | None = None) -> "Access":
+        """As the settings have it. `workers` are the others of this host, which a session that ends is over for too."""
         token, read_token = settings.ops_token, settings.ops_read_token
         return cls(
             None if token is None else token.get_secret_value(),
             None if read_token is None else read_token.get_secret_value(),
             production=production,
             trusted_proxies=settings.trusted_proxies,
+            workers=workers,
         )
 
     # --- who it is ---

@@ -12,7 +12,7 @@ from plimsoll.console.answers import plain, problem
 from plimsoll.console.pages import NOT_OURS, NOT_SIGNED_IN
 from plimsoll.console.sessions import Role
 from plimsoll.errors import ActionError
-from plimsoll.snapshot.source import Source
+from plimsoll.snapshot.source import Overview
 
 LONGEST_S = 15.0
 """For an action. It asks the database's server, which may be what is stuck; the operator should hear of that."""
@@ -35,7 +35,7 @@ Action = Callable[[str, str], Awaitable[str]]
 class Actions:
     """All of them."""
 
-    def __init__(self, access: Access, source: Source) -> None:
+    def __init__(self, access: Access, source: Overview) -> None:
         self._access = access
         self._source = source
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from plimsoll.asgi.messages import MEDIA_TYPE, Refusal
+from plimsoll.errors import UnknownWorkerError
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -42,6 +43,11 @@ def problem(refusal: Refusal) -> Response:
     """A refusal as a problem document."""
     headers = {} if refusal.retry_after_s is None else {"Retry-After": str(refusal.retry_after_s)}
     return Response(refusal.body, refusal.status, headers, MEDIA_TYPE.decode())
+
+
+def unknown(error: UnknownWorkerError) -> Response:
+    """No worker has the name that was asked for."""
+    return problem(Refusal(404, "unknown-worker", "Not Found", str(error.args[0]) if error.args else str(error)))
 
 
 def page(text: str, status: int = 200) -> Response:

@@ -1,12 +1,14 @@
-"""`/ops/live`: the snapshot once a second as server-sent events. One is made for all who listen, and none while nobody
-does; whoever reads slowly is sent the latest and never those between."""
+"""`/ops/live`: the snapshot once a second as server-sent events, of all workers or of one that is named. One is made
+for all who listen to the same, and none while nobody does; whoever reads slowly is sent the latest and never those
+between."""
 
 import asyncio
 import contextvars
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,11 +16,12 @@ from starlette.types import Receive, Scope, Send
 
 from plimsoll.asgi.messages import Refusal
 from plimsoll.console.access import Access, Visitor
-from plimsoll.console.answers import problem
+from plimsoll.console.answers import problem, unknown
 from plimsoll.console.sessions import Role
+from plimsoll.errors import UnknownWorkerError
 from plimsoll.events import LimitedLog
 from plimsoll.snapshot.codec import to_json
-from plimsoll.snapshot.source import Source
+from plimsoll.snapshot.source import ALL, Overview
 
 EVERY_S = 1.0
 
@@ -63,9 +66,10 @@ NOT_HERE = Refusal(
 
 
 class Listener:
-    """One who listens: has the latest event until it is taken."""
+    """One who listens to `worker`, as an `Overview` names it: has the latest event until it is taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: str = ALL) -> None:
+        self.worker = worker
         self._event: bytes | None = None
         self._news = asyncio.Event()
         self.ended = False
@@ -95,14 +99,15 @@ class Listener:
 class Live:
     """The stream of one process."""
 
-    def __init__(self, source: Source, access: Access, *, stopping: Callable[[], bool], log: LimitedLog) -> None:
+    def __init__(self, source: Overview, access: Access, *, stopping: Callable[[], bool], log: LimitedLog) -> None:
         self._source = source
         self._access = access
         self._stopping = stopping
         self._log = log
         self._listeners: dict[Listener, Visitor] = {}
         self._producer: asyncio.Task[None] | None = None
-        self._latest: bytes | None = None
+        self._latest: dict[str, bytes] = {}
+        """Events by whom they are of."""
 
     async def stream(self, request: Request) -> Response:
         """The response to who may listen."""
@@ -111,16 +116,24 @@ class Live:
             return self._access.turned_away(visitor)
         if "wsgi_environ" in request.scope:  # as a2wsgi leaves it
             return problem(NOT_HERE)
+        worker = request.query_params.get("worker", ALL)
+        if worker != ALL:
+            try:
+                await self._source.look(worker)
+            except UnknownWorkerError as error:
+                return unknown(error)
         if len(self._listeners) >= MOST_LISTENERS or self._stopping():
             return problem(FULL)
-        return Stream(self, visitor)
+        return Stream(self, visitor, worker)
 
-    def join(self, visitor: Visitor) -> Listener:
+    def join(self, visitor: Visitor, worker: str = ALL) -> Listener:
         """One more listens; the first event comes at once."""
-        listener = Listener()
+        listener = Listener(worker)
         self._listeners[listener] = visitor
-        if self._latest is not None:
-            listener.tell(self._latest)
+        if worker in self._latest:
+            listener.tell(self._latest[worker])
+        elif self._latest:  # else the producer is about to
+            self._tell(worker, [listener])
         if self._producer is None:
             # Of no request's context: what that refers to would live as long as somebody listens.
             task = asyncio.create_task(self._produce(), name="plimsoll live console", context=contextvars.Context())
@@ -132,21 +145,21 @@ class Live:
         self._listeners.pop(listener, None)
         if not self._listeners and self._producer is not None:
             self._producer.cancel()
-            self._producer = self._latest = None
+            self._producer, self._latest = None, {}
 
     async def _produce(self) -> None:
-        refreshing: asyncio.Task[None] | None = None
+        beside = [Beside("the server's side", self._refresh), Beside("the other workers", self._look)]
         try:
             while not self._stopping():
-                if refreshing is None or refreshing.done():
-                    refreshing = asyncio.create_task(self._refresh(), name="plimsoll live console, the server's side")
+                for each in beside:
+                    each.go_on()
                 self._tell_all()
                 await self._pause()
         finally:
-            if refreshing is not None:
-                refreshing.cancel()
+            for each in beside:
+                each.end()
             if self._producer is asyncio.current_task():  # else nobody listened any more, and others may by now
-                self._producer = self._latest = None
+                self._producer, self._latest = None, {}
                 for listener in self._listeners:
                     listener.end()
 
@@ -156,17 +169,29 @@ class Live:
                 await asyncio.sleep(LOOK_EVERY_S)
 
     def _tell_all(self) -> None:
+        views: dict[str, list[Listener]] = {}
+        for listener, visitor in self._listeners.items():
+            if self._access.goes_on(visitor):
+                views.setdefault(listener.worker, []).append(listener)
+            else:
+                listener.end()
+        self._latest = {}
+        for worker, listeners in views.items():
+            self._tell(worker, listeners)
+
+    def _tell(self, worker: str, listeners: list[Listener]) -> None:
         try:
-            text = json.dumps(to_json(self._source.snapshot()), separators=(",", ":"), allow_nan=False)
+            text = json.dumps(to_json(self._source.snapshot(worker)), separators=(",", ":"), allow_nan=False)
+        except UnknownWorkerError:  # it has ended: who asks again is told so
+            for listener in listeners:
+                listener.end()
+            return
         except Exception as error:  # noqa: BLE001  the next one may be well, and who listens is told by its lack
             self._log.log(logging.ERROR, "console-snapshot", "no snapshot for the console", error)
             return
-        self._latest = f"event: snapshot\ndata: {text}\n\n".encode()
-        for listener, visitor in self._listeners.items():
-            if self._access.goes_on(visitor):
-                listener.tell(self._latest)
-            else:
-                listener.end()
+        self._latest[worker] = event = f"event: snapshot\ndata: {text}\n\n".encode()
+        for listener in listeners:
+            listener.tell(event)
 
     async def _refresh(self) -> None:
         try:
@@ -174,13 +199,39 @@ class Live:
         except Exception as error:  # noqa: BLE001  the snapshot goes on without the server's side
             self._log.log(logging.ERROR, "console-refresh", "the database server's side cannot be read", error)
 
+    async def _look(self) -> None:
+        try:
+            await self._source.look()
+        except Exception as error:  # noqa: BLE001  the snapshot goes on without them
+            self._log.log(logging.ERROR, "console-look", "the other workers cannot be seen", error)
+
+
+class Beside:
+    """Something that is done beside the stream, once at a time, so that what waits there holds nothing back."""
+
+    def __init__(self, name: str, do: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._name = f"plimsoll live console, {name}"
+        self._do = do
+        self._task: asyncio.Task[None] | None = None
+
+    def go_on(self) -> None:
+        """Begin it anew, unless it is under way."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._do(), name=self._name)
+
+    def end(self) -> None:
+        """Let go of it."""
+        if self._task is not None:
+            self._task.cancel()
+
 
 class Stream(Response):
     """The response that goes on until the client, the session or the process ends."""
 
-    def __init__(self, live: Live, visitor: Visitor) -> None:
+    def __init__(self, live: Live, visitor: Visitor, worker: str) -> None:
         self._live = live
         self._visitor = visitor
+        self._worker = worker
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]
 
@@ -189,7 +240,7 @@ class Stream(Response):
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body"})
             return
-        listener = self._live.join(self._visitor)
+        listener = self._live.join(self._visitor, self._worker)
         gone = asyncio.create_task(_until_gone(receive), name="plimsoll live console, until its reader has gone")
         gone.add_done_callback(listener.end)
         try:

@@ -14,7 +14,7 @@ from plimsoll.console.answers import guarded, plain
 from plimsoll.console.live import GRACE_S, MIN_RATE_BYTES, Live
 from plimsoll.console.pages import NAMES, Pages
 from plimsoll.events import Counters, LimitedLog
-from plimsoll.snapshot.source import Source
+from plimsoll.snapshot.source import Overview
 
 PATHS = ("/ops", *(f"/ops/{name}" for name in (*NAMES, "login", "logout", "live", "static/*", "holders/*")))
 """All of them, as patterns: what else an application has below `/ops/` is its own."""
@@ -23,7 +23,7 @@ Answerer = Callable[[Request], Awaitable[Response]]
 
 
 def console_routes(
-    source: Source, access: Access, *, stopping: Callable[[], bool], counters: Counters, log: LimitedLog
+    source: Overview, access: Access, *, stopping: Callable[[], bool], counters: Counters, log: LimitedLog
 ) -> list[Route]:
     """The routes. `stopping` says whether the process is to end, and does with it what is live."""
     pages, actions = Pages(access), Actions(access, source)

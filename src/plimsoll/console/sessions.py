@@ -11,6 +11,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from hashlib import sha256
+from typing import Protocol
 
 LASTS_S = 12 * 3_600
 """A working day: whoever looks in the morning and at night signs in twice."""
@@ -46,10 +48,23 @@ class Session:
     csrf: str
 
 
+class Workers(Protocol):
+    """The other workers of this host. They are told of a session by a digest, from which nobody can make it."""
+
+    def end_session(self, digest: str) -> None:
+        """Have all know that this one is over; raises nothing."""
+
+    def has_ended(self, digest: str) -> bool:
+        """Whether one of them has said so."""
+
+
 class Sessions:
     """All of one service; times are Unix seconds."""
 
-    def __init__(self, tokens: Mapping[Role, bytes], clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, tokens: Mapping[Role, bytes], clock: Callable[[], float] = time.time, workers: Workers | None = None
+    ) -> None:
+        self._workers = workers
         self._keys = {role: hmac.digest(token, _label("session", role), "sha256") for role, token in tokens.items()}
         self._clock = clock
         self._ended: OrderedDict[str, None] = OrderedDict()
@@ -73,10 +88,14 @@ class Sessions:
 
     def goes_on(self, session: Session) -> bool:
         """Whether it is not over yet."""
-        return self._clock() < session.expires_s and session.text not in self._ended
+        if self._clock() >= session.expires_s or session.text in self._ended:
+            return False
+        return self._workers is None or not self._workers.has_ended(_digest(session))
 
     def end(self, session: Session) -> None:
-        """Accept it no more. This process only: another worker does until it expires."""
+        """Accept it no more, in any worker of this host; a worker of another one does until it expires."""
+        if self._workers is not None:
+            self._workers.end_session(_digest(session))
         self._ended[session.text] = None
         if len(self._ended) > ENDED_REMEMBERED:
             self._ended.popitem(last=False)
@@ -85,6 +104,10 @@ class Sessions:
         key = self._keys[role]
         csrf = _code(key, _label("csrf", role) + signed.encode())
         return Session(role, expires_s, f"{signed}.{_code(key, signed.encode())}", csrf)
+
+
+def _digest(session: Session) -> str:
+    return sha256(session.text.encode()).hexdigest()
 
 
 def _label(use: str, role: Role) -> bytes:

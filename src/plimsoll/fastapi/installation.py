@@ -22,16 +22,17 @@ from plimsoll.fastapi.health import LIVE_PATH, READY_PATH, health_routes
 from plimsoll.fastapi.metrics import METRICS_PATH, metrics_routes
 from plimsoll.fastapi.middleware import SessionMiddleware
 from plimsoll.fastapi.observing import Observer
-from plimsoll.fastapi.ops import FIGURES_PATH, HISTORY_PATH, SNAPSHOT_PATH, ops_routes
+from plimsoll.fastapi.ops import FIGURES_PATH, HISTORY_PATH, SNAPSHOT_PATH, WORKERS_PATH, ops_routes
 from plimsoll.fastapi.problems import answer_database_error
 from plimsoll.fastapi.protection import Protection
 from plimsoll.fastapi.runtime import Runtime
 from plimsoll.limiter import Priority
 from plimsoll.reports import BlackBox
 from plimsoll.settings import ServiceSettings, Settings
+from plimsoll.snapshot.everyone import Everyone, errands
 from plimsoll.snapshot.together import Together
 
-ALWAYS = (LIVE_PATH, READY_PATH, FIGURES_PATH, SNAPSHOT_PATH, HISTORY_PATH, METRICS_PATH, *CONSOLE_PATHS)
+ALWAYS = (LIVE_PATH, READY_PATH, FIGURES_PATH, SNAPSHOT_PATH, HISTORY_PATH, WORKERS_PATH, METRICS_PATH, *CONSOLE_PATHS)
 """Answered whatever load there is, and whether the database is there or not."""
 
 
@@ -79,11 +80,12 @@ def install(
     for kind in (SQLAlchemyError, DatabaseUnavailableError):
         app.exception_handlers.setdefault(kind, answer_database_error)
     runtime.observer = observer = Observer(runtime)
-    runtime.together = together = Together(protection.settings.ops_shared_dir, observer.snapshot)
+    runtime.together = together = Together(protection.settings.ops_shared_dir, observer.snapshot, errands(observer))
+    runtime.everyone = everyone = Everyone(observer, together)
     worker = Worker(protection, observer.connection_ids)
-    access = Access.of(protection.settings, production=database.settings.production.active)
+    access = Access.of(protection.settings, production=database.settings.production.active, workers=together)
     console = console_routes(
-        observer,
+        everyone,
         access,
         stopping=lambda: protection.admission.stopping,
         counters=protection.counters,
@@ -142,6 +144,7 @@ def _compose_lifespan(
         finally:
             box.end()
             try:
+                await runtime.everyone.end()
                 await runtime.together.end()
                 await observer.end()
             finally:

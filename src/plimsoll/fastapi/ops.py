@@ -1,27 +1,30 @@
-"""`/ops/figures`, `/ops/snapshot` and `/ops/history`: what a worker tells of itself, to those who bear `OPS_TOKEN`,
-whatever load or fault there is."""
+"""`/ops/figures`, `/ops/snapshot`, `/ops/history` and `/ops/workers`: what a worker tells of itself and of those beside
+it, to those who bear `OPS_TOKEN`, whatever load or fault there is."""
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from starlette.responses import Response
 
 from plimsoll.console import Access
-from plimsoll.console.answers import detail
+from plimsoll.console.answers import detail, unknown
+from plimsoll.errors import UnknownWorkerError
 from plimsoll.fastapi.figures import Worker
 from plimsoll.fastapi.health import OwnRoute
 from plimsoll.fastapi.runtime import Runtime
-from plimsoll.snapshot.codec import to_json
+from plimsoll.snapshot.codec import series_to_json, to_json
 from plimsoll.snapshot.history import STEPS
+from plimsoll.snapshot.source import ALL
 
 FIGURES_PATH = "/ops/figures"
 SNAPSHOT_PATH = "/ops/snapshot"
 HISTORY_PATH = "/ops/history"
+WORKERS_PATH = "/ops/workers"
 
 SERVER_AGE_S = 5.0
 """The server's side of a snapshot is asked for again after so long."""
@@ -37,31 +40,55 @@ def ops_routes(runtime: Runtime, worker: Worker, access: Access) -> list[APIRout
         """This worker's figures."""
         return access.refusal(request.scope) or _document(worker.figures(ready=runtime.ready))
 
-    async def snapshot(request: Request) -> JSONResponse:
-        """This worker now, and the server's side of some seconds ago."""
+    async def snapshot(request: Request) -> Response:
+        """All workers now, or one of them, and the server's side of some seconds ago."""
         refused = access.refusal(request.scope)
         if refused is not None:
             return refused
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SERVER_WAIT_S):
-                await runtime.observer.refresh(SERVER_AGE_S)
-        return _document(to_json(runtime.observer.snapshot()))
+        name = request.query_params.get("worker", ALL)
+        try:
+            await asyncio.gather(_refreshed(runtime), runtime.everyone.look(name))
+            return _document(to_json(runtime.everyone.snapshot(name)))
+        except UnknownWorkerError as error:
+            return unknown(error)
 
-    async def history(request: Request) -> JSONResponse:
-        """The last ten minutes of this worker, or its last hour or day."""
+    async def history(request: Request) -> Response:
+        """The last ten minutes, hour or day of all workers, or of one of them."""
         refused = access.refusal(request.scope)
         if refused is not None:
             return refused
-        span = request.query_params.get("span", "10m")
+        span, name = request.query_params.get("span", "10m"), request.query_params.get("worker", ALL)
         for known in STEPS:
             if known == span:
-                return _document(asdict(runtime.observer.history.series(known)))
+                try:
+                    return _document(series_to_json(await runtime.everyone.history(name, known)))
+                except UnknownWorkerError as error:
+                    return unknown(error)
         return detail(400, f"span is none of {', '.join(STEPS)}")
 
-    return [_route(FIGURES_PATH, figures), _route(SNAPSHOT_PATH, snapshot), _route(HISTORY_PATH, history)]
+    async def workers(request: Request) -> Response:
+        """Each worker of this host now: what another host asks for."""
+        refused = access.refusal(request.scope)
+        if refused is not None:
+            return refused
+        seen, silent = await runtime.everyone.of_this_host()
+        return _document({"workers": list(map(to_json, seen)), "silent": len(silent), "silent_workers": silent})
+
+    return [
+        _route(FIGURES_PATH, figures),
+        _route(SNAPSHOT_PATH, snapshot),
+        _route(HISTORY_PATH, history),
+        _route(WORKERS_PATH, workers),
+    ]
 
 
-def _route(path: str, endpoint: Callable[[Request], Awaitable[JSONResponse]]) -> APIRoute:
+async def _refreshed(runtime: Runtime) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SERVER_WAIT_S):
+            await runtime.everyone.refresh(SERVER_AGE_S)
+
+
+def _route(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> APIRoute:
     return OwnRoute(path, endpoint, methods=["GET"], include_in_schema=False, response_model=None)
 
 

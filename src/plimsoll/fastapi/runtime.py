@@ -19,6 +19,7 @@ from plimsoll.pool import WORK
 from plimsoll.session import Purpose, SessionScope
 from plimsoll.session.cleanup import finish
 from plimsoll.settings import Settings
+from plimsoll.snapshot.everyone import Everyone
 from plimsoll.snapshot.source import Source
 from plimsoll.snapshot.together import Together
 from plimsoll.startup import State
@@ -49,7 +50,9 @@ class Runtime:
     together: Together
     """The other workers of this host; `install` sets it."""
     observer: Source
-    """Where views have their snapshots from; `install` sets it."""
+    """This worker, as its views see it; `install` sets it."""
+    everyone: Everyone
+    """All workers, as the console sees them; `install` sets it."""
 
     def __init__(self, database: Database, settings: Sequence[Settings], protection: Protection) -> None:
         self.database = database

@@ -19,6 +19,7 @@ from plimsoll.snapshot.model import (
     MemoryView,
     PoolView,
     Problem,
+    ProcessView,
     ServerView,
     Snapshot,
 )
@@ -48,7 +49,9 @@ def as_one(own: Snapshot, others: Sequence[Snapshot], silent: Collection[str] = 
         pool=_pool(own, seen),
         admission=_admission(seen),
         memory=_memory(seen),
-        holders=tuple(_addressed(holder, name) for name, holder in fleet.holders[:MOST_HOLDERS]),
+        holders=tuple(
+            replace(holder, id=_address(holder, name), worker=name) for name, holder in fleet.holders[:MOST_HOLDERS]
+        ),
         routes=fleet.routes,
         statements=fleet.statements,
         server=_server(own, seen),
@@ -61,15 +64,20 @@ def as_one(own: Snapshot, others: Sequence[Snapshot], silent: Collection[str] = 
     )
 
 
-def addressed(snapshot: Snapshot) -> Snapshot:
-    """One worker as it is shown away from itself: its holders' ids tell where it is."""
-    name = name_of(snapshot)
-    return replace(snapshot, holders=tuple(_addressed(holder, name) for holder in snapshot.holders))
+def one_of(found: Snapshot, own: Snapshot, silent: Collection[str] = ()) -> Snapshot:
+    """Another worker as `own` shows it: its holders' ids tell where it is, and the server's side is as either has seen
+    it last."""
+    name = name_of(found)
+    return replace(
+        found,
+        holders=tuple(replace(holder, id=_address(holder, name)) for holder in found.holders),
+        server=_server(found, (found, own)),
+        problems=_with_silent(found.problems, [name] if name in silent else ()),
+    )
 
 
-def _addressed(holder: HolderView, name: str) -> HolderView:
-    host = name.rpartition(":")[0]
-    return replace(holder, id=f"{host}:{holder.id}", worker=name)
+def _address(holder: HolderView, name: str) -> str:
+    return f"{name.rpartition(':')[0]}:{holder.id}"
 
 
 def _pool(own: Snapshot, seen: Sequence[Snapshot]) -> PoolView:
@@ -126,19 +134,36 @@ def _left(limit: LimitView) -> tuple[bool, int]:
 
 
 def _server(own: Snapshot, seen: Sequence[Snapshot]) -> ServerView | None:
-    """As it was seen last by any, with `own` as this worker whoever has seen it."""
+    """As it was seen last by any, with `own` as this worker whoever has seen it, and each connection's holder."""
     view, name = across(seen), name_of(own)
     if view is None:
         return None
+    held = {
+        (worker, holder.server_id): (name_of(each), holder)
+        for each in seen
+        for holder in each.holders
+        for worker in ("", name_of(each))
+    }
+    processes = (_with_holder(process, held.get((process.worker, process.id))) for process in view.processes)
     return replace(
         view,
         processes=tuple(
             process
             if process.whose == "unknown"
             else replace(process, whose="this worker" if process.worker == name else "another worker")
-            for process in view.processes
+            for process in processes
         ),
     )
+
+
+def _with_holder(process: ProcessView, held: tuple[str, HolderView] | None) -> ProcessView:
+    """What a worker knows of its connection, whether or not it has asked the server itself."""
+    if held is None:
+        return process
+    worker, holder = held
+    mark = "" if process.mark == "unknown client" else process.mark
+    whose = "another worker" if process.whose == "unknown" else process.whose
+    return replace(process, whose=whose, worker=worker, route=holder.route, place=holder.place, mark=mark)
 
 
 def _events(seen: Sequence[Snapshot]) -> tuple[EventView, ...]:

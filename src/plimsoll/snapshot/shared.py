@@ -36,6 +36,12 @@ POLL_S = 0.02
 PATIENCE_S = 1.0
 """How long a worker is waited for. One that has not answered by then is busy with something that blocks it."""
 
+AGAIN_S = 0.3
+"""One that has not answered just before is waited for no longer than others take; what it answers late counts."""
+
+LATE_NS = 3_000_000_000
+"""How long ago that may be: an answer that is older is none of now."""
+
 KEEP_S = 3_600.0
 """How often the lock's time is renewed: what cleans /tmp takes away files that are days old."""
 
@@ -75,6 +81,9 @@ class Shared:
         self._lock: int | None = None
         self.letters = Letters(directory, "")
         """This worker's, from `begin` on."""
+        self._asked_ns = 0
+        self._late: dict[str, int] = {}
+        """Who did not answer when asked last, and when that was."""
         self.ended = Notes(directory / _ENDED)
         """Digests of the browsers' sessions that were ended before their time."""
 
@@ -159,11 +168,6 @@ class Shared:
         asked_ns = changed_ns(self._directory / _ASKED)
         return asked_ns > 0 and asked_ns >= changed_ns(self._path(".json"))
 
-    def others(self) -> tuple[Snapshot, ...]:
-        """The last snapshots of the other workers that live, however old (`at_s` tells); asks nobody."""
-        found = (self._read(name) for name in self._living())
-        return tuple(snapshot for snapshot in found if snapshot is not None)
-
     async def ask(self, patience_s: float = PATIENCE_S, tell: Callable[[Snapshot], object] = lambda _: None) -> Others:
         """The other workers as they are now; each is told as it comes."""
         try:
@@ -172,17 +176,21 @@ class Shared:
             logger.warning("the other workers cannot be asked: %s", error)
             return Others((), 0)
         waited_for = self._living()
+        late = self._late if asked_ns - self._asked_ns < LATE_NS else {}
+        self._asked_ns = asked_ns
         found: list[Snapshot] = []
-        until_s = time.monotonic() + patience_s
+        began_s = time.monotonic()
         while True:
             for name in sorted(waited_for):
-                if asked_ns < changed_ns(self._path(".json", name)):
+                if late.get(name, asked_ns) < changed_ns(self._path(".json", name)):
                     waited_for.remove(name)
                     if (snapshot := self._read(name)) is not None:
                         found.append(snapshot)
                         tell(snapshot)
                     await asyncio.sleep(0)  # reading takes milliseconds: requests go on between two of them
-            if not waited_for or time.monotonic() >= until_s:
+            passed_s = time.monotonic() - began_s
+            if not waited_for or passed_s >= (min(AGAIN_S, patience_s) if waited_for <= late.keys() else patience_s):
+                self._late = {name: late.get(name, asked_ns) for name in waited_for}
                 return self._answered(found, sorted(waited_for))
             await asyncio.sleep(POLL_S)
 
@@ -192,6 +200,10 @@ class Shared:
         return Others(
             tuple(found), len(silent), tuple(names), tuple(snapshot for _, snapshot in last if snapshot is not None)
         )
+
+    def names(self) -> tuple[str, ...]:
+        """Of the other workers that live (`host:pid`)."""
+        return tuple(map(_of_place, sorted(self._living())))
 
     def places(self, worker: str) -> list[str]:
         """The places of the other workers that live and have this name (`host:pid`): one, or none."""

@@ -1,9 +1,21 @@
-"""Where views have their snapshots from, and what an operator may do there."""
+"""Where views have their snapshots from, and what an operator may do there: one worker, all of them, other hosts."""
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
-from plimsoll.snapshot.history import History
+from plimsoll.snapshot.history import History, Series, Span
 from plimsoll.snapshot.model import Snapshot
+
+ALL = "all"
+"""All workers, of this host and of others."""
+
+HOST = "host"
+"""All workers of this host."""
+
+SELF = "self"
+"""The worker that answers."""
+
+Action = Literal["kill", "return"]
 
 
 class Source(Protocol):
@@ -30,3 +42,61 @@ class Source(Protocol):
 
     async def give_back(self, holder: str, who: str) -> str:
         """Take the connection of this checkout away and close it, so that its place is free. The same otherwise."""
+
+
+class Overview(Protocol):
+    """All workers, or the one of them that is named: `ALL`, `SELF`, or `host:pid`."""
+
+    def snapshot(self, worker: str = ALL) -> Snapshot:
+        """As it is known: at once, whatever state the others are in; asks nobody. `ALL` is this worker alone until the
+        others were looked at.
+
+        Raises:
+            UnknownWorkerError: there is none of this name; says which there are.
+        """
+
+    async def look(self, worker: str = ALL) -> None:
+        """See to it that the others are known as they are now. Takes a fifth of a second, and a second where one does
+        not answer.
+
+        Raises:
+            UnknownWorkerError: there is none of this name; says which there are.
+        """
+
+    async def refresh(self, max_age_s: float = 5.0) -> None:
+        """As of one worker: the server is the same for all."""
+
+    async def kill(self, holder: str, who: str) -> str:
+        """As of one worker; the id tells which, on whichever host."""
+
+    async def give_back(self, holder: str, who: str) -> str:
+        """The same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Workers of other hosts. `silent` names those that live and do not answer."""
+
+    snapshots: tuple[Snapshot, ...] = ()
+    silent: tuple[str, ...] = ()
+
+
+class Peers(Protocol):
+    """The other hosts."""
+
+    async def others(self) -> Elsewhere:
+        """Their workers as they are now, within a second; raises nothing."""
+
+    def told(self, seen: Snapshot) -> Snapshot:
+        """All workers as one, with what there is to say of hosts, such as which did not answer."""
+
+    async def history(self, worker: str, span: Span) -> tuple[Series, ...]:
+        """What was before: of all of them (`ALL`), as many series as there are, or of the one of this name; nothing
+        where there is none. Within a second; raises nothing."""
+
+    async def act(self, action: Action, holder: str, who: str) -> str:
+        """Have it done to a checkout of another host. What came of it, in words.
+
+        Raises:
+            ActionError: no such host is known, it does not answer, or it cannot be done there; says why.
+        """

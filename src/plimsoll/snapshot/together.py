@@ -82,6 +82,10 @@ class Together:
             return None
         return await asked(shared.letters, places[0], what, words, limit_s)
 
+    def names(self) -> tuple[str, ...]:
+        """Of the other workers of this host that live."""
+        return () if self._shared is None else self._shared.names()
+
     def end_session(self, digest: str) -> None:
         """Have all workers know that this browser's session is over."""
         if self._shared is not None:
@@ -93,10 +97,6 @@ class Together:
     def has_ended(self, digest: str) -> bool:
         """Whether a worker has said so."""
         return self._shared is not None and digest in self._shared.ended
-
-    def others(self) -> tuple[Snapshot, ...]:
-        """Their last snapshots, however old; asks nobody."""
-        return () if self._shared is None else self._shared.others()
 
 
 def _directory(setting: str) -> Path | None:

@@ -10,11 +10,11 @@ from starlette.applications import Starlette
 
 from plimsoll.console import Access, console_routes
 from plimsoll.console.sessions import Role
-from plimsoll.errors import ActionError
+from plimsoll.errors import ActionError, UnknownWorkerError
 from plimsoll.events import Counters, LimitedLog
 from plimsoll.fastapi.first import FirstRoutes
 from plimsoll.snapshot import Snapshot
-from plimsoll.snapshot.history import History
+from plimsoll.snapshot.source import ALL
 from tests.snapshot.samples import HEALTHY
 
 TOKEN = "operators-token-0123456789"
@@ -25,23 +25,30 @@ CSRF = "X-Plimsoll-CSRF"
 
 @dataclass
 class Fake:
-    """A source of snapshots."""
+    """An overview of one worker, and of what others a test has set."""
 
     now: Snapshot = HEALTHY
     snapshots: int = 0
     refreshes: int = 0
+    looks: int = 0
+    others: dict[str, Snapshot] = field(default_factory=dict)
     done: list[tuple[str, str, str]] = field(default_factory=list)
     refused: str = ""
 
-    @property
-    def history(self) -> History:
-        """None."""
-        raise NotImplementedError
-
-    def snapshot(self) -> Snapshot:
-        """What the test has set."""
+    def snapshot(self, worker: str = ALL) -> Snapshot:
+        """What the test has set; others by their names."""
         self.snapshots += 1
-        return self.now
+        if worker == ALL:
+            return self.now
+        if worker not in self.others:
+            raise UnknownWorkerError(f"There is no worker {worker}.")
+        return self.others[worker]
+
+    async def look(self, worker: str = ALL) -> None:
+        """Counted."""
+        self.looks += 1
+        if worker != ALL and worker not in self.others:
+            raise UnknownWorkerError(f"There is no worker {worker}.")
 
     async def refresh(self, max_age_s: float = 5.0) -> None:
         """Counted."""

@@ -80,7 +80,7 @@ async def test_without_a_token_production_has_none_of_it(sqlite_database: Sqlite
     app = application(sqlite_database, production=True, token=None)
     async with browser_of(app) as browser:
         ours = [path.replace("*", "main.js") for path in PATHS if "holders" not in path]
-        for path in (*ours, "/ops/holders/h1/kill", "/ops/snapshot", "/ops/history", "/ops/figures"):
+        for path in (*ours, "/ops/holders/h1/kill", "/ops/snapshot", "/ops/history", "/ops/workers", "/ops/figures"):
             assert (await browser.get(path, headers=BEARER)).status_code == 404, path
 
 
@@ -103,7 +103,7 @@ async def test_a_session_is_good_for_all_that_is_for_operators(sqlite_database: 
     async with app.router.lifespan_context(app), browser_of(app) as browser:
         assert (await browser.get("/ops/snapshot")).status_code == 401
         await sign_in(browser, TOKEN)
-        for path in ("/ops/snapshot", "/ops/history?span=1h", "/ops/figures"):
+        for path in ("/ops/snapshot", "/ops/history?span=1h", "/ops/workers", "/ops/figures"):
             assert (await browser.get(path)).status_code == 200
         foreign = {"Origin": "http://evil.example"}
         assert (await browser.get("/ops/snapshot", headers=foreign)).status_code == 401

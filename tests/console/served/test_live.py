@@ -26,13 +26,13 @@ SOON_S = 5.0
 class Listening:
     """One who listens, as a server passes it on. Takes nothing while `reads` is not set."""
 
-    def __init__(self, console: Console, token: str = READ_TOKEN, **headers: str) -> None:
+    def __init__(self, console: Console, token: str = READ_TOKEN, query: str = "", **headers: str) -> None:
         given = {"authorization": f"Bearer {token}", "host": "console", **headers}
         self.scope: Scope = {
             "type": "http",
             "method": "GET",
             "path": "/ops/live",
-            "query_string": b"",
+            "query_string": query.encode(),
             "headers": [(name.encode(), value.encode()) for name, value in given.items() if value],
             "client": ("10.1.2.3", 1),
             "http_version": "1.1",
@@ -121,6 +121,35 @@ async def test_all_who_listen_hear_the_same_snapshots() -> None:
         await until(lambda: all(from_json(one.events[-1]) == EXHAUSTED for one in heard))
 
 
+async def test_each_hears_of_the_worker_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made once for all who name the same one, however many come within a second; each first one at once."""
+    monkeypatch.setattr(live, "EVERY_S", 30.0)
+    console = Console()
+    console.source.others["web-1:7"] = EXHAUSTED
+    async with listening(console, 3) as all_of_them, listening(console, 3, query="worker=web-1:7") as of_one:
+        for one in all_of_them:
+            assert from_json((await one.heard(1))[0]) == console.source.now
+        for one in of_one:
+            assert from_json((await one.heard(1))[0]) == EXHAUSTED
+        assert console.source.snapshots == 2
+        assert console.source.looks == 4
+
+
+async def test_a_worker_that_is_not_there_is_told_with_those_that_are() -> None:
+    """At first, and where it ends meanwhile the stream does, so that its reader asks again and is told."""
+    console = Console()
+    console.source.others["web-1:7"] = EXHAUSTED
+    async with listening(console, query="worker=web-1:7") as heard, listening(console) as others:
+        await heard[0].heard(2)
+        del console.source.others["web-1:7"]
+        await until(lambda: heard[0].task.done() and heard[0].ended)
+        await others[0].heard(len(others[0].events) + 2)
+        async with console.browser() as late:
+            answer = await late.get("/ops/live?worker=web-1:7", headers={"Authorization": f"Bearer {TOKEN}"})
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown-worker")
+        assert answer.json()["detail"] == "There is no worker web-1:7."
+
+
 async def test_nothing_is_done_while_nobody_listens() -> None:
     """Neither before the first nor after the last; the next one starts it again."""
     console = Console()
@@ -153,24 +182,25 @@ async def test_one_who_comes_as_the_last_one_leaves_is_not_sent_away() -> None:
     await until(lambda: not tasks())
 
 
-async def test_a_database_that_does_not_answer_holds_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server's side is asked for beside it, once at a time, and let go of at the end."""
+@pytest.mark.parametrize("what", ["refresh", "look"])
+async def test_what_does_not_answer_holds_nothing_back(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server and the other workers are asked beside it, once at a time, and let go of at the end."""
     console = Console()
     asked = 0
 
-    async def never(max_age_s: float = 5.0) -> None:
+    async def never(*_: Any) -> None:
         nonlocal asked
         asked += 1
-        await asyncio.sleep(3_600 * max_age_s)
+        await asyncio.sleep(3_600)
 
-    monkeypatch.setattr(console.source, "refresh", never)
+    monkeypatch.setattr(console.source, what, never)
     async with listening(console) as heard:
         await heard[0].heard(4)
         assert asked == 1
     await until(lambda: not tasks())
 
 
-@pytest.mark.parametrize("what", ["snapshot", "refresh"])
+@pytest.mark.parametrize("what", ["snapshot", "refresh", "look"])
 async def test_a_failure_is_logged_and_the_stream_goes_on(
     what: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,10 +3,13 @@
 import hmac
 import time
 from base64 import urlsafe_b64encode
+from pathlib import Path
 
 import pytest
 
 from plimsoll.console.sessions import ENDED_REMEMBERED, LASTS_S, Role, Sessions
+from plimsoll.snapshot.together import Together
+from tests.snapshot.samples import HEALTHY
 
 OPERATOR, READER = b"operators-token-0123456789", b"readers-token-0123456789"
 
@@ -92,3 +95,24 @@ def test_a_session_that_was_ended_is_over_and_the_memory_of_it_bounded() -> None
     for _ in range(ENDED_REMEMBERED + 5):
         all_of_them.end(all_of_them.begin(Role.READER))
     assert len(all_of_them._ended) == ENDED_REMEMBERED
+
+
+async def test_a_session_that_ends_in_one_worker_has_ended_in_all_of_its_host(tmp_path: Path) -> None:
+    """Also in one that begins later; what they tell one another is no session."""
+    workers = [Together(str(tmp_path / "d"), lambda: HEALTHY) for _ in range(3)]
+    one, two, late = (Sessions({Role.OPERATOR: OPERATOR}, lambda: 1_000.0, each) for each in workers)
+    workers[0].begin()
+    workers[1].begin()
+    gone, stays = one.begin(Role.OPERATOR), one.begin(Role.OPERATOR)
+    assert two.read(gone.text) == gone
+    one.end(gone)
+    workers[2].begin()
+    for each in (one, two, late):
+        assert each.read(gone.text) is None
+        assert each.read(stays.text) == stays
+    told = b"".join(path.read_bytes() for path in (tmp_path / "d").iterdir())
+    assert len(told) == 65
+    assert not any(part.encode() in told for part in gone.text.split("."))
+    for together in workers:
+        await together.end()
+    assert one.read(gone.text) is None
