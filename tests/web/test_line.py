@@ -1,9 +1,7 @@
-"""The client of a visit: whatever is at the other end, an answer comes in time and says what is wrong."""
+"""The HTTP client: whatever is at the other end, an answer comes in time and says what is wrong."""
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
 
@@ -14,45 +12,9 @@ from plimsoll.visit.service import Visit, Wish
 from plimsoll.web.line import BODY_LIMIT_BYTES, HEADER_LIMIT_BYTES, Answer, Line
 from plimsoll.web.place import Place, place_of
 from tests.servers.certificates import Certificates, Tls
+from tests.web.serving import Serve, saying, serving
 
 LIMIT_S = 0.5
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def serving(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[Place]:
-    """A server on a free port."""
-
-    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await serve(reader, writer)
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(one, "127.0.0.1", 0, ssl=tls)
-    try:
-        port = server.sockets[0].getsockname()[1]
-        yield Place("https" if tls else "http", "127.0.0.1", port, "")
-    finally:
-        server.close()
-
-
-def saying(text: bytes, *, pause_s: float = 0.0, end: bool = True) -> Serve:
-    """Reads a request and answers with these bytes, at once or one by one."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.readuntil(b"\r\n\r\n"):
-            for piece in [text] if not pause_s else [bytes([byte]) for byte in text]:
-                writer.write(piece)
-                await writer.drain()
-                await asyncio.sleep(pause_s)
-            if end:
-                return
-            await asyncio.sleep(0)
-
-    return serve
 
 
 async def ask(place: Place, tls: ssl.SSLContext | None = None, token: str | None = None) -> Answer:
@@ -119,6 +81,41 @@ async def test_a_connection_is_kept_and_one_that_was_ended_is_made_anew() -> Non
         answers = [await line.get("/") for _ in range(3)]
     assert [(answer.status, answer.body) for answer in answers] == [(200, b"ok")] * 3
     assert seen == [2, 1]
+
+
+async def test_what_is_to_be_done_is_sent_once() -> None:
+    """On a connection of its own: one that was kept may have been ended, and nobody would know whether it was done."""
+    seen: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in (OK, b""):
+            seen.append((await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")[0])
+            writer.write(answer)
+
+    async with serving(serve) as place, Line(place, LIMIT_S) as line:
+        assert (await line.get("/")).status == 200
+        assert (await line.post("/do")).status == 200
+        assert (await line.get("/")).status == 200  # the connection of before gave nothing; this is a second one
+    assert seen == [b"GET / HTTP/1.1", b"POST /do HTTP/1.1", b"GET / HTTP/1.1", b"GET / HTTP/1.1"]
+
+
+async def test_addresses_are_tried_one_after_the_other() -> None:
+    """The first that takes us; with the name that was asked for."""
+
+    async def find(place: Place) -> tuple[str, ...]:
+        return ("127.0.0.254", "127.0.0.1")
+
+    heads: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(OK)
+
+    async with serving(serve) as place:
+        named = Place("http", "web2.example", place.port, "")
+        async with Line(named, LIMIT_S, find=find) as line:
+            assert (await line.get("/")).status == 200
+    assert f"host: web2.example:{place.port}\r\n".encode() in heads[0].lower()
 
 
 async def test_a_redirect_is_named_without_its_query_and_not_followed() -> None:
