@@ -183,3 +183,9 @@ class UnknownWorkerError(PlimsollError):
     """There is no worker of this name, or not any more."""
 
     code = "PLE086"
+
+
+class PeerError(PlimsollError):
+    """Another host did not give what it was asked for; says why."""
+
+    code = "PLE087"

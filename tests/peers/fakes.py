@@ -26,7 +26,9 @@ def worker(host: str, pid: int) -> Snapshot:
 
 def workers(*snapshots: Snapshot, silent: tuple[str, ...] = ()) -> str:
     """What /ops/workers answers."""
-    return json.dumps({"workers": [to_json(each) for each in snapshots], "silent": list(silent)})
+    return json.dumps(
+        {"workers": [to_json(each) for each in snapshots], "silent": len(silent), "silent_workers": silent}
+    )
 
 
 def answered(body: str | bytes, status: str = "200 OK", *more: str) -> bytes:

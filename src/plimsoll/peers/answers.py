@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from plimsoll.errors import PlimsollError, SnapshotError
+from plimsoll.errors import PeerError, SnapshotError
 from plimsoll.snapshot import Snapshot
 from plimsoll.snapshot.codec import from_json, series_from_json
 from plimsoll.snapshot.history import Series
@@ -22,12 +22,6 @@ LONGEST_TEXT = 300
 _HOST = re.compile(r"[A-Za-z0-9_.-]{1,255}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}:\d{1,10}", re.ASCII)
 _TOKENS = "OPS_READ_TOKEN and OPS_TOKEN must be the same on all hosts"
-
-
-class PeerError(PlimsollError):
-    """Another host did not give what it was asked for; says why."""
-
-    code = "PLE086"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +45,7 @@ async def read_workers(answer: Answer) -> Told:
         PeerError: they are not.
     """
     document = _document(answer)
-    workers, silent = document.get("workers"), document.get("silent", [])
+    workers, silent = document.get("workers"), document.get("silent_workers", [])
     if not isinstance(workers, list) or not isinstance(silent, list) or len(workers) + len(silent) > MOST_WORKERS:
         raise PeerError("what it answers is no list of workers")
     found = []

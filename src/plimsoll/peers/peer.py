@@ -6,8 +6,12 @@ import time
 from contextvars import Context
 from functools import cache
 
-from plimsoll.peers.answers import PeerError, Told, read_workers, words_of
+from plimsoll.errors import PeerError
+from plimsoll.peers.answers import Told, read_workers, words_of
 from plimsoll.peers.finding import Finder
+from plimsoll.snapshot.causes.wording import plain
+from plimsoll.snapshot.workers import name_of
+from plimsoll.web import PEER_HEADER
 from plimsoll.web.line import Answer, Line
 from plimsoll.web.place import Place
 
@@ -22,14 +26,16 @@ FAILED_EVERY_S = 5.0
 REFUSED_EVERY_S = 60.0
 """So seldom a token that was not accepted is tried again: five wrong ones within a minute lock this host out."""
 
+OLD_S = 2 * REFUSED_EVERY_S
+"""That it did not answer says nothing of now after so long: nobody has looked meanwhile."""
+
 KEPT_S = 15.0
 """So long after the last question the connection is closed."""
 
 FORGOTTEN_S = 600.0
 """What a host told is shown for so long after it has told it last; it counts for no more than 30 s."""
 
-PEER_HEADER = "x-plimsoll-peer"
-"""Has a host answer for itself alone: hosts that name one another would ask in circles."""
+LONGEST_WHO = 100
 
 
 class Peer:
@@ -37,8 +43,7 @@ class Peer:
 
     def __init__(self, place: Place, token: str | None, me: str) -> None:
         self.place = place
-        self.error = ""
-        """Why it did not answer when it was asked last, in words; empty where it did."""
+        self._error = ""
         self._token = token
         self._me = me
         self._find = Finder(with_token=token is not None)
@@ -54,15 +59,26 @@ class Peer:
         return self.place.url
 
     @property
+    def error(self) -> str:
+        """Why it did not answer when it was asked last, in words; empty where it did, or where that is long ago."""
+        return self._error if time.monotonic() - self._asked_s < OLD_S else ""
+
+    @property
     def told(self) -> Told:
         """What it told last, however old; nothing once that is long ago."""
         if self._told is None or time.monotonic() - self._told[0] > FORGOTTEN_S:
             return Told(())
         return self._told[1]
 
-    def line(self, limit_s: float) -> Line:
-        """A connection to it, for whoever asks for something else."""
-        headers = ((b"user-agent", b"plimsoll"), (PEER_HEADER.encode(), self._me.encode()))
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this host itself: all hosts may have the same list."""
+        return any(name_of(each) == self._me for each in self.told.snapshots)
+
+    def line(self, limit_s: float, who: str = "") -> Line:
+        """A connection to it, for whoever asks for something else; `who` is the operator that wants it done."""
+        asks = f"{self._me}; {plain(who, LONGEST_WHO)}" if who else self._me
+        headers = ((b"user-agent", b"plimsoll"), (PEER_HEADER.encode(), asks.encode("ascii", "replace")))
         return Line(self.place, limit_s, _tls() if self.place.scheme == "https" else None, self._find, headers)
 
     def ask(self, max_age_s: float) -> asyncio.Task[None] | None:
@@ -95,12 +111,12 @@ class Peer:
         try:
             told = await read_workers(answer)
         except PeerError as error:
-            self.error = words_of(error)
+            self._error = words_of(error)
             again_s = REFUSED_EVERY_S if answer.status in (401, 404, 429) else FAILED_EVERY_S
             if answer.status is None:
                 self._find.forget()
         else:
-            self.error = ""
+            self._error = ""
             self._told = (time.monotonic(), told)
         self._asked_s = time.monotonic()
         self._next_s = self._asked_s + again_s

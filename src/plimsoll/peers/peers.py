@@ -3,25 +3,31 @@
 No host knows of others by itself, and none is asked while nobody looks."""
 
 import asyncio
+import logging
 import os
 import socket
-from collections.abc import Iterable
-from dataclasses import dataclass
+from itertools import chain
 from urllib.parse import urlencode
 
-from plimsoll.errors import ActionError
-from plimsoll.peers.answers import PeerError, read_series, read_words, words_of
+from plimsoll.errors import ActionError, PeerError
+from plimsoll.peers.answers import read_series, read_words, words_of
 from plimsoll.peers.peer import LIMIT_S, Peer
 from plimsoll.settings import ServiceSettings
 from plimsoll.snapshot import Snapshot
 from plimsoll.snapshot.history import Series, Span
-from plimsoll.snapshot.hosts import Unheard
+from plimsoll.snapshot.hosts import Unheard, with_hosts
 from plimsoll.snapshot.processes import worker_name
+from plimsoll.snapshot.source import ALL, HOST, Action, Elsewhere
 from plimsoll.snapshot.workers import name_of
 from plimsoll.web.place import read_place
 
+logger = logging.getLogger("plimsoll.peers")
+
 HISTORY_PATH = "/ops/history"
 HOLDERS_PATH = "/ops/holders"
+
+FRESH_S = 0.5
+"""What is no older is not asked for again: many may look, each once a second."""
 
 HISTORY_LIMIT_S = 2.0
 """For the numbers of a worker, which may have to be asked for on that host."""
@@ -30,26 +36,12 @@ ACTION_LIMIT_S = 14.0
 """For an operator's action: just below the console's own limit, so that the words tell what was being done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What is known of the other hosts. `silent` are workers that live and do not answer their host; `all_known` says
-    that each host has told by now what it is called."""
-
-    snapshots: tuple[Snapshot, ...] = ()
-    silent: frozenset[str] = frozenset()
-    unheard: tuple[Unheard, ...] = ()
-    all_known: bool = True
-
-
 class Peers:
-    """One per application, from `begin` to `end`."""
+    """One per application, from `begin` to `end`; a `plimsoll.snapshot.source.Peers`."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
         self._peers: tuple[Peer, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self._peers)
 
     def begin(self) -> None:
         """In lifespan start-up, in the process that serves."""
@@ -66,58 +58,52 @@ class Peers:
 
     # --- what they tell ---
 
-    async def ask(self, max_age_s: float = 0.5) -> Heard:
-        """All of them, at once, within `LIMIT_S` or so."""
+    async def others(self, max_age_s: float = FRESH_S) -> Elsewhere:
+        """Their workers as they are now: all are asked at once, and waited for `LIMIT_S` or so. Of one that does not
+        answer it is what it told before."""
         tasks = [task for peer in self._peers if (task := peer.ask(max_age_s)) is not None]
         if tasks:
             await asyncio.wait(tasks, timeout=2 * LIMIT_S)
-        return self.heard()
-
-    def heard(self) -> Heard:
-        """What they told last; asks nobody."""
-        told = [(peer, peer.told) for peer in self._peers]
-        return Heard(
-            tuple(snapshot for _peer, each in told for snapshot in each.snapshots),
-            frozenset(name for _peer, each in told for name in each.silent),
-            tuple(Unheard(peer.url, each.hosts, peer.error) for peer, each in told if peer.error),
-            all(each.hosts for _peer, each in told),
+        told = [peer.told for peer in self._peers]
+        return Elsewhere(
+            tuple(snapshot for each in told for snapshot in each.snapshots),
+            tuple(sorted({name for each in told for name in each.silent})),
         )
 
-    def has(self, worker: str) -> bool:
-        """Whether one of them has told of a worker of this name (`host:pid`)."""
-        return self._peer_of(worker) is not None
+    def told(self, seen: Snapshot) -> Snapshot:
+        """All workers as one, with what there is to say of hosts: which did not answer when they were asked last, and
+        which use the database and are not asked. Asks nobody."""
+        unheard = [Unheard(peer.url, peer.told.hosts, why) for peer in self._peers if (why := peer.error)]
+        looked_at = [peer.told.hosts for peer in self._peers]
+        return with_hosts(seen, unheard, chain.from_iterable(looked_at), all_known=all(looked_at))
 
-    # --- what they are asked for ---
+    async def history(self, worker: str, span: Span) -> tuple[Series, ...]:
+        """What was before: of the worker of this name (`host:pid`), or of all hosts (`ALL`) a series each; of those
+        that answer."""
+        if worker != ALL:
+            peer = self._peer_of(worker)
+            asked = [] if peer is None else [self._series(peer, span, worker)]
+        else:
+            # One that did not answer a moment ago will hardly do so now, and this host knows its own past.
+            asked = [self._series(peer, span, HOST) for peer in self._peers if not peer.error and not peer.is_here]
+        found = await asyncio.gather(*asked)
+        return tuple(each for each in found if each is not None)
 
-    async def history(self, worker: str, span: Span) -> Series:
-        """What was, of this worker.
-
-        Raises:
-            PeerError: no host has it, or that host does not answer; says why.
-        """
-        peer = self._peer_of(worker)
-        if peer is None:
-            raise PeerError("no other host has this worker")
-        return await self._series(peer, span, worker)
-
-    async def histories(self, span: Span, here: Iterable[str] = ()) -> tuple[Series, ...]:
-        """What was, of each host as one, as far as they answer. A host with one of the workers `here` is this one."""
-        known = frozenset(here)
-        peers = [peer for peer in self._peers if not peer.error and not known & set(map(name_of, peer.told.snapshots))]
-        found = await asyncio.gather(*(self._series(peer, span) for peer in peers), return_exceptions=True)
-        return tuple(each for each in found if isinstance(each, Series))
-
-    async def act(self, holder: str, action: str) -> str:
-        """`kill` or `return` for the checkout `host:pid-number`. What came of it, in that host's words.
+    async def act(self, action: Action, holder: str, who: str) -> str:
+        """Have it done to the checkout `host:pid-number`. What came of it, in that host's words.
 
         Raises:
             ActionError: no host has it, or it was not done; says why.
         """
         peer = self._peer_of(holder.rpartition("-")[0])
         if peer is None:
-            raise ActionError("No other host has this checkout.")
+            raise ActionError(
+                "No host that is seen here has this checkout: it has ended meanwhile, or its host does not answer. "
+                "Look again."
+            )
+        logger.info("%s asks %s to %s checkout %s", who, peer.url, action, holder)
         token = self._settings.ops_token
-        line = peer.line(2 * ACTION_LIMIT_S)  # below is the limit that tells what may have been done
+        line = peer.line(2 * ACTION_LIMIT_S, who)  # below is the limit that tells what may have been done
         try:
             async with asyncio.timeout(ACTION_LIMIT_S):
                 answer = await line.post(
@@ -151,13 +137,14 @@ class Peers:
                 return peer
         return None
 
-    async def _series(self, peer: Peer, span: Span, worker: str | None = None) -> Series:
-        query = urlencode({"span": span} | ({} if worker is None else {"worker": worker}))
+    async def _series(self, peer: Peer, span: Span, worker: str) -> Series | None:
         line = peer.line(HISTORY_LIMIT_S)
         try:
             async with asyncio.timeout(HISTORY_LIMIT_S):
+                query = urlencode({"span": span, "worker": worker})
                 return read_series(await line.get(f"{HISTORY_PATH}?{query}", self._token))
-        except TimeoutError:
-            raise PeerError(f"{peer.url} did not answer within {HISTORY_LIMIT_S:g} s") from None
+        except (TimeoutError, PeerError) as error:
+            logger.info("what was before is missing from %s: %s", peer.url, words_of(error))
+            return None
         finally:
             line.close()

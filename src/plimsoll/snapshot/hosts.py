@@ -2,7 +2,7 @@
 here looks at. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from plimsoll.snapshot.causes.wording import bounded, counted, listed, plain, sane, verb
@@ -31,10 +31,12 @@ class Unheard:
     why: str
 
 
-def with_hosts(seen: Snapshot, unheard: Sequence[Unheard] = (), *, all_known: bool = True) -> Snapshot:
-    """All workers as one, or one that is alone, with what there is to say about hosts. `all_known`: of each host that
-    is to be asked it is known by now what it is called."""
-    others = _not_seen(seen, unheard) if all_known else None
+def with_hosts(
+    seen: Snapshot, unheard: Sequence[Unheard] = (), looked_at: Iterable[str] = (), *, all_known: bool = True
+) -> Snapshot:
+    """All workers as one, or one that is alone, with what there is to say about hosts. `looked_at` are those that are
+    asked; `all_known`: what each is called that is to be asked is known by now."""
+    others = _not_seen(seen, {*looked_at, *(host for each in unheard for host in each.hosts)}) if all_known else None
     told = [each for each in (_silent(unheard), others) if each is not None]
     if not told:
         return seen
@@ -61,10 +63,9 @@ def _called(each: Unheard) -> str:
     return f"{names} at {url}" if names else f"The host at {url}"
 
 
-def _not_seen(seen: Snapshot, unheard: Sequence[Unheard]) -> Problem | None:
+def _not_seen(seen: Snapshot, looked_at: Collection[str]) -> Problem | None:
     """By the names that workers give their connections."""
-    known = {seen.worker.host, *(_host(row.name) for row in seen.workers)}
-    known.update(host for each in unheard for host in each.hosts)
+    known = {seen.worker.host, *(_host(row.name) for row in seen.workers), *looked_at}
     found = Counter(host for process in _lately(seen) if (host := _host(process.worker)) and host not in known)
     if not found:
         return None
