@@ -43,31 +43,48 @@ they are not either. `failing`: 503. `signed out`: 401."""
 
 @dataclass
 class FakeService:
-    """What it shows and how it fares; tests change it as they go. `done` are the actions that were asked for,
-    `streams` the live ones that are open. It tells more often than a worker does, so that tests wait less."""
+    """What it shows and how it fares; tests change it as they go. `workers` are shown to who asks for one of them, by
+    name. `done` are the actions that were asked for, `streams` the live ones that are open. It tells more often than a
+    worker does, so that tests wait less. Workers in a row get ten requests a second."""
 
     snapshot: Snapshot = HEALTHY
+    workers: dict[str, Snapshot] = field(default_factory=dict)
     role: str = "operator"
     mode: Mode = "live"
     done: list[tuple[str, str, str]] = field(default_factory=list)
     refusal: str = ""
     streams: int = 0
     stopping: bool = False
+    began_s: float = field(default_factory=time.time)
 
     def renew(self) -> None:
         """As at first."""
         self.snapshot, self.role, self.mode, self.refusal = HEALTHY, "operator", "live", ""
+        self.workers.clear()
         self.done.clear()
 
-    def document(self) -> dict[str, object]:
-        """The snapshot as of now."""
-        moved_s = time.time() - self.snapshot.at_s
-        worker = replace(self.snapshot.worker, started_s=self.snapshot.worker.started_s + moved_s)
-        events = tuple(replace(event, at_s=event.at_s + moved_s) for event in self.snapshot.events)
-        return to_json(replace(self.snapshot, at_s=time.time(), worker=worker, events=events))
+    def shown(self, request: Request) -> Snapshot | None:
+        """Of the worker that is asked for, else of all; None of one that there is not."""
+        name = request.query_params.get("worker", "all")
+        return self.snapshot if name == "all" else self.workers.get(name)
 
-    def refused(self) -> Response | None:
+    def document(self, request: Request) -> dict[str, object]:
+        """The snapshot as of now."""
+        shown = self.shown(request) or self.snapshot
+        moved_s = time.time() - shown.at_s
+        worker = replace(shown.worker, started_s=shown.worker.started_s + moved_s)
+        events = tuple(replace(event, at_s=event.at_s + moved_s) for event in shown.events)
+        more = round(10 * (time.time() - self.began_s))
+        rows = tuple(
+            replace(row, at_s=row.at_s + moved_s, requests=row.requests + more) if row.at_s else row
+            for row in shown.workers
+        )
+        return to_json(replace(shown, at_s=time.time(), worker=worker, events=events, workers=rows))
+
+    def refused(self, request: Request) -> Response | None:
         """What is answered where the service fares ill."""
+        if self.shown(request) is None:
+            return JSONResponse({"detail": "there is no such worker"}, 404)
         if self.mode == "failing":
             return JSONResponse({"detail": "busy"}, 503)
         return JSONResponse({"detail": "sign in"}, 401) if self.mode == "signed out" else None
@@ -88,13 +105,13 @@ class FakeService:
         # A test changes the mode from another thread.
         while self.mode == "silent" and not self.stopping:  # noqa: ASYNC110
             await asyncio.sleep(STEP_S)
-        return self.refused() or JSONResponse(self.document())
+        return self.refused(request) or JSONResponse(self.document(request))
 
     async def history(self, request: Request) -> Response:
         """Waves around the snapshot's numbers."""
         span: Span = request.query_params["span"]  # type: ignore[assignment]
         step_s, steps = STEPS[span]
-        now = numbers_of(Moment.of(self.snapshot), None)
+        now = numbers_of(Moment.of(self.shown(request) or self.snapshot), None)
         waves = [0.8 + 0.2 * math.sin(place / 40) * math.cos(place / 7) for place in range(steps)]
         flat = ("pool_limit",)
         values = {
@@ -103,7 +120,7 @@ class FakeService:
         }
         end_s = time.time()
         times_s = [end_s - step_s * (steps - place) for place in range(steps)]
-        return self.refused() or JSONResponse({"step_s": step_s, "times_s": times_s, "values": values})
+        return self.refused(request) or JSONResponse({"step_s": step_s, "times_s": times_s, "values": values})
 
     async def live(self, request: Request) -> Response:
         """The stream; it ends where the service begins to fail."""
@@ -111,16 +128,16 @@ class FakeService:
         async def lines() -> AsyncIterator[str]:
             self.streams += 1
             try:
-                while self.mode in ("live", "buffered", "silent") and not self.stopping:
+                while self.mode in ("live", "buffered", "silent") and not self.stopping and self.shown(request):
                     if self.mode == "live":
-                        yield f"event: snapshot\ndata: {json.dumps(self.document())}\n\n"
+                        yield f"event: snapshot\ndata: {json.dumps(self.document(request))}\n\n"
                     await asyncio.sleep(STEP_S)
             finally:
                 self.streams -= 1
 
         if self.mode == "full":
             return JSONResponse({"detail": "too many listen"}, 503)
-        return self.refused() or StreamingResponse(lines(), media_type="text/event-stream")
+        return self.refused(request) or StreamingResponse(lines(), media_type="text/event-stream")
 
     async def act(self, request: Request) -> Response:
         """Note what was asked for."""

@@ -106,7 +106,7 @@ def test_charts_show_what_was_and_go_on(visit: Visit, fake: FakeService) -> None
     """The worker's history of the span that is chosen; then each snapshot's numbers."""
     seen = visit()
     page = seen.open()
-    pool = page.locator("figure", has_text="Connections of this worker")
+    pool = page.locator("figure", has_text="Connections of web-1:4711")
     expect(pool.locator("canvas")).to_be_visible()
     expect(pool.locator("li", has_text="waiting")).to_contain_text("0")
     fake.snapshot = EXHAUSTED

@@ -20,6 +20,8 @@ export const ACTIONS = {
   },
 };
 
+export const nameOfHolder = (holder) => (holder.worker ? `${holder.route} of ${holder.worker}` : holder.route);
+
 export class Confirm {
   #title = el("h2", { id: "confirm-title" });
   #what = el("p");
@@ -51,7 +53,7 @@ export class Confirm {
     const { title, ask, means } = ACTIONS[action];
     this.#chosen = { action, holder };
     setText(this.#title, ask);
-    setText(this.#what, `${holder.route} has held it for ${duration(holder.age_s)}, ${holder.state}.`);
+    setText(this.#what, `${nameOfHolder(holder)} has held it for ${duration(holder.age_s)}, ${holder.state}.`);
     setText(this.#statement, holder.statement);
     this.#statement.hidden = !holder.statement;
     setText(this.#means, means);
@@ -86,7 +88,7 @@ async function resultOf(answer, action, holder) {
     // No JSON: the status says enough.
   }
   const words = typeof told === "string" ? told : "";
-  if (answer.ok) return words || `${ACTIONS[action].title} (${holder.route}): done.`;
+  if (answer.ok) return words || `${ACTIONS[action].title} (${nameOfHolder(holder)}): done.`;
   if (answer.status === 401) return "Not done: you are signed out. Load this page again.";
   if (answer.status === 403) return "Not done: this needs the operator's token. Load this page again.";
   return `Not done: ${words || `the service answered ${answer.status}.`}`;

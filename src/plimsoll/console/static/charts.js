@@ -2,8 +2,9 @@
 
 import uPlot from "./uplot/uPlot.esm.js";
 import { button, el, section, setText } from "./dom.js";
-import { bytes, clockTime, count } from "./format.js";
+import { bytes, clockTime, count, timeText } from "./format.js";
 import { url } from "./place.js";
+import { isOfSeveral, ofWorker, whose } from "./whose.js";
 
 const SPANS = { "10m": ["10 min", 1, 600], "1h": ["1 h", 10, 360], "1d": ["1 d", 120, 720] };
 const HEIGHT = 190;
@@ -13,9 +14,21 @@ const KINDS = {
   pool: { write: count, width: 40, steps: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] },
   memory: { write: bytes, width: 66, steps: Array.from({ length: 24 }, (_, power) => 2 ** (20 + power)) },
 };
-// Below this the minutes would all be the same.
-const SHORT_S = 180;
+const [MINUTE_S, HOUR_S, DAY_S] = [60, 3600, 86400];
+// Steps of the axis of time: each is a part of the next longer one that people count in.
+const TIME_STEPS = [
+  ...[1, 5, 10, 15, 30],
+  ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * MINUTE_S),
+  ...[1, 2, 3, 4, 6, 12].map((hours) => hours * HOUR_S),
+  DAY_S,
+];
+// Between two times of an axis.
+const APART = 12;
+// What has begun just now does not fill the whole width.
+const SHORTEST_S = MINUTE_S;
 const minutes = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const days = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const ruler = document.createElement("canvas").getContext("2d");
 const DRAWN = {
   pool: [
     ["pool_taken", "taken"],
@@ -40,9 +53,23 @@ function numbersOf({ pool, memory }) {
   };
 }
 
-function timeWriter(ticks) {
-  const short = ticks.length && ticks.at(-1) - ticks[0] < SHORT_S;
-  return (atS) => (short ? clockTime(atS) : minutes.format(new Date(atS * 1000)));
+// Seconds where a step is shorter than a minute, the day where one begins.
+function timeWriter(stepS) {
+  if (stepS < MINUTE_S) return clockTime;
+  return (atS) => {
+    const moment = new Date(atS * 1000);
+    const midnight = moment.getHours() === 0 && moment.getMinutes() === 0;
+    return midnight && stepS >= HOUR_S ? days.format(moment) : minutes.format(moment);
+  };
+}
+
+// Pixels from one time to the next, so that none runs into another.
+function spaceOfTimes(lowS, highS, width) {
+  ruler.font = FONT;
+  const [short, long] = [MINUTE_S, 1].map((stepS) => ruler.measureText(timeWriter(stepS)(highS)).width + APART);
+  // A minute as wide as a time with seconds leaves room for shorter steps; else none is to be chosen.
+  const minute = (MINUTE_S / (highS - lowS)) * width;
+  return minute > long ? long : Math.max(short, Math.floor(minute));
 }
 
 class Chart {
@@ -53,10 +80,10 @@ class Chart {
   #legend;
   #words = el("p", { class: "muted" });
   #data = [[]];
-  #title;
+  #title = "";
+  #heading = el("h3");
 
-  constructor(title, series, kind) {
-    this.#title = title;
+  constructor(series, kind) {
     this.#series = series;
     this.#kind = kind;
     this.#legend = series.map(() => el("strong"));
@@ -66,7 +93,7 @@ class Chart {
     this.node = el(
       "figure",
       {},
-      el("figcaption", {}, el("h3", {}, title)),
+      el("figcaption", {}, this.#heading),
       el("ul", { class: "legend" }, ...legend),
       this.#place,
       this.#words,
@@ -74,6 +101,11 @@ class Chart {
     this.#place.setAttribute("role", "img");
     new ResizeObserver(() => this.#resize()).observe(this.#place);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#renew());
+  }
+
+  set title(words) {
+    this.#title = words;
+    setText(this.#heading, words);
   }
 
   render(times, values) {
@@ -92,7 +124,7 @@ class Chart {
     const extreme = numbers.length ? this.#kind.write(pick(...numbers)) : "not known";
     setText(
       this.#words,
-      known ? `${word} ${name}: ${extreme}, since ${clockTime(this.#data[0][0])}.` : "Nothing is remembered yet.",
+      known ? `${word} ${name}: ${extreme}, since ${timeText(this.#data[0][0])}.` : "Nothing is remembered yet.",
     );
     this.#place.setAttribute("aria-label", `${this.#title}. ${this.#words.textContent}`);
     this.#show(null);
@@ -129,7 +161,14 @@ class Chart {
       grid: { stroke: colour("edge"), width: 1 },
       ticks: { show: false },
     };
-    const times = { ...axis, size: 26, values: (_, ticks) => ticks.map(timeWriter(ticks)) };
+    const times = {
+      ...axis,
+      size: 30,
+      gap: 8,
+      incrs: TIME_STEPS,
+      space: (_, __, low, high, dim) => spaceOfTimes(low, high, dim),
+      values: (_, ticks, __, ___, step) => ticks.map(timeWriter(step)),
+    };
     const { steps, width: size, write } = this.#kind;
     const amounts = { ...axis, size, incrs: steps, values: (_, ticks) => ticks.map(write) };
     return {
@@ -137,7 +176,10 @@ class Chart {
       height: HEIGHT,
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { show: false } },
-      scales: { y: { range: (_, low, high) => [0, Math.max(1, (high ?? 1) * 1.1)] } },
+      scales: {
+        x: { range: (_, low, high) => [Math.min(low, high - SHORTEST_S), high] },
+        y: { range: (_, low, high) => [0, Math.max(1, (high ?? 1) * 1.1)] },
+      },
       axes: [times, amounts],
       series: [
         {},
@@ -154,10 +196,10 @@ class Chart {
 }
 
 export class Charts {
-  #pool = new Chart("Connections of this worker", DRAWN.pool, KINDS.pool);
-  #memory = new Chart("Memory of this worker", DRAWN.memory, KINDS.memory);
+  #pool = new Chart(DRAWN.pool, KINDS.pool);
+  #memory = new Chart(DRAWN.memory, KINDS.memory);
   // Apart, since it may be a hundred times as much.
-  #left = new Chart("Memory left before the limit", DRAWN.left, KINDS.memory);
+  #left = new Chart(DRAWN.left, KINDS.memory);
   #span = "10m";
   #times = [];
   #values = {};
@@ -185,6 +227,9 @@ export class Charts {
   }
 
   render(snapshot) {
+    this.#pool.title = `Connections ${whose(snapshot)}`;
+    this.#memory.title = `Memory ${whose(snapshot)}`;
+    this.#left.title = `Memory left before the limit${isOfSeveral(snapshot) ? ", where it is least" : ""}`;
     const [, stepS] = SPANS[this.#span];
     const last = this.#times.at(-1) ?? null;
     // Longer steps are the worker's to make; after a gap it knows what the page has missed.
@@ -207,7 +252,7 @@ export class Charts {
     this.#loading = true;
     this.#loadedAtS = atS;
     try {
-      const answer = await fetch(url(`history?span=${span}`), { credentials: "same-origin", cache: "no-store" });
+      const answer = await fetch(ofWorker(url(`history?span=${span}`)), { credentials: "same-origin", cache: "no-store" });
       if (!answer.ok) throw new Error(`it answered ${answer.status}`);
       const series = await answer.json();
       if (span === this.#span) this.#take(series);

@@ -4,6 +4,11 @@ import { el } from "./dom.js";
 
 export const NOT_KNOWN = "not known";
 
+export const LEVELS = { critical: "Critical", warning: "Warning", info: "Note" };
+
+// Between a number and its unit, where no line is to break.
+const GAP = "\u00a0";
+
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -23,11 +28,11 @@ export const many = (value, one, more = `${one}s`) => `${count(value)} ${value =
 
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return NOT_KNOWN;
-  if (seconds < 0.0005) return "0 ms";
-  if (seconds < 0.995) return `${Math.round(seconds * 1000)} ms`;
-  if (seconds < 9.95) return `${short.format(seconds)} s`;
+  if (seconds < 0.0005) return `0${GAP}ms`;
+  if (seconds < 0.995) return `${Math.round(seconds * 1000)}${GAP}ms`;
+  if (seconds < 9.95) return `${short.format(seconds)}${GAP}s`;
   const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
+  if (whole < 60) return `${whole}${GAP}s`;
   if (whole < 3600) return pair(whole, 60, "min", 1, "s");
   if (whole < 86400) return pair(whole, 3600, "h", 60, "min");
   return pair(whole, 86400, "d", 3600, "h");
@@ -35,7 +40,7 @@ export function duration(seconds) {
 
 function pair(whole, large, largeUnit, small, smallUnit) {
   const rest = Math.floor((whole % large) / small);
-  return `${Math.floor(whole / large)} ${largeUnit}${rest ? ` ${rest} ${smallUnit}` : ""}`;
+  return `${Math.floor(whole / large)}${GAP}${largeUnit}${rest ? `${GAP}${rest}${GAP}${smallUnit}` : ""}`;
 }
 
 export function bytes(value) {
@@ -47,20 +52,24 @@ export function bytes(value) {
     size /= 1024;
     unit += 1;
   }
-  return `${Math.abs(size) >= 100 ? grouped.format(size) : short.format(size)} ${units[unit]}`;
+  return `${Math.abs(size) >= 100 ? grouped.format(size) : short.format(size)}${GAP}${units[unit]}`;
 }
 
 export const amount = (value, unit) =>
-  unit === "bytes" ? bytes(value) : unit === "count" ? count(value) : `${count(value)} ${unit}`;
+  unit === "bytes" ? bytes(value) : unit === "count" ? count(value) : `${count(value)}${GAP}${unit}`;
 
 export const clockTime = (atS) => clock.format(new Date(atS * 1000));
 
-export function time(atS) {
+// With the day, where it is another one.
+export function timeText(atS) {
   const moment = new Date(atS * 1000);
   const sameDay = moment.toDateString() === new Date().toDateString();
-  const text = (sameDay ? clock : dated).format(moment);
-  const utc = moment.toISOString().slice(0, 19);
-  return el("time", { datetime: `${utc}Z`, title: `${utc.replace("T", " ")} UTC` }, text);
+  return (sameDay ? clock : dated).format(moment);
+}
+
+export function time(atS) {
+  const utc = new Date(atS * 1000).toISOString().slice(0, 19);
+  return el("time", { datetime: `${utc}Z`, title: `${utc.replace("T", " ")} UTC` }, timeText(atS));
 }
 
 // The bound that `share` of a histogram's observations keep to, as plimsoll.snapshot.durations computes it.

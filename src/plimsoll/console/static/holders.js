@@ -1,10 +1,11 @@
 // Who holds a connection now, for how long and from which line of code.
 
-import { ACTIONS, Confirm } from "./actions.js";
+import { ACTIONS, Confirm, nameOfHolder } from "./actions.js";
 import { button, el, section, setText } from "./dom.js";
 import { count, duration } from "./format.js";
 import { mayAct } from "./place.js";
 import { Table } from "./table.js";
+import { whose } from "./whose.js";
 
 export class Holders {
   #confirm = new Confirm();
@@ -12,13 +13,14 @@ export class Holders {
   #table = new Table({
     name: "holders",
     most: 10,
-    caption: "Holders of connections of this worker",
+    caption: "",
     keyOf: (holder) => holder.id,
     sortBy: "age",
     descending: true,
     empty: "Nobody holds a connection.",
     columns: [
-      { key: "route", title: "Route", value: (holder) => holder.route },
+      { key: "route", title: "Route", long: true, value: (holder) => holder.route },
+      { key: "worker", title: "Worker", short: true, optional: true, value: (holder) => holder.worker },
       {
         key: "age",
         title: "Age",
@@ -26,7 +28,7 @@ export class Holders {
         value: (holder) => holder.age_s,
         text: (holder) => duration(holder.age_s),
       },
-      { key: "state", title: "State", value: (holder) => holder.state },
+      { key: "state", title: "State", short: true, value: (holder) => holder.state },
       { key: "place", title: "Taken at", code: true, wide: true, value: (holder) => holder.place, fill: fillPlace },
       {
         key: "statement",
@@ -45,6 +47,7 @@ export class Holders {
 
   render(snapshot) {
     this.#rows = new Map(snapshot.holders.map((holder) => [holder.id, holder]));
+    this.#table.caption = `Holders of connections ${whose(snapshot)}`;
     this.#table.update(snapshot.holders);
   }
 
@@ -60,7 +63,7 @@ export class Holders {
         cell.append(button(title, open(action), { class: "small" }));
     }
     for (const made of cell.children)
-      made.setAttribute("aria-label", `${made.textContent}: ${holder.route}, held ${duration(holder.age_s)}`);
+      made.setAttribute("aria-label", `${made.textContent}: ${nameOfHolder(holder)}, held ${duration(holder.age_s)}`);
     // Where nothing runs, there is nothing to end.
     cell.firstChild.disabled = !holder.state.startsWith("running");
   }

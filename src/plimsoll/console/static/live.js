@@ -2,6 +2,7 @@
 // fresh they are. Asks nothing while nobody looks at the page.
 
 import { url } from "./place.js";
+import { chosenWorker, ofWorker } from "./whose.js";
 
 const TICK_MS = 1_000;
 const STALE_AFTER_MS = 5_000;
@@ -28,6 +29,9 @@ export class Live {
   #asking = false;
   #signedOut = false;
   #reason = "";
+  #gone = false;
+  // Another one with each choice of a worker: what is still on its way is of the one before.
+  #turn = 0;
 
   constructor(onSnapshot, onState) {
     this.#onSnapshot = onSnapshot;
@@ -47,10 +51,21 @@ export class Live {
     this.#ask();
   }
 
+  // Another worker was chosen.
+  again() {
+    this.#turn += 1;
+    this.#began = performance.now();
+    this.#news = this.#streamNews = this.#asked = -Infinity;
+    this.#failures = this.#nextAsk = 0;
+    this.#asking = this.#gone = false;
+    if (!this.#signedOut) this.#open();
+    this.#tell();
+  }
+
   #open() {
     this.#opened = performance.now();
     this.#stream?.close();
-    this.#stream = new EventSource(url("live"));
+    this.#stream = new EventSource(ofWorker(url("live")));
     this.#stream.addEventListener("snapshot", (event) => {
       this.#streamNews = performance.now();
       this.#receive(JSON.parse(event.data));
@@ -64,6 +79,7 @@ export class Live {
   #receive(snapshot) {
     this.#news = performance.now();
     this.#failures = 0;
+    this.#gone = false;
     this.#onSnapshot(snapshot);
     this.#tell();
   }
@@ -92,41 +108,49 @@ export class Live {
 
   async #ask() {
     if (this.#asking || this.#signedOut) return;
+    const turn = this.#turn;
     this.#asking = true;
     this.#asked = performance.now();
     try {
-      const answer = await fetch(url("snapshot"), {
+      const answer = await fetch(ofWorker(url("snapshot")), {
         credentials: "same-origin",
         cache: "no-store",
         headers: { Accept: "application/json" },
         signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
       });
-      await this.#answered(answer);
+      if (turn === this.#turn) await this.#answered(answer, turn);
     } catch (error) {
+      if (turn !== this.#turn) return;
       this.#failed(error.name === "TimeoutError" ? "it did not answer in time" : "it cannot be reached");
     } finally {
-      this.#asking = false;
-      this.#tell();
+      if (turn === this.#turn) {
+        this.#asking = false;
+        this.#tell();
+      }
     }
   }
 
-  async #answered(answer) {
+  async #answered(answer, turn) {
     if (answer.status === 401 || answer.status === 403) {
       this.#signedOut = true;
       this.#stream?.close();
       return;
     }
     if (!answer.ok) {
-      this.#failed(`it answered ${answer.status}`);
+      const gone = answer.status === 404 && chosenWorker() !== "";
+      this.#failed(gone ? `${chosenWorker()} is not among the workers.` : `it answered ${answer.status}`, gone);
       return;
     }
-    this.#receive(await answer.json());
+    const snapshot = await answer.json();
+    if (turn !== this.#turn) return;
+    this.#receive(snapshot);
     this.#nextAsk = performance.now() + POLL_EVERY_MS;
     const waited = performance.now() - this.#opened > REOPEN_AFTER_MS;
     if (waited && this.#stream?.readyState === EventSource.CLOSED) this.#open();
   }
 
-  #failed(reason) {
+  #failed(reason, gone = false) {
+    this.#gone = gone;
     this.#reason = reason;
     this.#nextAsk = performance.now() + BACK_OFF_MS[Math.min(this.#failures, BACK_OFF_MS.length - 1)];
     this.#failures += 1;
@@ -142,7 +166,7 @@ export class Live {
 
   #name(now) {
     if (this.#signedOut) return "signed-out";
-    if (this.#failures) return "disconnected";
+    if (this.#failures) return this.#gone ? "gone" : "disconnected";
     if (this.#news === -Infinity) return "loading";
     if (now - this.#news > STALE_AFTER_MS) return "stale";
     return now - this.#streamNews > STALE_AFTER_MS ? "polled" : "live";

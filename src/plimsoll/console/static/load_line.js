@@ -2,6 +2,7 @@
 
 import { el, section, setText, svg } from "./dom.js";
 import { count, many } from "./format.js";
+import { isOfSeveral, nameOf } from "./whose.js";
 
 const ROW = 26;
 const TOP = 24;
@@ -25,7 +26,7 @@ export class LoadLine {
 
   render(snapshot) {
     this.#line = snapshot.load_line;
-    this.#poolLimit = snapshot.pool.size + snapshot.pool.max_overflow;
+    this.#poolLimit = limitOfOne(snapshot);
     const known = this.#line !== null;
     this.#empty.hidden = known;
     this.#words.hidden = this.#figure.hidden = this.#facts.hidden = !known;
@@ -45,6 +46,12 @@ export class LoadLine {
     this.#facts.replaceChildren(...facts(line, advised));
     this.#figure.replaceChildren(picture(line, advised, width));
   }
+}
+
+// Of the pool of the worker that has answered.
+function limitOfOne(snapshot) {
+  if (!isOfSeveral(snapshot)) return snapshot.pool.size + snapshot.pool.max_overflow;
+  return snapshot.workers.find((row) => row.name === nameOf(snapshot))?.limit ?? 0;
 }
 
 // What follows from it, in words, is in `why`.

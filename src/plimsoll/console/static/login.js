@@ -12,7 +12,9 @@ async function signIn() {
     headers: { Accept: "application/json" },
   });
   if (answer.ok) {
-    location.replace(form.elements.next.value || "./");
+    const worker = new URLSearchParams(location.search).get("worker");
+    const of = worker ? `?worker=${encodeURIComponent(worker)}` : "";
+    location.replace((form.elements.next.value || "./") + of);
     return "";
   }
   if (answer.status === 429) {

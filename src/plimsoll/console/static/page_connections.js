@@ -1,13 +1,14 @@
-// Connections from both sides: who holds those of this worker, and the server's own list of all.
+// Connections from both sides: who holds them, and the server's own list of all.
 
 import { el, section, setText, shown } from "./dom.js";
 import { count, duration, time } from "./format.js";
 import { Holders } from "./holders.js";
 import { Table } from "./table.js";
+import { isOfSeveral } from "./whose.js";
 
 export const title = "Connections";
 
-const whose = (process) => (process.worker ? `${process.whose}, ${process.worker}` : process.whose);
+const whoseIs = (process) => (process.worker ? `${process.whose}, ${process.worker}` : process.whose);
 const stateText = (process) => duration(process.seconds);
 const openText = (process) => (process.transaction_s === null ? "none" : duration(process.transaction_s));
 const place = (process) => process.place || "–";
@@ -60,9 +61,9 @@ class Processes {
     empty: "The list is empty, or could not be had.",
     columns: [
       { key: "id", title: "Id", number: true, value: (process) => process.id },
-      { key: "whose", title: "Whose", value: (process) => process.whose, text: whose },
-      { key: "mark", title: "Mark", value: (process) => process.mark, fill: fillMark },
-      { key: "state", title: "State", value: (process) => process.state },
+      { key: "whose", title: "Whose", long: true, value: (process) => process.shown },
+      { key: "mark", title: "Mark", short: true, value: (process) => process.mark, fill: fillMark },
+      { key: "state", title: "State", short: true, value: (process) => process.state },
       { key: "for", title: "In it for", number: true, value: (process) => process.seconds, text: stateText },
       { key: "open", title: "Transaction", number: true, value: (process) => process.transaction_s, text: openText },
       {
@@ -72,7 +73,7 @@ class Processes {
         value: (process) => process.route,
         text: (process) => process.route || "–",
       },
-      { key: "place", title: "Taken at", code: true, value: (process) => process.place, text: place },
+      { key: "place", title: "Taken at", code: true, long: true, value: (process) => process.place, text: place },
       { key: "client", title: "Client", long: true, value: client },
     ],
   });
@@ -80,7 +81,10 @@ class Processes {
 
   render(snapshot) {
     this.node.hidden = !snapshot.server;
-    this.#table.update(snapshot.server?.processes ?? []);
+    // Where all workers are looked at, none of them is another one.
+    const name = isOfSeveral(snapshot) ? (process) => process.worker || process.whose : whoseIs;
+    const processes = snapshot.server?.processes ?? [];
+    this.#table.update(processes.map((process) => ({ ...process, shown: name(process) })));
   }
 }
 

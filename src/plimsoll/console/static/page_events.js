@@ -3,20 +3,22 @@
 import { el } from "./dom.js";
 import { count, time } from "./format.js";
 import { Table } from "./table.js";
+import { whose } from "./whose.js";
 
 export const title = "Events";
 
 class Events {
   #table = new Table({
     name: "events",
-    caption: "Events of this worker, as far as it remembers",
-    keyOf: (event) => `${event.at_s} ${event.kind} ${event.text}`,
+    caption: "",
+    keyOf: (event) => `${event.worker} ${event.at_s} ${event.kind} ${event.text}`,
     sortBy: "at",
     descending: true,
     empty: "Nothing has happened yet.",
     columns: [
-      { key: "at", title: "When", number: true, value: (event) => event.at_s, fill: fillTime },
-      { key: "kind", title: "Kind", value: (event) => event.kind },
+      { key: "at", title: "When", short: true, value: (event) => event.at_s, fill: fillTime },
+      { key: "kind", title: "Kind", short: true, value: (event) => event.kind },
+      { key: "worker", title: "Worker", short: true, optional: true, value: (event) => event.worker },
       { key: "text", title: "What", wide: true, value: (event) => event.text },
       {
         key: "count",
@@ -30,6 +32,7 @@ class Events {
   node = el("section", { "aria-labelledby": "events" }, el("h1", { id: "events" }, "Events"), this.#table.node);
 
   render(snapshot) {
+    this.#table.caption = `Events ${whose(snapshot)}, as far as they are remembered`;
     this.#table.update(snapshot.events);
   }
 }

@@ -2,10 +2,11 @@
 
 import { el } from "./dom.js";
 import { count, decimal, duration, mean, quantile, quantileText } from "./format.js";
+import { RATE_OVER_S, Rates } from "./rates.js";
 import { Table } from "./table.js";
+import { countedSince, whose } from "./whose.js";
 
 const KINDS = ["5xx", "refused", "deadline", "memory", "cancelled", "4xx"];
-const RATE_OVER_S = 10;
 
 export const title = "Routes";
 
@@ -14,20 +15,20 @@ const errors = (route) => Object.values(route.errors).reduce((sum, each) => sum 
 const each = (route) => (route.requests ? route.statements / route.requests : null);
 
 function errorsText(route) {
-  const said = KINDS.filter((kind) => route.errors[kind]).map((kind) => `${count(route.errors[kind])} ${kind}`);
+  const said = KINDS.filter((kind) => route.errors[kind]).map((kind) => `${count(route.errors[kind])}\u00a0${kind}`);
   return said.join(", ") || "none";
 }
 
 class Routes {
-  #seen = [];
+  #rates = new Rates();
   #table = new Table({
-    caption: `Routes of this worker, since it began; requests a second over the last ${RATE_OVER_S} s`,
+    caption: "",
     keyOf: (route) => route.name,
     sortBy: "holding",
     descending: true,
     empty: "No request has come yet.",
     columns: [
-      { key: "route", title: "Route", value: (route) => route.name },
+      { key: "route", title: "Route", wide: true, value: (route) => route.name },
       {
         key: "requests",
         title: "Requests",
@@ -49,7 +50,7 @@ class Routes {
         value: (route) => route.in_flight,
         text: (route) => count(route.in_flight),
       },
-      { key: "errors", title: "Errors", number: true, value: errors, text: errorsText },
+      { key: "errors", title: "Errors", number: true, long: true, value: errors, text: errorsText },
       {
         key: "mean",
         title: "Answered in, mean",
@@ -92,17 +93,9 @@ class Routes {
 
   render(snapshot) {
     const requests = new Map(snapshot.routes.map((route) => [route.name, route.requests]));
-    this.#seen.push({ atS: snapshot.at_s, started: snapshot.worker.started_s, requests });
-    while (
-      this.#seen.length > 1 &&
-      (snapshot.at_s - this.#seen[0].atS > RATE_OVER_S || this.#seen[0].started !== snapshot.worker.started_s)
-    )
-      this.#seen.shift();
-    const first = this.#seen[0];
-    const passed = snapshot.at_s - first.atS;
-    const rate = (route) =>
-      passed > 0 ? Math.max(0, route.requests - (first.requests.get(route.name) ?? 0)) / passed : null;
-    this.#table.update(snapshot.routes.map((route) => ({ ...route, rate: rate(route) })));
+    this.#rates.note(snapshot.at_s, countedSince(snapshot), requests);
+    this.#table.caption = `Routes ${whose(snapshot)}, since they began; requests a second over the last ${RATE_OVER_S} s`;
+    this.#table.update(snapshot.routes.map((route) => ({ ...route, rate: this.#rates.of(route.name) })));
   }
 }
 

@@ -2,13 +2,14 @@
 
 import { el } from "./dom.js";
 import { Table } from "./table.js";
+import { isOfSeveral, nameOf } from "./whose.js";
 
 export const title = "Settings";
 
 class Settings {
   #table = new Table({
     name: "settings",
-    caption: "Settings of this worker; secrets are shown as ********",
+    caption: "",
     keyOf: (setting) => setting.name,
     sortBy: "name",
     empty: "No setting is known.",
@@ -21,13 +22,15 @@ class Settings {
         value: (setting) => setting.value,
         text: (setting) => setting.value || "(empty)",
       },
-      { key: "source", title: "From", value: (setting) => setting.source },
+      { key: "source", title: "From", long: true, value: (setting) => setting.source },
       { key: "meaning", title: "Meaning", wide: true, value: (setting) => setting.meaning },
     ],
   });
   node = el("section", { "aria-labelledby": "settings" }, el("h1", { id: "settings" }, "Settings"), this.#table.node);
 
   render(snapshot) {
+    const which = isOfSeveral(snapshot) ? ", the worker that has answered" : "";
+    this.#table.caption = `Settings of ${nameOf(snapshot)}${which}; secrets are shown as ********`;
     this.#table.update(snapshot.settings);
   }
 }

@@ -3,6 +3,7 @@
 import { el } from "./dom.js";
 import { count, decimal, duration } from "./format.js";
 import { Table } from "./table.js";
+import { whose } from "./whose.js";
 
 export const title = "Statements";
 
@@ -12,7 +13,7 @@ const rows = (statement) => (statement.count ? statement.rows / statement.count 
 class Statements {
   #table = new Table({
     name: "statements",
-    caption: "Statements of this worker, since it began; ? stands for every value",
+    caption: "",
     keyOf: (statement) => statement.fingerprint,
     sortBy: "total",
     descending: true,
@@ -60,6 +61,7 @@ class Statements {
   );
 
   render(snapshot) {
+    this.#table.caption = `Statements ${whose(snapshot)}, since they began; ? stands for every value`;
     this.#table.update(snapshot.statements);
   }
 }

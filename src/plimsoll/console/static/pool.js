@@ -2,6 +2,7 @@
 
 import { el, section, setText } from "./dom.js";
 import { amount, bytes, count, duration, many } from "./format.js";
+import { isOfSeveral, whose } from "./whose.js";
 
 export class Bar {
   #parts;
@@ -21,15 +22,17 @@ export class Bar {
 }
 
 class Gauge {
+  #title = el("h3");
   #sentence = el("p", { class: "lead" });
   #more = el("p", { class: "muted" });
 
-  constructor(title, parts) {
+  constructor(parts) {
     this.bar = new Bar(parts);
-    this.node = el("div", { class: "gauge" }, el("h3", {}, title), this.#sentence, this.bar.node, this.#more);
+    this.node = el("div", { class: "gauge" }, this.#title, this.#sentence, this.bar.node, this.#more);
   }
 
-  render(sentence, more, values, whole) {
+  render(title, sentence, more, values, whole) {
+    setText(this.#title, title);
     setText(this.#sentence, sentence);
     setText(this.#more, more);
     this.bar.node.hidden = !whole;
@@ -38,9 +41,9 @@ class Gauge {
 }
 
 export class PoolNow {
-  #pool = new Gauge("Connections of this worker", ["taken", "moving", "idle"]);
-  #line = new Gauge("Requests", ["taken"]);
-  #memory = new Gauge("Memory", ["taken"]);
+  #pool = new Gauge(["taken", "moving", "idle"]);
+  #line = new Gauge(["taken"]);
+  #memory = new Gauge(["taken"]);
   node = section(
     "pool-now",
     "Pool now",
@@ -48,12 +51,14 @@ export class PoolNow {
   );
 
   render(snapshot) {
-    this.#renderPool(snapshot.pool);
-    this.#renderLine(snapshot.admission, snapshot.client_connections);
-    this.#renderMemory(snapshot.memory);
+    const of = whose(snapshot);
+    this.#renderPool(`Connections ${of}`, snapshot.pool);
+    this.#renderLine(`Requests ${of}`, snapshot.admission, snapshot.client_connections);
+    if (isOfSeveral(snapshot)) this.#renderMemories(`Memory ${of}`, snapshot.memory);
+    else this.#renderMemory(`Memory ${of}`, snapshot.memory);
   }
 
-  #renderPool(pool) {
+  #renderPool(title, pool) {
     const limit = pool.size + pool.max_overflow;
     const moving = pool.opening + pool.closing;
     const taken = pool.checked_out + moving;
@@ -68,10 +73,10 @@ export class PoolNow {
     ];
     this.#pool.node.dataset.level = pool.waiting ? "critical" : "ok";
     const sentence = `${count(taken)} of ${count(limit)} taken${waiting}`;
-    this.#pool.render(sentence, sentenceOf(more), [pool.checked_out, moving, pool.idle], limit);
+    this.#pool.render(title, sentence, sentenceOf(more), [pool.checked_out, moving, pool.idle], limit);
   }
 
-  #renderLine(line, clients) {
+  #renderLine(title, line, clients) {
     const open = clients === null ? "" : `${many(clients, "client")} connected`;
     const more = [
       line.limit ? (line.waiting ? `${count(line.waiting)} waiting before it` : "nobody waits") : "no limit is set",
@@ -85,27 +90,47 @@ export class PoolNow {
       ? `${count(line.inside)} of ${count(line.limit)} being worked on`
       : `${count(line.in_flight)} being worked on`;
     this.#line.node.dataset.level = line.waiting || line.overloaded ? "warning" : "ok";
-    this.#line.render(sentence, sentenceOf(more), [line.inside], line.limit);
+    this.#line.render(title, sentence, sentenceOf(more), [line.inside], line.limit);
   }
 
-  #renderMemory(memory) {
+  #renderMemory(title, memory) {
     const binding = memory.binding;
-    const more = [
-      `${bytes(memory.rss_bytes)} resident, ${bytes(memory.address_space_bytes)} address space`,
-      binding && binding.used !== null ? `${amount(binding.limit - binding.used, binding.unit)} left` : "",
-      binding ? `reaching it ${binding.kills ? "kills the process" : "gives MemoryError"}` : "",
-      memory.errors ? many(memory.errors, "MemoryError") : "",
-      memory.oom_kills ? many(memory.oom_kills, "kill for lack of memory", "kills for lack of memory") : "",
-    ];
-    const used = binding?.used ?? null;
-    const unit = binding?.unit;
-    const sentence = binding
-      ? `${used === null ? "Unknown" : amount(used, unit)} of ${amount(binding.limit, unit)} ${binding.name}`
-      : `${bytes(memory.rss_bytes)}, and no limit is known`;
+    const sentence = binding ? takenOf(binding) : `${bytes(memory.rss_bytes)}, and no limit is known`;
+    const more = [...sizes(memory), binding ? nextOf(binding) : "", ...struck(memory)];
+    this.#drawMemory(title, sentence, more, memory);
+  }
+
+  // A limit is each worker's own: of all, the one that is nearest.
+  #renderMemories(title, memory) {
+    const binding = memory.binding;
+    const nearest = binding ? `nearest limit of any: ${takenOf(binding)}, ${nextOf(binding)}` : "no limit is known";
+    this.#drawMemory(title, `${bytes(memory.rss_bytes)} resident`, [nearest, ...struck(memory)], memory);
+  }
+
+  #drawMemory(title, sentence, more, memory) {
+    const used = memory.binding?.used ?? null;
     this.#memory.node.dataset.level = memory.errors || memory.oom_kills ? "warning" : "ok";
-    this.#memory.render(sentence, sentenceOf(more), [used ?? 0], used === null ? 0 : binding.limit);
+    this.#memory.render(title, sentence, sentenceOf(more), [used ?? 0], used === null ? 0 : memory.binding.limit);
   }
 }
+
+const takenOf = ({ used, limit, unit, name }) =>
+  `${used === null ? "Unknown" : amount(used, unit)} of ${amount(limit, unit)} ${name}`;
+
+function nextOf({ used, limit, unit, kills }) {
+  const left = used === null ? "" : `${amount(limit - used, unit)} left, `;
+  return `${left}reaching it ${kills ? "kills the process" : "gives MemoryError"}`;
+}
+
+const sizes = (memory) => [
+  `${bytes(memory.rss_bytes)} resident`,
+  `${bytes(memory.address_space_bytes)} address space`,
+];
+
+const struck = (memory) => [
+  memory.errors ? many(memory.errors, "MemoryError") : "",
+  memory.oom_kills ? many(memory.oom_kills, "kill for lack of memory", "kills for lack of memory") : "",
+];
 
 function sentenceOf(parts) {
   const said = parts.filter(Boolean).join(", ");

@@ -1,9 +1,12 @@
 // What is wrong now: the gravest first, each with what to do about it.
 
 import { announce, el, setText } from "./dom.js";
-import { clockTime, count, many } from "./format.js";
+import { count, LEVELS, many, timeText } from "./format.js";
 
-const WORDS = { critical: "Critical", warning: "Warning", info: "Note" };
+// It is read out when it becomes another problem: a worse one at once, else when it has stayed for so long, so that what
+// comes and goes is not read out each time.
+const SETTLED_S = 4;
+const GRAVITY = ["", "info", "warning", "critical"];
 
 export class Problems {
   #list = el("ol", { class: "problems" });
@@ -15,8 +18,11 @@ export class Problems {
   );
   #calmSince = null;
   #calmWords = "when this page was opened";
-  #key = null;
-  #holders = el("a", { href: `${location.pathname}#holders` });
+  #told = null;
+  #toldLevel = "";
+  #next = null;
+  #nextSinceS = 0;
+  #holders = el("a", { href: `${location.pathname}${location.search}#holders` });
   #ways = el("p", {}, this.#holders);
   node = el(
     "section",
@@ -34,7 +40,7 @@ export class Problems {
 
   render(snapshot) {
     const problems = snapshot.problems;
-    this.#tell(problems);
+    this.#tell(problems, snapshot.at_s);
     this.#calm.hidden = problems.length > 0;
     this.#list.hidden = problems.length === 0;
     this.#note(snapshot.at_s, problems.length > 0);
@@ -55,7 +61,7 @@ export class Problems {
   #fill(item, problem) {
     const [level, sentence, action] = item.children;
     item.dataset.level = problem.level;
-    setText(level, WORDS[problem.level] ?? problem.level);
+    setText(level, LEVELS[problem.level] ?? problem.level);
     setText(sentence, problem.sentence);
     setText(action, problem.action ? `Do this: ${problem.action}` : "");
   }
@@ -67,17 +73,23 @@ export class Problems {
     } else if (this.#calmSince === null) {
       this.#calmSince = atS;
     }
-    if (!wrong) setText(this.#calm.lastElementChild, `Since ${clockTime(this.#calmSince)}, ${this.#calmWords}.`);
+    if (!wrong) setText(this.#calm.lastElementChild, `Since ${timeText(this.#calmSince)}, ${this.#calmWords}.`);
   }
 
-  // Its numbers change every second; it is read out when it becomes another problem.
-  #tell(problems) {
-    const key = problems.length ? `${problems[0].level} ${problems[0].key}` : "";
-    if (key !== this.#key) {
-      const more = problems.length > 1 ? ` And ${count(problems.length - 1)} more.` : "";
-      if (problems.length) announce(`${WORDS[problems[0].level]}: ${problems[0].sentence}${more}`);
-      else announce("Nothing is wrong.");
+  // Its numbers change every second: they are no news.
+  #tell(problems, atS) {
+    const [worst] = problems;
+    const key = worst ? `${worst.level} ${worst.key}` : "";
+    if (key !== this.#next) {
+      this.#next = key;
+      this.#nextSinceS = atS;
     }
-    this.#key = key;
+    const worse = GRAVITY.indexOf(worst?.level ?? "") > GRAVITY.indexOf(this.#toldLevel);
+    const settled = this.#told === null || worse || atS - this.#nextSinceS >= SETTLED_S;
+    if (key === this.#told || !settled) return;
+    this.#told = key;
+    this.#toldLevel = worst?.level ?? "";
+    const more = problems.length > 1 ? ` And ${count(problems.length - 1)} more.` : "";
+    announce(worst ? `${LEVELS[worst.level] ?? worst.level}: ${worst.sentence}${more}` : "Nothing is wrong.");
   }
 }

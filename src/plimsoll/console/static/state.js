@@ -9,6 +9,7 @@ const WORDS = {
   polled: "Live, every 2 s",
   stale: "Stale",
   disconnected: "Disconnected",
+  gone: "Worker gone",
   "signed-out": "Signed out",
 };
 
@@ -20,6 +21,8 @@ function sentenceOf(state) {
       const since = state.seconds === null ? "" : ` What is below is ${duration(Math.max(1, state.seconds))} old.`;
       return `No connection to the service: ${state.reason}.${since}`;
     }
+    case "gone":
+      return state.reason + (state.seconds === null ? "" : " What is below is what it told last.");
     case "signed-out":
       return "You are signed out: the session has ended. What is below is no longer kept up to date.";
     default:
@@ -34,11 +37,12 @@ export class StateView {
   #retry = el("p", { class: "muted" });
   #name = "loading";
 
-  constructor(onRetry) {
+  constructor(onRetry, onAll) {
     this.#banner.className = "banner";
     this.tryNow = button("Try now", onRetry);
+    this.showAll = button("Show all workers", onAll);
     this.signIn = button("Sign in", () => location.reload());
-    this.#banner.append(this.#sentence, this.#retry, this.tryNow, this.signIn);
+    this.#banner.append(this.#sentence, this.#retry, this.tryNow, this.showAll, this.signIn);
   }
 
   render(state) {
@@ -49,17 +53,18 @@ export class StateView {
     this.#banner.hidden = !sentence;
     this.#banner.dataset.level = state.name === "disconnected" ? "critical" : "warning";
     setText(this.#sentence, sentence);
-    const retries = state.name === "disconnected";
+    const retries = ["disconnected", "gone"].includes(state.name);
     setText(this.#retry, !retries ? "" : state.wait ? `Trying again in ${state.wait} s.` : "Trying again now.");
     this.#retry.hidden = !retries;
     this.tryNow.hidden = !retries && state.name !== "stale";
+    this.showAll.hidden = state.name !== "gone";
     this.signIn.hidden = state.name !== "signed-out";
     this.#tell(state.name, sentence);
   }
 
   #tell(name, sentence) {
     if (name === this.#name) return;
-    const wasBad = ["stale", "disconnected"].includes(this.#name);
+    const wasBad = ["stale", "disconnected", "gone"].includes(this.#name);
     this.#name = name;
     if (sentence) announce(sentence);
     else if (wasBad) announce("The page is live again.");

@@ -21,8 +21,9 @@ export class Table {
   #more = button("", () => this.#unfold());
 
   /**
-   * columns: {key, title, value(row), text?(row), fill?(cell, row), number?, long?, wide?, code?}; `value` is what is
-   * sorted by, `text` what is shown (else the value), `fill` sets up a cell of elements. keyOf: names a row from one
+   * columns: {key, title, value(row), text?(row), fill?(cell, row), number?, short?, long?, wide?, code?, optional?};
+   * `value` is what is sorted by, `text` what is shown (else the value), `fill` sets up a cell of elements; what is
+   * `short` is one line, as numbers are; what is `optional` is left out while no row has a value. keyOf: names a row from one
    * update to the next. most: rows that are shown until all are asked for.
    */
   constructor({ caption, columns, keyOf, sortBy, descending = false, empty, name = "", most = Infinity }) {
@@ -40,8 +41,14 @@ export class Table {
     this.#mark();
   }
 
+  set caption(words) {
+    setText(this.#caption, words);
+  }
+
   update(rows) {
     this.#rows = rows;
+    for (const column of this.#columns)
+      if (column.optional) column.head.hidden = !rows.some((row) => column.value(row));
     this.#table.hidden = !rows.length;
     this.#empty.hidden = Boolean(rows.length);
     this.#draw();
@@ -116,7 +123,7 @@ export class Table {
       el(place ? "td" : "th", {
         role: place ? "cell" : "rowheader",
         scope: place ? null : "row",
-        class: ["number", "long", "wide", "code"].filter((kind) => column[kind]).join(" ") || null,
+        class: ["number", "short", "long", "wide", "code"].filter((kind) => column[kind]).join(" ") || null,
         "data-title": column.title,
       }),
     );
@@ -126,6 +133,7 @@ export class Table {
   #fill(made, row) {
     for (const [place, column] of this.#columns.entries()) {
       const cell = made.children[place];
+      if (column.optional) cell.hidden = column.head.hidden;
       if (column.fill) column.fill(cell, row);
       else setText(cell, column.text ? column.text(row) : column.value(row));
     }

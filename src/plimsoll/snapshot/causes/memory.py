@@ -125,14 +125,14 @@ def _limits(case: Case) -> Found | None:
         return None
     near.sort(key=lambda limit: (-_share(limit), limit.name, limit.source))
     first = near[0]
-    name, unit = plain(first.name), plain(first.unit, 20)
+    name = plain(first.name)
     clients = case.now.client_connections
     open_ = f"; {counted(clients, 'connection')} of clients {verb(clients, 'is', 'are')} open" if clients else ""
     more = f" (and {', '.join(plain(limit.name, 30) for limit in near[1:3])})" if near[1:] else ""
     return Found(
         "critical" if _share(first) >= 1 else "warning",
         f"{sane(first.used):,.0f} of {sane(first.limit):,.0f} {name} are in use ({plain(first.source)}){more}{open_}.",
-        f"Raise the limit where the service is started, or see what takes so many {unit}: clients that stay "
+        "Raise the limit where the service is started, or see what takes so many: clients that stay "
         "(MAX_CLIENT_CONNECTIONS), files or threads that the application does not give back.",
     )
 
