@@ -1,0 +1,106 @@
+"""What a person woken at night has to read at a glance, and a screen reader need not read twice."""
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from plimsoll.snapshot import EventView
+from tests.console.browser import DESKTOP
+from tests.console.conftest import Visit
+from tests.console.service import FakeService
+from tests.snapshot.samples import EXHAUSTED, FOUR_AS_ONE, HEALTHY, NOW_S
+
+SMALL_PHONE, TABLET = (360, 640), (768, 1024)
+EVENTS = tuple(
+    EventView(NOW_S - 40_000 * place, kind, "The line before the application was full: 503 was answered.", 1_234)
+    for place, kind in enumerate(["refused", "lost-connection", "deployment"])
+)
+LABELS = """
+    const drawn = CanvasRenderingContext2D.prototype.fillText;
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+        const half = this.measureText(text).width / 2;
+        if (this.textAlign === "center") {
+            // One that is left of the one before begins a new drawing.
+            if (!this.canvas.labels?.length || this.canvas.labels.at(-1)[1] > x) this.canvas.labels = [];
+            this.canvas.labels.push([text, x - half, x + half]);
+        }
+        return drawn.apply(this, arguments);
+    };
+"""
+FORGOTTEN = "document.querySelectorAll('canvas').forEach(each => each.labels = [])"
+FOUND = "[...document.querySelectorAll('canvas')].map(each => each.labels ?? [])"
+BROKEN = """() => [...document.querySelectorAll("tbody .short, tbody .number")].flatMap(cell => {
+    const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), broken = [];
+    while (texts.nextNode()) for (const word of texts.currentNode.data.matchAll(/[^ ]+/g)) {
+        const range = document.createRange();
+        range.setStart(texts.currentNode, word.index);
+        range.setEnd(texts.currentNode, word.index + word[0].length);
+        if (new Set([...range.getClientRects()].map(each => each.top)).size > 1) broken.push(word[0]);
+    }
+    return broken;
+})"""
+
+
+@pytest.mark.parametrize("size", [SMALL_PHONE, TABLET, DESKTOP])
+def test_times_counts_and_kinds_are_not_broken(visit: Visit, fake: FakeService, size: tuple[int, int]) -> None:
+    """Only long texts are, in tables as in the cards of a phone."""
+    fake.snapshot = replace(FOUR_AS_ONE, events=EVENTS)
+    seen = visit(size)
+    for name in ("", "routes", "statements", "connections", "events"):
+        assert seen.open(name).evaluate(BROKEN) == [], name
+
+
+def test_a_small_phone_shows_the_cause_and_the_next_action_first(visit: Visit, fake: FakeService) -> None:
+    """Whole, without scrolling."""
+    fake.snapshot = FOUR_AS_ONE
+    page = visit(SMALL_PHONE).open()
+    page.locator(".problems .action").first.wait_for()
+    assert page.evaluate("document.querySelector('.problems .action').getBoundingClientRect().bottom <= innerHeight")
+
+
+@pytest.mark.parametrize("size", [SMALL_PHONE, DESKTOP])
+def test_times_below_a_chart_differ_and_do_not_overlap(visit: Visit, size: tuple[int, int]) -> None:
+    """Of ten minutes, an hour and a day, as hours and minutes, or the day where one begins."""
+    seen = visit(size)
+    seen.page.add_init_script(LABELS)
+    page = seen.open()
+    for span in ("10 min", "1 h", "1 d"):
+        page.evaluate(FORGOTTEN)
+        page.get_by_role("button", name=span).click()
+        charts = drawn(page)
+        assert len(charts) == 3
+        for labels in charts:
+            assert len(labels) >= 2, span
+            assert len({text for text, _, _ in labels}) == len(labels), (span, labels)
+            assert all(one[2] < other[1] for one, other in pairwise(labels)), (span, labels)
+            assert all(re.fullmatch(r"\d\d:\d\d|\d\d? \w+", text) for text, _, _ in labels), labels
+
+
+def drawn(page: Page) -> list[list[tuple[str, float, float]]]:
+    """What was written below each chart and from where to where, once all have been drawn."""
+    for _ in range(300):
+        found: list[list[tuple[str, float, float]]] = page.evaluate(FOUND)
+        if found and all(found):
+            return found
+        page.wait_for_timeout(100)
+    return []
+
+
+def test_a_problem_that_comes_and_goes_is_read_out_once(visit: Visit, fake: FakeService) -> None:
+    """A live region that speaks every second is switched off."""
+    fake.snapshot = EXHAUSTED
+    page = visit().open()
+    page.evaluate(
+        "window.told = []; new MutationObserver(() => told.push(announce.textContent))"
+        ".observe(announce, {childList: true, characterData: true, subtree: true})"
+    )
+    for snapshot in (HEALTHY, EXHAUSTED) * 2:
+        fake.snapshot = snapshot
+        page.wait_for_timeout(500)
+    assert page.evaluate("told") == []
+    fake.snapshot = HEALTHY
+    expect(page.locator("#announce")).to_have_text("Nothing is wrong.")
+    assert page.evaluate("told") == ["Nothing is wrong."]
