@@ -332,6 +332,20 @@ async def test_seconds_make_a_whole_snapshot_once_in_ten(
         assert list(observer._lately) == made[-2:]
 
 
+async def test_the_first_page_has_the_load_line_where_start_up_has_asked_for_it(
+    mariadb_database: TestDatabase,
+) -> None:
+    """`DB_POOL_SIZE=auto` has read the server's facts: nothing more is asked."""
+    async with service(mariadb_database.url, pool_size="auto") as it:
+        await until(lambda: it.runtime.ready)
+        before = mariadb_database.query_count()
+        found = it.observer.snapshot()
+        assert mariadb_database.query_count() - before <= 2  # our own count is in it
+    assert found.server is None
+    assert found.load_line is not None
+    assert found.load_line.advised_size is not None
+
+
 async def test_a_second_that_cannot_be_looked_at_is_left_out(
     sqlite_database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

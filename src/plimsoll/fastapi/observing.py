@@ -177,7 +177,7 @@ class Observer:
             routes=traffic.routes(),
             statements=traffic.statements(),
             server=self._server.view,
-            load_line=self._load_line,
+            load_line=self._load_line_known(),
             settings=self._all_settings(),
             events=self.events.newest(),
             counters=self._happenings.counters,
@@ -219,6 +219,13 @@ class Observer:
                 except SettingsError as error:
                     self.events.add("settings", str(error))
         return self._declared
+
+    def _load_line_known(self) -> LoadLineView | None:
+        """From what start-up asked the server, until somebody looks and it is asked again."""
+        sizing = self._runtime.database.gate.report.sizing
+        if self._load_line is None and sizing is not None and sizing.facts is not None:
+            self._facts_changed(sizing.facts)
+        return self._load_line
 
     def _facts_changed(self, facts: ServerFacts) -> None:
         question = question_of(self._settings, self._protection.settings, self._topology(), facts, loop=running_loop())

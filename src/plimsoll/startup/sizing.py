@@ -3,7 +3,7 @@
 
 import asyncio
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -26,6 +26,8 @@ class Sizing:
     max_overflow: int
     reason: str
     is_known: bool = True
+    facts: ServerFacts | None = field(default=None, repr=False, compare=False)
+    """What the server told for it."""
 
     @property
     def words(self) -> str:
@@ -78,12 +80,13 @@ async def find_sizing(
             f"The server's max_connections could not be read ({why}): this size is kept, which is safe and small. "
             "Set DB_POOL_SIZE to a number.",
             is_known=False,
+            facts=facts,
         )
     found = budget(question_of(settings, service, topology, facts, loop=running_loop()))
     if found.automatic is None:
-        return Sizing(1, 0, found.verdict, is_known=False)
+        return Sizing(1, 0, found.verdict, is_known=False, facts=facts)
     size, overflow = found.automatic
-    return Sizing(size, overflow, found.automatic_reason)
+    return Sizing(size, overflow, found.automatic_reason, facts=facts)
 
 
 def _with_memory(facts: ServerFacts, host: Survey) -> ServerFacts:
