@@ -26,3 +26,14 @@ def test_the_last_of_the_memory_is_not_given() -> None:
     assert not spare.take(PLAIN, RESERVE // KEPT)
     assert not spare.take(PLAIN, 0)
     assert spare.take(PLAIN, RESERVE // KEPT + PLAIN)
+
+
+def test_a_crowd_that_is_turned_away_and_comes_again_does_not_use_it_up() -> None:
+    """What each has taken is there for the next; more than may be saved up is never had."""
+    spare = Spare(lambda: 0.0, RESERVE)
+    for _ in range(10_000):
+        assert spare.take(PLAIN, RESERVE)
+        spare.give_back(PLAIN)
+    for _ in range(100):
+        spare.give_back(TLS)
+    assert sum(spare.take(TLS, RESERVE) for _ in range(1_000)) == SAVED_BYTES // TLS

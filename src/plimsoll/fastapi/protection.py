@@ -87,7 +87,9 @@ class Protection:
         rules = ConnectionRules(
             settings.max_client_connections, settings.header_timeout_s, settings.min_rate_bytes, settings.rate_grace_s
         )
-        self.watch = watch_connections(loop, rules, may_open=self._may_open, counters=self.counters, log=self.log)
+        self.watch = watch_connections(
+            loop, rules, may_open=self._may_open, closed=self._spare.give_back, counters=self.counters, log=self.log
+        )
         self.admission.begin()
         self._signals = StopSignals(self._heard, self._stop, self._stop_at_once)
         self._signals.listen()

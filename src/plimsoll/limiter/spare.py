@@ -4,8 +4,8 @@ probes that decide whether it lives, can connect to it while memory is short."""
 from collections.abc import Callable
 
 SPARE_BYTES_S = 256 << 10
-"""A second. That is twenty plain connections, or one with TLS after what was saved up; those that bring a request for
-work are answered 503 and closed."""
+"""A second. That is twenty plain connections, or one with TLS after what was saved up, of those that stay; those that
+bring a request for work are answered 503 and closed, and what they took can be had again."""
 
 SAVED_BYTES = 3 << 20
 """At most, of what was not had before: ten connections with TLS, as a browser opens with a page and its files."""
@@ -32,3 +32,7 @@ class Spare:
             return False
         self._saved_bytes -= cost_bytes
         return True
+
+    def give_back(self, cost_bytes: int) -> None:
+        """So much is free again: else a crowd that is turned away, and comes again, would have it all."""
+        self._saved_bytes = min(SAVED_BYTES, self._saved_bytes + cost_bytes)

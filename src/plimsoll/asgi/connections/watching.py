@@ -42,15 +42,16 @@ def watch_connections(
     rules: ConnectionRules,
     *,
     may_open: Callable[[int, int], bool] | None = None,
+    closed: Callable[[int], None] | None = None,
     counters: Counters | None = None,
     log: LimitedLog | None = None,
 ) -> "ConnectionWatch":
     """Watch the connections to all listening sockets that `loop` makes from now on: call it in lifespan start-up.
 
     `may_open(cost, recent)` says whether memory has room for a connection of so many bytes, beside those of others let
-    in too lately to be seen; the socket is closed at once where it says no.
+    in too lately to be seen; the socket is closed at once where it says no. `closed(cost)` is told of each that has gone.
     """
-    watch = ConnectionWatch(loop, rules, may_open, counters or Counters(), log or LimitedLog(logger))
+    watch = ConnectionWatch(loop, rules, may_open, closed, counters or Counters(), log or LimitedLog(logger))
     watch.start()
     return watch
 
@@ -63,12 +64,14 @@ class ConnectionWatch:
         loop: asyncio.AbstractEventLoop,
         rules: ConnectionRules,
         may_open: Callable[[int, int], bool] | None,
+        closed: Callable[[int], None] | None,
         counters: Counters,
         log: LimitedLog,
     ) -> None:
         self._loop = loop
         self._rules = rules
         self._may_open = may_open
+        self._closed = closed
         self._counters = counters
         self._log = log
         self._open: set[Connection] = set()
@@ -156,7 +159,7 @@ class ConnectionWatch:
         """Whether one more may be opened."""
         self._accepted += 1
         limit = self._rules.max_connections
-        if (limit and len(self._open) >= limit) or not self._has_room(TLS_COST_BYTES if has_tls else PLAIN_COST_BYTES):
+        if (limit and len(self._open) >= limit) or not self._has_room(_cost_bytes(has_tls)):
             self._refused += 1
             self._counters.add("connections_refused")
             self._log.log(logging.WARNING, "connections", f"A connection was refused: {len(self._open)} are open.")
@@ -187,6 +190,8 @@ class ConnectionWatch:
             self._open.discard(connection)
             self._open_tls -= connection.tls
             connection.forget()
+            if self._closed is not None:
+                self._closed(_cost_bytes(connection.tls))
 
     async def _connect(
         self,
@@ -243,3 +248,7 @@ class ConnectionWatch:
         self._cut += 1
         self._counters.add(f"connections_cut_{kind.replace('-', '_')}")
         self._log.log(logging.WARNING, kind, words)
+
+
+def _cost_bytes(tls: bool) -> int:
+    return TLS_COST_BYTES if tls else PLAIN_COST_BYTES
