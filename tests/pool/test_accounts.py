@@ -68,6 +68,7 @@ class Request:
 
     committing = 0
     deadline_s: float | None = None
+    name = ""
 
     def __init__(self, book: Account) -> None:
         self._book = book

@@ -169,6 +169,11 @@ class Traffic:
         name = self._kinds.served(scope, kind).name
         return self._by_name.get(name) or self._add(name)
 
+    def name_of(self, scope: Scope, kind: Kind) -> str:
+        """The route of a request; empty where it is not known."""
+        served = self._kinds.served(scope, kind)
+        return "" if served.template is None else served.name
+
     def of_owner(self, owner: str) -> RouteCounts:
         """The counts of what is no request; a `plimsoll.pool.Accounts`."""
         name = owner or OUTSIDE

@@ -79,6 +79,11 @@ class RequestWork(PatientSender):
         self.began_s = began_s
         self.task = asyncio.current_task()
 
+    @property
+    def name(self) -> str:
+        """Its route, as it is counted; empty where the framework has not found it yet."""
+        return self._traffic.name_of(self.scope, self.kind)
+
     def asks_for_connection(self) -> None:
         """It is about to get one: from now on the pool's own figures show what it asks for."""
         self.took = True

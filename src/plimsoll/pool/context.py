@@ -11,7 +11,8 @@ READING: ContextVar[bool] = ContextVar("plimsoll_reading", default=False)
 """Whether the checkout that begins now is for reading only, so that its statements may commit by themselves."""
 
 OWNER: ContextVar[str] = ContextVar("plimsoll_owner", default="")
-"""What the current task works for: a route, a job. Set by the web layer; else the task's own name is shown."""
+"""What the current task works for: a job, a line of code. Asked for where it is no part of a `Work` that has a name;
+else the task's own name is shown."""
 
 
 class Account(Protocol):
@@ -45,6 +46,10 @@ class Work(Protocol):
     @property
     def deadline_s(self) -> float | None:
         """When its time is up, on `time.monotonic`; None where it has no limit."""
+
+    @property
+    def name(self) -> str:
+        """What it is to who reads of it, such as a route; empty where that is not known."""
 
     def asks_for_connection(self) -> None:
         """A connection is about to be checked out for it."""

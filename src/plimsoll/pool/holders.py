@@ -10,7 +10,7 @@ from types import CodeType, FrameType
 
 import greenlet  # type: ignore[import-untyped]
 
-from plimsoll.pool.context import OWNER, Account
+from plimsoll.pool.context import OWNER, WORK, Account
 
 STATEMENT_LIMIT = 300
 """Characters kept of the last statement; its parameters are never kept."""
@@ -154,7 +154,8 @@ def shortened(statement: str) -> str:
 
 def who_asks() -> str:
     """What the current task works for, as far as it can be told."""
-    owner = OWNER.get()
+    work = WORK.get()
+    owner = (work.name if work is not None else "") or OWNER.get()
     if owner:
         return owner
     task = asyncio.current_task()
