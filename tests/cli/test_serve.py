@@ -1,6 +1,5 @@
 """`plimsoll serve` as a real process: where it listens, with how many workers, and how it ends."""
 
-import json
 import re
 import socket
 import subprocess
@@ -23,7 +22,6 @@ from tests.servers.places import free_port
 Start = Callable[..., RunningCommand]
 SERVE = (sys.executable, "-m", "plimsoll", "--app", "chandlery.main:app", "--app-dir", str(PROJECT), "serve")
 SECONDS_TO_END = 20
-SAID_AT_START = ("[DB]", "[admin]", " ")
 
 
 def get(url: str) -> str:
@@ -182,24 +180,3 @@ def test_requests_in_flight_have_as_long_as_the_application_says(
     ended = plimsoll("--app", "shop:app", "--app-dir", str(tmp_path), "serve")
     assert ended.status == 0, ended.err
     assert given == [seconds + ROLL_BACK_S]
-
-
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_log_format_json_gives_programs_one_object_a_line(
-    sqlite_database: TestDatabase, start_command: Start, workers: str
-) -> None:
-    """Also the server's own lines; those of a request have its id, the one that came with it."""
-    environ = sqlite_database.environ(WEB_CONCURRENCY=workers, LOG_FORMAT="json")
-    service = start_command(SERVE, env=environ).wait_ready("/health/ready")
-    request = urllib.request.Request(f"{service.url}/items/count", headers={"X-Request-ID": "from-the-proxy-1"})
-    with urllib.request.urlopen(request, timeout=5) as answer:
-        assert answer.read() == b"0"
-    assert service.terminate(SECONDS_TO_END) == 0
-    said, *lines = service.output().splitlines()
-    assert said.startswith("Serving chandlery.main:app at")
-    records = [json.loads(line) for line in lines if not line.startswith(SAID_AT_START)]
-    of_request = [record for record in records if record.get("request_id") == "from-the-proxy-1"]
-    (access,) = [record for record in of_request if record["logger"] == "uvicorn.access"]
-    assert access["route"] == "/items/count"
-    assert "GET /items/count HTTP/1.1" in access["message"]
-    assert {"uvicorn.error", "plimsoll.startup"} <= {record["logger"] for record in records}

@@ -11,6 +11,7 @@ from functools import partial
 
 from plimsoll.asgi.bodies import NO_BODY, announced_bytes
 from plimsoll.asgi.clients import AllowedTime, ClientOf, client_of
+from plimsoll.asgi.logs import raised_in
 from plimsoll.asgi.messages import CLOSE, ASGIApp, Message, Receive, Refusal, Scope, Send, closes
 from plimsoll.asgi.refusals import NO_MEMORY, OVERLOADED, STOPPING, TOO_LONG, Pacer, answer, leaves_body_unread
 from plimsoll.asgi.routes import Kinds, PriorityOf
@@ -256,9 +257,10 @@ class AdmissionLayer:
             if work.started:
                 raise
             await answer(scope, send, NO_MEMORY, retry_after_s=admission.retry.refuse(), close=True)
-        except Exception:
+        except Exception as error:
             work.failure = "cancelled" if work.given_up else work.failure or "5xx"
             if not work.given_up:
+                raised_in(error, scope)
                 raise
         finally:
             admission.let_go(work, scope)

@@ -6,6 +6,8 @@ import json
 import logging
 import re
 import secrets
+from contextlib import suppress
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +18,8 @@ from plimsoll.pool import WORK
 HEADER = b"x-request-id"
 
 _KEY = "plimsoll.request_id"
+_RAISED_IN = "_plimsoll_scope"
+_FAILED: ContextVar[Scope | None] = ContextVar("plimsoll_failed", default=None)
 _GOOD = re.compile(rb"[A-Za-z0-9._:=+/@-]{1,128}")
 """An id that a proxy or a client may give: as long as any in use (a UUID has 36), and nothing that breaks a line."""
 
@@ -36,6 +40,22 @@ def _id_of(scope: Scope) -> str:
     return known
 
 
+def raised_in(error: BaseException, scope: Scope) -> None:
+    """Remember whose error it is: it is logged and answered, in the same task, when the request's work is over."""
+    _FAILED.set(scope)
+    # A middleware between us and the server may have called us in a task of its own.
+    with suppress(AttributeError, TypeError):  # of a class that takes no attributes
+        setattr(error, _RAISED_IN, scope)
+
+
+def _scope_of(record: logging.LogRecord) -> Scope | None:
+    work = WORK.get()
+    if isinstance(work, RequestWork):
+        return work.scope
+    found: Scope | None = getattr(record.exc_info[1], _RAISED_IN, None) if record.exc_info else None
+    return found or _FAILED.get()
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line. What is not ASCII is escaped, so no text within can begin a line or move a cursor."""
 
@@ -48,12 +68,12 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             "pid": record.process,
         }
-        work = WORK.get()
-        if isinstance(work, RequestWork):
-            line["request_id"] = _id_of(work.scope)
-            line["method"] = work.scope.get("method")
+        scope = _scope_of(record)
+        if scope is not None:
+            line["request_id"] = _id_of(scope)
+            line["method"] = scope.get("method")
             # The pattern, where the router has found it; the path is the client's.
-            line["route"] = getattr(work.scope.get("route"), "path", None)
+            line["route"] = getattr(scope.get("route"), "path", None)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         if record.stack_info:

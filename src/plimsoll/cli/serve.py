@@ -16,6 +16,7 @@ from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from plimsoll.asgi.signals import REPEATED_S
+from plimsoll.cli import json_lines
 from plimsoll.cli.target import Named, Target
 from plimsoll.errors import CommandError
 from plimsoll.settings import Problem, ServiceSettings, SettingsError, TopologySettings, read_settings, setting
@@ -54,6 +55,8 @@ def serve(context: typer.Context) -> None:
     target = named.demand()
     settings = read_with_application(target)
     _try_address(settings.host, settings.port)
+    if settings.log_format == "json":
+        json_lines.begin()
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{settings.port}"
     typer.echo(f"Serving {target.name} at {url} (API: {url}/docs, health: {url}/health/ready). Stop with Ctrl+C.")
@@ -159,7 +162,12 @@ def _logging(target: Target, log_format: str) -> dict[str, Any]:
     config["filters"] = {"explained": {"()": f"{__name__}.Unexplained"}}
     config["handlers"]["default"]["filters"] = ["explained"]
     if log_format == "json":
-        config["formatters"] = {name: {"()": "plimsoll.asgi.logs.JsonFormatter"} for name in config["formatters"]}
+        config["formatters"] = {name: {"()": "plimsoll.cli.json_lines.formatter"} for name in config["formatters"]}
+        # The streams themselves, since what is printed is made into lines of its own.
+        for name, stream in (("default", "stderr"), ("access", "stdout")):
+            config["handlers"][name]["stream"] = f"ext://sys.__{stream}__"
+        # All other loggers, which would print lines for people.
+        config["root"] = {"handlers": ["default"], "level": "WARNING"}
     return config
 
 
