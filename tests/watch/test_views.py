@@ -11,7 +11,7 @@ from plimsoll.watch import summary
 from plimsoll.watch.feed import Sight
 from plimsoll.watch.once import once
 from plimsoll.watch.tables import EVENTS, HOLDERS, PROCESSES, ROUTES, STATEMENTS, TABLES
-from tests.snapshot.samples import ALL, DATABASE_DOWN, EXHAUSTED, HEALTHY, HOSTILE, HOSTILE_NAMES, POOL
+from tests.snapshot.samples import ALL, DATABASE_DOWN, EXHAUSTED, FOUR_AS_ONE, HEALTHY, HOSTILE, HOSTILE_NAMES, POOL
 
 EVIL = "\x1b]0;x\x07[bold red]" + HOSTILE + "\r\n"
 
@@ -31,6 +31,7 @@ def test_the_problem_and_its_remedy_come_first() -> None:
     assert lines[5] == f"Pool    [{'#' * 30}] 40 of 40 taken, 0 idle, 25 waiting"
     assert lines[6] == "Memory  120 MiB resident, 500 MiB left of 800 MiB address space"
     assert printed(HEALTHY)[0] == "Nothing is wrong."
+    assert "4 workers, asked of web-1:4711 2026.11.28 production up 2.0 h  live" in printed(FOUR_AS_ONE)
 
 
 def test_a_server_that_does_not_answer_is_told_with_its_error() -> None:

@@ -42,6 +42,8 @@ def who(sight: Sight, url: str) -> Words:
     mode = "production" if worker.production else "development"
     up = seconds(sight.snapshot.at_s - worker.started_s)
     name = f"{shown(worker.host, 24)}:{worker.pid}{release} {mode} up {up}"
+    if len(sight.snapshot.workers) > 1:
+        name = f"{len(sight.snapshot.workers)} workers, asked of {name}"
     if sight.state == "live":
         return Words(f"{name}  {state}", "good")
     return Words(f"{name}  {state}, {seconds(sight.age_s)} old", "critical" if sight.state == "down" else "warning")
