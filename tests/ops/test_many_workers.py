@@ -158,7 +158,8 @@ def _a_stopped_worker_is_marked_and_waited_for_by_nobody(service: Service) -> No
     os.kill(pid, signal.SIGSTOP)
     try:
         # The kernel gives a stopped process connections too: those are given up, and another worker asked.
-        seen, waits_s = [], []
+        seen: list[Snapshot] = []
+        waits_s: list[float] = []
         deadline_s = time.monotonic() + SOON_S
         while len(seen) < 3:
             assert time.monotonic() < deadline_s, service.command.output()

@@ -15,6 +15,7 @@ from plimsoll.errors import ActionError, UnknownWorkerError
 from plimsoll.snapshot import HolderView, Snapshot, everyone, post
 from plimsoll.snapshot.everyone import Everyone, errands
 from plimsoll.snapshot.history import SERIES, History, Series, Span
+from plimsoll.snapshot.moment import Moment
 from plimsoll.snapshot.source import ALL, HOST, SELF, Action, Elsewhere
 from plimsoll.snapshot.together import Together
 from tests.snapshot.samples import HEALTHY, NOW_S, holder
@@ -29,18 +30,19 @@ class Still:
 
     pid: int
     holders: tuple[HolderView, ...] = ()
+    host: str = HOST_NAME
     asked: int = 0
     done: list[tuple[str, str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.history = History()
         for second in range(4):
-            self.history.add(replace(self.now, at_s=NOW_S + second))
+            self.history.add(replace(Moment.of(self.now), at_s=NOW_S + second))
 
     @property
     def now(self) -> Snapshot:
         """As it is."""
-        worker = replace(HEALTHY.worker, host=HOST_NAME, pid=self.pid)
+        worker = replace(HEALTHY.worker, host=self.host, pid=self.pid)
         return replace(HEALTHY, at_s=time.time(), worker=worker, holders=self.holders)
 
     def snapshot(self) -> Snapshot:
@@ -101,7 +103,7 @@ async def workers(directory: Path, *stills: Still) -> AsyncIterator[list[Everyon
         views = []
         for still in stills:
             together = Together(str(directory / "d"), still.snapshot, errands(still))
-            with patch("os.getpid", return_value=still.pid):
+            with patch("os.getpid", return_value=still.pid), patch("socket.gethostname", return_value=still.host):
                 together.begin()
             stack.push_async_callback(together.end)
             view = Everyone(still, together)
@@ -214,6 +216,18 @@ async def test_the_worker_that_has_a_holder_acts_and_is_told_who_asked(tmp_path:
                 await view.kill(gone, WHO)
         with pytest.raises(ActionError, match="on this host"):
             await view.kill("web-9:7-1", WHO)
+
+
+async def test_containers_that_share_a_directory_reach_one_another_by_their_hosts(tmp_path: Path) -> None:
+    """Each has a host and a process 1 of its own."""
+    mine, theirs = (Still(1, (replace(holder(1, age_s=3.0), id="1-5"),), host) for host in ("shop-a", "shop-b"))
+    async with workers(tmp_path, mine, theirs) as (view, _):
+        await view.look()
+        assert [row.name for row in view.snapshot().workers] == ["shop-a:1", "shop-b:1"]
+        assert {each.id for each in view.snapshot().holders} == {"shop-a:1-5", "shop-b:1-5"}
+        assert await view.kill("shop-b:1-5", WHO) == "kill done"
+        assert (await view.history("shop-b:1", "10m")).values["pool_taken"] == (2.0,) * 3
+        assert (mine.done, theirs.done) == ([], [("kill", "1-5", f"{WHO}, through worker 1")])
 
 
 async def test_a_blocked_worker_s_holder_is_not_ended_and_that_is_said(

@@ -171,13 +171,14 @@ class Everyone:
         own = self._own.snapshot().worker
         host, _, checkout = holder.rpartition(":")
         pid = checkout.partition("-")[0]
-        if host not in ("", own.host):
-            return await self.peers.act(action, holder, who)
-        if pid != str(own.pid):
+        worker = f"{host or own.host}:{pid}"
+        if worker != f"{own.host}:{own.pid}":
             words = {"holder": checkout, "who": f"{plain(who)}, through worker {own.pid}"}
-            found = await self._together.ask_one(f"{own.host}:{pid}", action, words, ACTION_WAIT_S)
+            found = await self._together.ask_one(worker, action, words, ACTION_WAIT_S)
             if found is not None:
                 return plain(str(found.get("result", "")), 400)
+            if host not in ("", own.host):
+                return await self.peers.act(action, holder, who)
         return await _done(self._own, action, checkout, who)
 
     # --- the others ---

@@ -24,7 +24,6 @@ from plimsoll.snapshot.directory import changed_ns, make, read, root, unusable, 
 from plimsoll.snapshot.letters import NAME, Letters, Question, is_letter
 from plimsoll.snapshot.model import Snapshot
 from plimsoll.snapshot.notes import Notes
-from plimsoll.snapshot.workers import name_of
 
 logger = logging.getLogger("plimsoll.snapshot")
 
@@ -54,6 +53,9 @@ TRIES = 20
 
 MOST_BYTES = 4 << 20
 """Of one file; a snapshot of a hundred routes takes some 200 KiB."""
+
+LONGEST_NAME = 300
+"""Bytes of a worker's name: a host's has up to 64, or 255 in the domain name system."""
 
 _LOCK = re.compile(rf"{NAME}\.lock")
 _ASKED = "asked"
@@ -114,6 +116,7 @@ class Shared:
         lock = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.write(lock, f"{socket.gethostname()}:{os.getpid()}".encode())
             fresh.rename(self._path(".lock", name))
         except OSError:
             os.close(lock)
@@ -195,19 +198,22 @@ class Shared:
             await asyncio.sleep(POLL_S)
 
     def _answered(self, found: list[Snapshot], silent: list[str]) -> Others:
-        last = [(name, self._read(name)) for name in silent]
-        names = (_of_place(name) if snapshot is None else name_of(snapshot) for name, snapshot in last)
-        return Others(
-            tuple(found), len(silent), tuple(names), tuple(snapshot for _, snapshot in last if snapshot is not None)
-        )
+        last = map(self._read, silent)
+        snapshots = tuple(snapshot for snapshot in last if snapshot is not None)
+        return Others(tuple(found), len(silent), tuple(self._worker_at(name) for name in silent), snapshots)
 
     def names(self) -> tuple[str, ...]:
         """Of the other workers that live (`host:pid`)."""
-        return tuple(map(_of_place, sorted(self._living())))
+        return tuple(map(self._worker_at, sorted(self._living())))
 
     def places(self, worker: str) -> list[str]:
         """The places of the other workers that live and have this name (`host:pid`): one, or none."""
-        return [name for name in sorted(self._living()) if _of_place(name) == worker]
+        return [name for name in sorted(self._living()) if self._worker_at(name) == worker]
+
+    def _worker_at(self, name: str) -> str:
+        """As its lock tells: containers that share a directory have names of their own for their host."""
+        told = (read(self._path(".lock", name), LONGEST_NAME) or b"").decode("utf-8", "replace")
+        return told if told and told.isprintable() else f"{socket.gethostname()}:{name.partition('-')[0]}"
 
     async def serve(self, take: Callable[[], Snapshot], begin: Callable[[Question], object] = lambda _: None) -> None:
         """Answer with what `take` gives, when somebody asks, until this is cancelled. `begin` is given what is asked
@@ -288,8 +294,3 @@ class Shared:
 
 def _encoded(snapshot: Snapshot) -> bytes:
     return json.dumps(to_json(snapshot), allow_nan=False, separators=(",", ":")).encode()
-
-
-def _of_place(name: str) -> str:
-    """Who has it, on this host."""
-    return f"{socket.gethostname()}:{name.partition('-')[0]}"
