@@ -132,6 +132,7 @@ async def test_a_snapshot_says_nothing_that_is_secret(mariadb_database: TestData
     settings = {view.name: view for view in found.settings}
     assert (settings["OPS_TOKEN"].value, settings["OPS_TOKEN"].source) == ("********", "argument")
     assert (settings["DB_POOL_SIZE"].value, settings["WEB_CONCURRENCY"].value[:1]) == ("3 connections", "3")
+    assert (settings["DEPLOY_HOSTS"].value, settings["MAX_BODY_BYTES"].value) == ("1 host", "1048576 bytes (1 MiB)")
 
 
 async def test_connections_carry_the_workers_name_on_the_server(postgres_database: TestDatabase) -> None:

@@ -21,6 +21,7 @@ from plimsoll.snapshot import (
     PoolView,
     SettingView,
 )
+from plimsoll.snapshot.amounts import KIB, size
 
 MASK = "********"
 """What a snapshot shows of a secret, whatever its length."""
@@ -121,9 +122,19 @@ def setting_views(groups: Iterable[Settings]) -> tuple[SettingView, ...]:
     for group in groups:
         for row in group.rows():
             value = MASK if row.value == HIDDEN else row.value
-            with_unit = f"{value} {row.unit}" if row.unit and value[:1].isdigit() else value
-            found.setdefault(row.name, SettingView(row.name, with_unit, row.source, row.help))
+            found.setdefault(row.name, SettingView(row.name, _with_unit(value, row.unit), row.source, row.help))
     return tuple(found.values())
+
+
+def _with_unit(value: str, unit: str) -> str:
+    """As people say it: `1 host`, `20 connections`, `262144 bytes (256 KiB)`."""
+    if not unit or not value[:1].isdigit():
+        return value
+    if unit == "bytes" and value.isdigit() and int(value) >= KIB:
+        return f"{value} bytes ({size(int(value))})"
+    if value == "1" and len(unit) > 1:
+        unit = unit.removesuffix("es") if unit.endswith("sses") else unit.removesuffix("s")
+    return f"{value} {unit}"
 
 
 def load_line_view(budget: Budget) -> LoadLineView:
