@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.console.browser import DESKTOP, PHONE, Scheme
 from tests.console.conftest import Visit
-from tests.console.service import FakeService
+from tests.console.service import TOKEN, FakeService
 from tests.snapshot.samples import EXHAUSTED, FOUR_AS_ONE, HEALTHY
 
 OTHER = replace(EXHAUSTED, worker=replace(EXHAUSTED.worker, pid=4712))
@@ -105,3 +105,14 @@ def test_a_holder_of_another_worker_is_named_in_the_question(visit: Visit, fake:
     dialog.get_by_role("button", name="Take connection back").click()
     expect(page.locator("section .said")).to_contain_text("The server was told")
     assert fake.done == [("return", FOUR_AS_ONE.holders[0].id, "operator")]
+
+
+def test_who_signs_in_comes_to_the_worker_of_the_address(visit: Visit, fake: FakeService) -> None:
+    """A link from the log of the night before last, say."""
+    fake.workers, fake.mode = {"web-1:4712": OTHER}, "signed out"
+    seen = visit()
+    page = seen.page
+    page.goto(f"{seen.url}routes?worker=web-1:4712")
+    page.keyboard.type(TOKEN)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Routes of web-1:4712")).to_be_visible()
