@@ -61,6 +61,16 @@ def test_the_end_waits_for_all_but_those_who_have_gone() -> None:
     assert joined.values["pool_taken"] == (1.0, 1.0, 2.0, 2.0)
 
 
+def test_a_step_that_one_of_them_has_missed_is_no_fall() -> None:
+    """The one before stands for it; a longer gap is one, in which it is not counted."""
+    whole = series((1.0, 2.0, 3.0, 4.0), pool_limit=(5.0, 5.0, 5.0, 5.0))
+    late = series((1.0, 3.0, 4.0), pool_limit=(4.0, 4.0, None))
+    joined = series_as_one((whole, late))
+    assert joined is not None
+    assert joined.times_s == (1.0, 2.0, 3.0, 4.0)
+    assert joined.values["pool_limit"] == (9.0, 9.0, 9.0, 5.0)
+
+
 def test_of_one_it_is_the_same_and_of_none_nothing() -> None:
     """One that has just begun has no step yet."""
     one = series((1.0,), pool_taken=(3.0,))

@@ -1,6 +1,7 @@
 """The histories of several workers as one: step by step, added up or the worst of them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 from plimsoll.snapshot.history import GAP_STEPS, SERIES, Series
 
@@ -26,10 +27,20 @@ def series_as_one(parts: Sequence[Series]) -> Series | None:
     step_s = known[0].step_s
     known = [part for part in known if part.step_s == step_s]
     times_s = _times(known, step_s)
-    rows = [dict(zip(part.times_s, range(len(part.times_s)), strict=True)) for part in known]
+    rows = [_rows(part) for part in known]
     at_each = [[(part, row[at_s]) for part, row in zip(known, rows, strict=True) if at_s in row] for at_s in times_s]
     values = {name: tuple(_joined(name, found) for found in at_each) for name in SERIES}
     return Series(step_s, times_s, values)
+
+
+def _rows(part: Series) -> dict[float, int]:
+    """Where what is of a step is found. One step alone may be missing, as `GAP_STEPS` has it: the one before stands for
+    it, since a sum without this worker would look like a fall."""
+    found = {at_s: row for row, at_s in enumerate(part.times_s)}
+    for row, (at_s, next_s) in enumerate(pairwise(part.times_s)):
+        if next_s - at_s > part.step_s:
+            found.setdefault(at_s + part.step_s, row)
+    return found
 
 
 def _times(known: Sequence[Series], step_s: float) -> tuple[float, ...]:
