@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import uvicorn
 from starlette.applications import Starlette
@@ -53,6 +53,10 @@ class FakeService:
     mode: Mode = "live"
     done: list[tuple[str, str, str]] = field(default_factory=list)
     refusal: str = ""
+    checklist: dict[str, Any] = field(default_factory=dict)
+    """What `checks.json` has."""
+    on_run: dict[str, Any] = field(default_factory=dict)
+    """What becomes of it where it is asked to run."""
     streams: int = 0
     stopping: bool = False
     began_s: float = field(default_factory=time.time)
@@ -61,6 +65,7 @@ class FakeService:
         """As at first."""
         self.snapshot, self.role, self.mode, self.refusal = HEALTHY, "operator", "live", ""
         self.workers.clear()
+        self.checklist, self.on_run = {}, {}
         self.done.clear()
 
     def shown(self, request: Request) -> Snapshot | None:
@@ -149,6 +154,22 @@ class FakeService:
         self.done.append((action, holder, self.role))
         return JSONResponse({"result": "The server was told to stop it."})
 
+    async def checks(self, request: Request) -> Response:
+        """What the checklist came to."""
+        return self.refused(request) or JSONResponse(
+            {"running": None, "results": None, "failed": None, **self.checklist}
+        )
+
+    async def run_checks(self, request: Request) -> Response:
+        """Note that it was asked for."""
+        if request.headers.get("X-Plimsoll-CSRF") != CSRF:
+            return JSONResponse({"detail": "no CSRF token"}, 403)
+        if self.refusal:
+            return JSONResponse({"detail": self.refusal}, 409)
+        self.done.append(("run", "checklist", self.role))
+        self.checklist = self.on_run
+        return JSONResponse({"result": "The checklist runs."}, 202)
+
     async def login(self, request: Request) -> Response:
         """By the token."""
         given = (await request.body()).decode()
@@ -173,6 +194,8 @@ class FakeService:
                 Route("/app/ops/login", self.login, methods=["POST"]),
                 Route("/app/ops/logout", self.logout, methods=["POST"]),
                 Route("/app/ops/holders/{holder}/{action}", self.act, methods=["POST"]),
+                Route("/app/ops/checks.json", self.checks),
+                Route("/app/ops/checks/run", self.run_checks, methods=["POST"]),
                 Route("/app/ops/{page:path}", self.page),
             ]
         )

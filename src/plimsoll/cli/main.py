@@ -78,8 +78,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise
-        words = str(error) if isinstance(error, PlimsollError) else _unexpected(error)
-        print(f"plimsoll: {words}", file=sys.stderr)  # noqa: T201
+        print(f"plimsoll: {words_of(error)}", file=sys.stderr)  # noqa: T201
         sys.exit(COULD_NOT)
 
 
@@ -97,5 +96,8 @@ def _options_first(arguments: list[str]) -> list[str]:
     return first + rest
 
 
-def _unexpected(error: Exception) -> str:
+def words_of(error: Exception) -> str:
+    """What a command that failed says."""
+    if isinstance(error, PlimsollError):
+        return str(error)
     return f"This should not happen: {type(error).__name__}: {error}. {TRACEBACK}=1 shows where it did."

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from plimsoll.asgi.messages import Refusal
-from plimsoll.console.access import Access
+from plimsoll.console.access import Access, Visitor
 from plimsoll.console.answers import plain, problem
 from plimsoll.console.pages import NOT_OURS, NOT_SIGNED_IN
 from plimsoll.console.sessions import Role
@@ -48,14 +48,9 @@ class Actions:
         return await self._do(request, self._source.give_back)
 
     async def _do(self, request: Request, action: Action) -> Response:
-        access, scope = self._access, request.scope
-        visitor = access.visitor(scope)
-        if visitor.role < Role.READER:
-            return access.turned_away(visitor) if visitor.wait_s or visitor.wrong else problem(NOT_SIGNED_IN)
-        if visitor.role < Role.OPERATOR:
-            return problem(NOT_ALLOWED)
-        if not access.may_change(scope, visitor):
-            return problem(NOT_OURS)
+        visitor = operator_of(request, self._access)
+        if isinstance(visitor, Response):
+            return visitor
         holder: str = request.path_params["holder"]
         if len(holder) > LONGEST_ID or not holder.isprintable():
             return plain(404, "Not Found")
@@ -63,6 +58,21 @@ class Actions:
             async with asyncio.timeout(LONGEST_S):
                 return JSONResponse({"result": await action(holder, visitor.who)})
         except ActionError as error:
-            return problem(Refusal(409, "not-done", "Conflict", str(error.args[0]) if error.args else str(error)))
+            return not_done(error)
         except TimeoutError:
             return problem(NO_ANSWER)
+
+
+def operator_of(request: Request, access: Access) -> Visitor | Response:
+    """Who asks for something to be done; else the answer to who may not, or to what no page of ours asked."""
+    visitor = access.visitor(request.scope)
+    if visitor.role < Role.READER:
+        return access.turned_away(visitor) if visitor.wait_s or visitor.wrong else problem(NOT_SIGNED_IN)
+    if visitor.role < Role.OPERATOR:
+        return problem(NOT_ALLOWED)
+    return visitor if access.may_change(request.scope, visitor) else problem(NOT_OURS)
+
+
+def not_done(error: ActionError) -> Response:
+    """The answer where it cannot be done."""
+    return problem(Refusal(409, "not-done", "Conflict", str(error.args[0]) if error.args else str(error)))

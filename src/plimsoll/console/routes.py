@@ -8,25 +8,34 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from plimsoll.asgi.slow import SlowReaders
+from plimsoll.checks.on_demand import OnDemand
 from plimsoll.console.access import Access
 from plimsoll.console.actions import Actions
 from plimsoll.console.answers import guarded, plain
+from plimsoll.console.checklist import Checklist
 from plimsoll.console.live import GRACE_S, MIN_RATE_BYTES, Live
 from plimsoll.console.pages import NAMES, Pages
 from plimsoll.events import Counters, LimitedLog
 from plimsoll.snapshot.source import Overview
 
-PATHS = ("/ops", *(f"/ops/{name}" for name in (*NAMES, "login", "logout", "live", "static/*", "holders/*")))
+_MORE = ("login", "logout", "live", "static/*", "holders/*", "checks.json", "checks/run")
+PATHS = ("/ops", *(f"/ops/{name}" for name in (*NAMES, *_MORE)))
 """All of them, as patterns: what else an application has below `/ops/` is its own."""
 
 Answerer = Callable[[Request], Awaitable[Response]]
 
 
 def console_routes(
-    source: Overview, access: Access, *, stopping: Callable[[], bool], counters: Counters, log: LimitedLog
+    source: Overview,
+    access: Access,
+    on_demand: OnDemand,
+    *,
+    stopping: Callable[[], bool],
+    counters: Counters,
+    log: LimitedLog,
 ) -> list[Route]:
     """The routes. `stopping` says whether the process is to end, and does with it what is live."""
-    pages, actions = Pages(access), Actions(access, source)
+    pages, actions, checklist = Pages(access), Actions(access, source), Checklist(access, on_demand)
     live = Live(source, access, stopping=stopping, log=log)
     stream = SlowReaders(
         Endpoint(access, GET=live.stream), min_rate_bytes=MIN_RATE_BYTES, grace_s=GRACE_S, counters=counters, log=log
@@ -40,6 +49,8 @@ def console_routes(
         _route("/ops/static/{path:path}", Endpoint(access, GET=pages.file)),
         _route("/ops/holders/{holder}/kill", Endpoint(access, POST=actions.kill)),
         _route("/ops/holders/{holder}/return", Endpoint(access, POST=actions.give_back)),
+        _route("/ops/checks.json", Endpoint(access, GET=checklist.results)),
+        _route("/ops/checks/run", Endpoint(access, POST=checklist.run)),
     ]
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.routing import BaseRoute
 
 from plimsoll.asgi.admission import Policy
+from plimsoll.checks.on_demand import OnDemand
 from plimsoll.console import PATHS as CONSOLE_PATHS
 from plimsoll.console import Access, console_routes
 from plimsoll.database import Database
@@ -83,10 +84,19 @@ def install(
     runtime.together = together = Together(protection.settings.ops_shared_dir, observer.snapshot, errands(observer))
     runtime.everyone = everyone = Everyone(observer, together)
     worker = Worker(protection, observer.connection_ids)
+    runtime.on_demand = OnDemand(
+        (app, database),
+        release=protection.settings.release,
+        reserve_bytes=protection.settings.memory_reserve_bytes,
+        directory=lambda: together.directory,
+        tell=observer.events.add,
+        stopping=lambda: protection.admission.stopping,
+    )
     access = Access.of(protection.settings, production=database.settings.production.active, workers=together)
     console = console_routes(
         everyone,
         access,
+        runtime.on_demand,
         stopping=lambda: protection.admission.stopping,
         counters=protection.counters,
         log=protection.log,
@@ -126,6 +136,7 @@ def _compose_lifespan(
             worker.begin()
             observer.begin()
             runtime.together.begin()
+            runtime.on_demand.begin()
             box.begin()
             _put_last(app.router.routes, own)
             await runtime.start()
@@ -143,6 +154,7 @@ def _compose_lifespan(
                 raise
         finally:
             box.end()
+            runtime.on_demand.end()
             try:
                 await runtime.everyone.end()
                 await runtime.together.end()

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Message, Send
 
 from plimsoll.asgi.work import RequestWork
+from plimsoll.checks.on_demand import OnDemand
 from plimsoll.database import Database
 from plimsoll.errors import NotInstalledError, PlimsollError
 from plimsoll.fastapi.protection import Protection
@@ -53,6 +54,8 @@ class Runtime:
     """This worker, as its views see it; `install` sets it."""
     everyone: Everyone
     """All workers, as the console sees them; `install` sets it."""
+    on_demand: OnDemand
+    """The checklist, when an operator asks for it; `install` sets it."""
 
     def __init__(self, database: Database, settings: Sequence[Settings], protection: Protection) -> None:
         self.database = database

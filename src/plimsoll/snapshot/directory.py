@@ -10,6 +10,9 @@ from pathlib import Path
 
 from plimsoll.errors import SharingError
 
+CHECKLIST = "checks"
+"""Files of this name, with any ending, are those of `plimsoll.checks.last`."""
+
 
 def directory_of_siblings() -> Path | None:
     """A directory for this process and those that its parent has started beside it; None where the parent is another

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from plimsoll.errors import SharingError, SnapshotError
 from plimsoll.snapshot.codec import from_json, to_json
-from plimsoll.snapshot.directory import changed_ns, make, read, root, unusable, written
+from plimsoll.snapshot.directory import CHECKLIST, changed_ns, make, read, root, unusable, written
 from plimsoll.snapshot.letters import NAME, Letters, Question, is_letter
 from plimsoll.snapshot.model import Snapshot
 from plimsoll.snapshot.notes import Notes
@@ -151,7 +151,7 @@ class Shared:
         if not self._living():
             with suppress(OSError):
                 for entry in os.listdir(self._directory):
-                    if entry.partition(".")[0] in (_ASKED, _ENDED) or is_letter(entry):
+                    if entry.partition(".")[0] in (_ASKED, _ENDED, CHECKLIST) or is_letter(entry):
                         (self._directory / entry).unlink(missing_ok=True)
                 self._directory.rmdir()
 

@@ -26,6 +26,8 @@ class Together:
         self._take = take
         self._answering = None if do is None else Answering(do)
         self._shared: Shared | None = None
+        self.directory: Path | None = None
+        """What the workers of this host share; None where this one is alone."""
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -39,7 +41,7 @@ class Together:
         except SharingError as error:
             logger.warning("%s", error)
             return
-        self._shared = shared
+        self._shared, self.directory = shared, directory
         self._task = asyncio.create_task(self._serve(shared), name="plimsoll shows this worker to others")
 
     async def _serve(self, shared: Shared) -> None:
@@ -52,7 +54,7 @@ class Together:
     async def end(self) -> None:
         """At lifespan's end."""
         task, self._task = self._task, None
-        shared, self._shared = self._shared, None
+        shared, self._shared, self.directory = self._shared, None, None
         if task is not None:
             task.cancel()
             with suppress(asyncio.CancelledError):

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
+from plimsoll.checks.on_demand import OnDemand
 from plimsoll.console import Access, console_routes
 from plimsoll.console.sessions import Role
 from plimsoll.errors import ActionError, UnknownWorkerError
@@ -70,6 +71,25 @@ class Fake:
         return f"{what} done"
 
 
+class FakeChecklist(OnDemand):
+    """Notes who has asked."""
+
+    def __init__(self) -> None:
+        self.runs: list[str] = []
+        self.refused = ""
+
+    def start(self, who: str) -> str:
+        """Noted."""
+        if self.refused:
+            raise ActionError(self.refused)
+        self.runs.append(who)
+        return "it runs"
+
+    def state(self) -> dict[str, Any]:
+        """How often."""
+        return {"runs": len(self.runs)}
+
+
 class Console:
     """The console of one process. `now` is its clock."""
 
@@ -83,6 +103,7 @@ class Console:
     ) -> None:
         self.now = 1_000.0
         self.source = Fake()
+        self.checklist = FakeChecklist()
         self.stopping = False
         self.access = Access(
             token,
@@ -95,6 +116,7 @@ class Console:
         routes = console_routes(
             self.source,
             self.access,
+            self.checklist,
             stopping=lambda: self.stopping,
             counters=Counters(),
             log=LimitedLog(logging.getLogger("plimsoll.console")),

@@ -1,27 +1,11 @@
-// What start-up came to, the limits of the process, and where the deployment checklist is.
+// What the deployment checklist and start-up came to, and the limits of the process.
 
-import { el, section, setText } from "./dom.js";
+import { Checklist } from "./checklist.js";
+import { el, section } from "./dom.js";
 import { amount, time } from "./format.js";
 import { Table } from "./table.js";
 
 export const title = "Checks";
-
-class Checklist {
-  node = el(
-    "section",
-    { "aria-labelledby": "checks" },
-    el("h1", { id: "checks" }, "Checks"),
-    el("p", { class: "lead" }, "The deployment checklist is run from a terminal, in the application's directory:"),
-    el("pre", {}, el("code", {}, `plimsoll check\nplimsoll check --stage after --url ${location.origin}`)),
-    el(
-      "p",
-      { class: "muted" },
-      "The first asks whether it is safe to deploy, the second whether the deployment worked.",
-    ),
-  );
-
-  render() {}
-}
 
 class Startup {
   #facts = el("dl", { class: "facts" });
