@@ -1,9 +1,10 @@
 """Snapshots and series as JSON and back: what `/ops/snapshot` and `/ops/history` answer, and black-box files hold."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import cache
+from math import isfinite
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -13,6 +14,12 @@ from plimsoll.snapshot.model import Snapshot
 
 FORMAT = 1
 """Raised when a name is taken away or gets another meaning; names that are added do not raise it."""
+
+_AS_IT_IS = frozenset({str, int, bool, NoneType})
+"""Kinds of values that JSON has too. Speed counts here: a snapshot of two hundred routes has ten thousand values, and
+is written and read in the event loop."""
+
+_Reader = Callable[[Any], Any]
 
 
 def to_json(snapshot: Snapshot) -> dict[str, Any]:
@@ -30,7 +37,7 @@ def from_json(document: object) -> Snapshot:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, dict) else type(document).__name__
         raise SnapshotError(f"this is no snapshot of format {FORMAT} (found: {found!r}); is it of another version?")
-    made: Snapshot = _made(Snapshot, document, "snapshot")
+    made: Snapshot = _read(Snapshot, document, "snapshot")
     return made
 
 
@@ -46,60 +53,160 @@ def series_from_json(document: object) -> Series:
     Raises:
         SnapshotError: it is none, or not each of its numbers has a time; says which.
     """
-    made: Series = _made(Series, document, "history")
+    made: Series = _read(Series, document, "history")
     for name, values in made.values.items():
         if len(values) != len(made.times_s):
             raise SnapshotError(f"history.values.{name} has {len(values)} numbers for {len(made.times_s)} times")
     return made
 
 
+def _read(kind: Any, document: object, called: str) -> Any:
+    try:
+        return _reader(kind)(document)
+    except _OddError as error:
+        raise SnapshotError(f"{called}{error}") from None
+
+
+# --- to JSON ---
+
+
 def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    kind = type(value)
+    if kind in _AS_IT_IS:
+        return value
+    if kind is tuple:
+        return [each if type(each) in _AS_IT_IS else _plain(each) for each in value]
+    if kind is float:
+        return value if isfinite(value) else None
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _made(kind: Any, value: Any, where: str) -> Any:
-    origin, parts = get_origin(kind), get_args(kind)
-    if origin in (Union, UnionType):
-        if value is None and NoneType in parts:
-            return None
-        return _made(next(part for part in parts if part is not NoneType), value, where)
-    if is_dataclass(kind) and isinstance(kind, type):
-        return _record(kind, value, where)
-    if origin is tuple and isinstance(value, list):
-        return tuple(_made(parts[0], each, f"{where}[{place}]") for place, each in enumerate(value))
-    if origin is Mapping and isinstance(value, dict):
-        return MappingProxyType({key: _made(parts[1], each, f"{where}.{key}") for key, each in value.items()})
-    if origin is Literal and value in parts:
-        return value
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if kind in (int, str, bool) and type(value) is kind:
-        return value
-    raise SnapshotError(f"{where} is {value!r:.60}, which is not what it should be")
+    return {name: _plain(getattr(value, name)) for name in _names(kind)}  # type: ignore[arg-type]  # a class is hashable
 
 
 @cache
-def _hints(kind: type[Any]) -> Mapping[str, Any]:
-    # They are evaluated anew at each call, which would be most of the time that reading takes.
-    return get_type_hints(kind)
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
-def _record(kind: type[Any], value: Any, where: str) -> Any:
-    if not isinstance(value, dict):
-        raise SnapshotError(f"{where} is {value!r:.60}, which is not what it should be")
-    hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
-    given = {
-        field.name: _made(hints[field.name], value[field.name], f"{where}.{field.name}")
-        for field in fields(kind)
-        if field.name in value
-    }
-    try:
-        return kind(**given)
-    except TypeError as error:
-        raise SnapshotError(f"{where} lacks something: {error}") from None
+# --- from JSON ---
+
+
+class _OddError(Exception):
+    """A value is not what it should be; where it is, is added on the way out."""
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+        self._where = ""
+
+    def within(self, place: str) -> None:
+        """It is in this part of something."""
+        self._where = place + self._where
+
+    def __str__(self) -> str:
+        return f"{self._where} {self._words}"
+
+
+def _odd(value: object) -> _OddError:
+    return _OddError(f"is {value!r:.60}, which is not what it should be")
+
+
+@cache
+def _reader(kind: Any) -> _Reader:
+    """What makes values of this kind."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return _or_none(_reader(next(part for part in parts if part is not NoneType)))
+    if origin is tuple:
+        return _many(_reader(parts[0]))
+    if origin is Mapping:
+        return _by_name(_reader(parts[1]))
+    if origin is Literal:
+        return _one_of(parts)
+    if is_dataclass(kind) and isinstance(kind, type):
+        return _record(kind)
+    return _number if kind is float else _exactly(kind)
+
+
+def _exactly(kind: type[Any]) -> _Reader:
+    def read(value: Any) -> Any:
+        if type(value) is not kind:
+            raise _odd(value)
+        return value
+
+    return read
+
+
+def _number(value: Any) -> float:
+    if type(value) is float:
+        return value
+    if type(value) is int:
+        with suppress(OverflowError):
+            return float(value)
+    raise _odd(value)
+
+
+def _one_of(words: tuple[Any, ...]) -> _Reader:
+    def read(value: Any) -> Any:
+        if value not in words:
+            raise _odd(value)
+        return value
+
+    return read
+
+
+def _or_none(read_it: _Reader) -> _Reader:
+    return lambda value: None if value is None else read_it(value)
+
+
+def _many(read_one: _Reader) -> _Reader:
+    def read(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise _odd(value)
+        made: list[Any] = []
+        try:
+            for each in value:
+                made.append(read_one(each))  # noqa: PERF401 - their number says where it ended
+        except _OddError as error:
+            error.within(f"[{len(made)}]")
+            raise
+        return tuple(made)
+
+    return read
+
+
+def _by_name(read_one: _Reader) -> _Reader:
+    def read(value: Any) -> Mapping[str, Any]:
+        if not isinstance(value, dict):
+            raise _odd(value)
+        return MappingProxyType(_parts(value, ((name, read_one) for name in value)))
+
+    return read
+
+
+def _record(kind: type[Any]) -> _Reader:
+    hints = get_type_hints(kind)
+    readers = tuple((field.name, _reader(hints[field.name])) for field in fields(kind))
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise _odd(value)
+        given = _parts(value, readers)
+        try:
+            return kind(**given)
+        except TypeError as error:
+            raise _OddError(f"lacks something: {error}") from None
+
+    return read
+
+
+def _parts(value: Any, readers: Iterable[tuple[str, _Reader]]) -> dict[str, Any]:
+    """Those that are there."""
+    given: dict[str, Any] = {}
+    for name, read in readers:
+        if name in value:
+            try:
+                given[name] = read(value[name])
+            except _OddError as error:
+                error.within(f".{name}")
+                raise
+    return given
