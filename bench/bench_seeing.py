@@ -4,13 +4,15 @@ what is gathered once a second (`seeing_app.py`).
 One uvicorn worker on a core of its own; `wrk` with 32 connections and MariaDB have the other. A route without the
 database, and one with three statements. Sides: *unseen*; *nobody looks*; *looked at*: a console is open (its stream is
 read), and `/metrics` is asked every 5 s. Turns alternate, and each block has new workers, since two processes of one
-program differ by a percent or two for as long as they live.
+program differ by a percent or two for as long as they live. Before that, what each part takes (`seeing_parts.py`).
 
 Run: `python bench/bench_seeing.py [--quick]`, or `make bench`.
 """
 
 import argparse
+import json
 import os
+import subprocess
 import sys
 import threading
 import urllib.request
@@ -23,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.loading import CONNECTIONS, Rounds, cores, find_wrk, load, serving, spread
 from bench.overload_load import heading, make_table
-from tests.servers import MariaDbServer, RunningCommand, ServerDatabase
+from tests.servers import REPOSITORY, MariaDbServer, RunningCommand, ServerDatabase, clean_environ
 
 PATHS = {"/plain": "without the database", "/three": "three statements"}
 UNSEEN, UNLOOKED, LOOKED = "unseen", "nobody looks", "looked at"
@@ -92,6 +94,17 @@ def looking(url: str) -> Iterator[None]:
             thread.join()
 
 
+def print_parts() -> None:
+    """What one look, one second, one reading takes."""
+    command = [sys.executable, "-m", "bench.seeing_parts"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY, env=clean_environ())
+    found = json.loads(done.stdout.splitlines()[-1])
+    print(heading(("of the event loop, ms, least / median", *(f"{routes} routes" for routes in found)), 1))
+    for name in next(iter(found.values())):
+        print(f"| {name} | {' | '.join('{:.2f} / {:.2f}'.format(*times[name]) for times in found.values())} |")
+    print(flush=True)
+
+
 Found = dict[str, dict[str, Rounds]]
 
 
@@ -134,6 +147,7 @@ def main() -> None:
     measure = QUICK if parser.parse_args().quick else FULL
     # What this starts inherits it: database and clients leave the worker's core alone.
     os.sched_setaffinity(0, cores()[1])
+    print_parts()
     turns = measure.blocks * measure.turns
     print(f"wrk with {CONNECTIONS} connections, {turns} turns of {TURN_S:g} s each; least / median / greatest\n")
     with MariaDbServer() as server:
