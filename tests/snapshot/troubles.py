@@ -148,6 +148,13 @@ TROUBLES: dict[str, tuple[Snapshot, Snapshot | None]] = {
         ),
         BEFORE,
     ),
+    "database down, and it never answered": (
+        replace(
+            pool(connect_failures=12, checked_out=0, idle=0),
+            server=ServerView(NOW_S - 0.1, "mysql", "", None, None, error="Connection refused"),
+        ),
+        BEFORE,
+    ),
     "database down at start": (replace(YOUNG, worker=WAITING, pool=replace(POOL, connect_failures=9)), None),
     "database refuses": (
         replace(pool(connect_failures=3), server=replace(SERVER, error="(1045, \"Access denied for user 'app'\")")),
@@ -200,6 +207,15 @@ TROUBLES: dict[str, tuple[Snapshot, Snapshot | None]] = {
         ),
         BEFORE,
     ),
+    "address space has grown": (
+        replace(
+            QUIET,
+            memory=replace(MEMORY, binding=replace(BINDING, used=790 * MIB), address_space_bytes=790 * MIB),
+            client_connections=60,
+            load_line=replace(LOAD_LINE, allowed=0, binding=BINDING.name, fits=False),
+        ),
+        BEFORE,
+    ),
     "memory gets short": (replace(QUIET, memory=replace(MEMORY, binding=replace(BINDING, used=775 * MIB))), BEFORE),
     "open files": (
         replace(QUIET, limits=(LimitView("open files", "RLIMIT_NOFILE", "files", 1024, 980, kills=False),)),
@@ -231,6 +247,17 @@ TROUBLES: dict[str, tuple[Snapshot, Snapshot | None]] = {
         replace(BEFORE, routes=(route("GET /report", 0), route("GET /items", 0))),
     ),
     "a slow route at this moment": (holding(holder(1, age_s=3.2, route="GET /report", state="querying")), None),
+    "a route that was quick until now": (
+        replace(
+            holding(*(holder(each, age_s=3.4, route="GET /items", state="querying") for each in range(4))),
+            routes=(route("GET /items", 4_300, held_s=2.0, uses=300),),
+        ),
+        replace(BEFORE, routes=(route("GET /items", 4_000),)),
+    ),
+    "five slow routes": (
+        holding(*(holder(each, age_s=3.2, route=f"GET /{each}", state="querying") for each in range(5))),
+        BEFORE,
+    ),
     "a route that has half of the pool": (
         replace(
             routes(route("GET /items", 9_000, held_s=420.0, uses=8_000)),

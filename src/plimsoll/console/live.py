@@ -28,8 +28,8 @@ EVERY_S = 1.0
 LOOK_EVERY_S = 0.2
 """How often it is looked whether the process is to end, which waits for us."""
 
-REFRESHED_S = 5.0
-"""How old the database server's side may be."""
+REFRESHED_S = 2.0
+"""How old the database server's side may be: who connects to it is seen within five seconds, as is its return."""
 
 HEART_BEAT_S = 10.0
 """After so long without a snapshot a line that means nothing is sent: proxies end what is silent (nginx: 60 s)."""

@@ -1,5 +1,6 @@
 """What becomes an event: what the pool and the logs report as it happens, and what counters show to have gone up."""
 
+import re
 from collections.abc import Mapping
 
 from plimsoll.asgi.pools import PoolOfEngine
@@ -17,6 +18,7 @@ _KINDS = {
 }
 """Events by the first word of a log's kind; others are counted, and no events."""
 
+_AGE = re.compile(r"\d+\.\d s")
 _ANSWERED = "answered_"
 _REFUSALS = {
     "database-busy": "The database had no connection free for them in time, or the line was too long.",
@@ -46,6 +48,8 @@ class Happenings:
         self.counters: Mapping[str, int] = counters.snapshot()
         """As they were at the last look."""
         self._pool_before = self._of_pool()
+        self._failed = ""
+        """Why a connect failed last; the pool forgets it once one succeeds."""
 
     def listen(self, *logs: LimitedLog) -> None:
         """Hear of what these logs and the pool report."""
@@ -71,13 +75,18 @@ class Happenings:
         for name, (kind, words) in _POOL.items():
             more = now[name] - before[name]
             if more > 0:
-                failure = self._pool.pool.opening.last_failure if kind == "connect-failed" else None
-                text = f"{words}: {failure}" if failure is not None else words
+                failure = self._failure() if kind == "connect-failed" else ""
+                text = f"{words}: {failure}" if failure else words
                 self._events.add(kind, text, same=words, count=more)
         lost = now["dead"] - before["dead"]
         if lost > 0:
             words = "Connections were lost: closed by the server, or given up after an error."
             self._events.add("lost-connection", words, count=lost)
+
+    def _failure(self) -> str:
+        failure = self._pool.pool.opening.last_failure
+        self._failed = self._failed if failure is None else str(failure)
+        return self._failed
 
     def _of_pool(self) -> dict[str, int]:
         numbers = self._pool.pool.numbers
@@ -95,5 +104,5 @@ class Happenings:
             self._events.add(event, message, same=kind)
 
     def _reported(self, kind: str, words: str) -> None:
-        # Its first sentence names the route; the place follows it, one line a frame.
-        self._events.add(kind, words)
+        # Its first sentence names the route; the place follows it, one line a frame. Ages differ, and nothing else.
+        self._events.add(kind, words, same=_AGE.sub("", words))

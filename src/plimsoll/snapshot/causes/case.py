@@ -49,7 +49,7 @@ class Case:
         """The same time in words."""
         if self.before is None:
             return "since its start"
-        return f"in the last {time(self.passed_s)}" if sane(self.passed_s) >= 1 else "just now"
+        return f"in the last {time(round(sane(self.passed_s)))}" if sane(self.passed_s) >= 1 else "just now"
 
     def rose(self, count: Callable[[Snapshot], float]) -> float:
         """By how much a count has risen lately; 0 where that is not known."""

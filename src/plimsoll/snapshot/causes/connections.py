@@ -3,7 +3,7 @@
 from plimsoll.snapshot.causes import thresholds
 from plimsoll.snapshot.causes.busy import lately_of, mean
 from plimsoll.snapshot.causes.case import Case
-from plimsoll.snapshot.causes.groups import grouped, held_by
+from plimsoll.snapshot.causes.groups import grouped, held_by, remedy
 from plimsoll.snapshot.causes.rule import Found, Rule
 from plimsoll.snapshot.causes.wording import counted, percent, plain, quoted, sane, time, verb
 
@@ -17,7 +17,7 @@ def _asleep(case: Case) -> Found | None:
     return Found(
         "warning",
         sentence,
-        f"{groups[0].remedy} DB_END_IDLE_TRANSACTION ends such by itself.",
+        f"{remedy(groups)} DB_END_IDLE_TRANSACTION ends such by itself.",
         frozenset({"slow-connects"}),
     )
 
@@ -31,7 +31,7 @@ def _held(case: Case) -> Found | None:
     limit = sane(case.now.pool.limit)
     of = f" of {limit:,.0f}" if limit >= count else ""
     noun = "connection" if (limit or count) == 1 else "connections"
-    return Found("warning", f"{held_by(groups, f'{count:,}{of} {noun}')}.", groups[0].remedy)
+    return Found("warning", f"{held_by(groups, f'{count:,}{of} {noun}')}.", remedy(groups))
 
 
 def _lost(case: Case) -> Found | None:
@@ -122,7 +122,7 @@ RULES = (
         "now; and it has sent no more than a statement a second since the snapshot before, or the server says that it "
         "is idle for so long.",
         "End the transaction (commit, or leave the session's block) before slow work that needs no database, at the "
-        "line that is named. Give the connection back under Connections to free its locks now. "
+        "line that is named. Take the connection back under Holders to free its locks now. "
         "`DB_END_IDLE_TRANSACTION` ends such by itself.",
         _asleep,
     ),
@@ -133,7 +133,7 @@ RULES = (
         "statement, or a session that is kept open over a stream or a call to another service.",
         f"Held for longer than `DB_LEAK_THRESHOLD` ({thresholds.LEAK_S:g} s), and not already told as idle in a "
         "transaction.",
-        "Look at the line that is named and at its last statement under Connections: end it, or give the connection "
+        "Look at the line that is named and at its last statement under Holders: end it, or take the connection "
         "back; then shorten what it does while it holds one.",
         _held,
     ),

@@ -138,7 +138,9 @@ def _is_down(case: Case, sentence: str) -> Found:
 def _attempts(case: Case) -> str:
     """`; it last did 20 s ago, and 40 attempts to connect failed in the last 30 s`."""
     server = case.now.server
-    ago_s = sane(case.now.at_s - server.at_s) if server is not None and sane(server.at_s) else 0.0
+    # Without a version it has never answered.
+    known = server is not None and server.version and sane(server.at_s)
+    ago_s = sane(case.now.at_s - server.at_s) if server is not None and known else 0.0
     failures, when = _failures(case), f" {case.lately}"
     if not failures:
         failures, when = sane(case.now.pool.connect_failures), f" since the worker began {time(case.age_s)} ago"

@@ -3,7 +3,7 @@
 from plimsoll.snapshot.causes import thresholds
 from plimsoll.snapshot.causes.busy import busiest, lately_of, mean
 from plimsoll.snapshot.causes.case import Case
-from plimsoll.snapshot.causes.groups import Group, grouped, held_by
+from plimsoll.snapshot.causes.groups import Group, grouped, held_by, remedy
 from plimsoll.snapshot.causes.rule import Found, Rule
 from plimsoll.snapshot.causes.wording import counted, over, owner, percent, sane, time, verb
 from plimsoll.snapshot.rows import Level
@@ -35,14 +35,14 @@ def _look(case: Case) -> Found | None:
     if held < limit and not (waiting or _failed(case) or _refused(case)):
         return None
     if held and held >= thresholds.LEAK_SHARE * limit:
-        return Found("critical", f"{held_by(long, _of(held, limit))}{_rest(case)}.", long[0].remedy, SYMPTOMS | HELD)
+        return Found("critical", f"{held_by(long, _of(held, limit))}{_rest(case)}.", remedy(long), SYMPTOMS | HELD)
     level: Level = "critical" if _failed(case) else "warning"
     underway = sane(pool.opening) + sane(pool.closing)
     if underway >= thresholds.HALF * limit:
         return Found(level, *_not_in_use(case, limit), SYMPTOMS)
     slow = _slow(case)
     if slow is not None:
-        return Found(level, f"{held_by([slow], _of(slow.count, limit))}{_rest(case)}.", slow.remedy, SYMPTOMS | HELD)
+        return Found(level, f"{held_by([slow], _of(slow.count, limit))}{_rest(case)}.", remedy([slow]), SYMPTOMS | HELD)
     return Found(level, *_load(case, limit), SYMPTOMS)
 
 
@@ -126,8 +126,8 @@ RULES = (
         f"s) are {thresholds.LEAK_SHARE:.0%} of the places or more: critical. Otherwise it is critical only if "
         "somebody waited in vain, and the reason is half of the places being opened or closed, or half of them held "
         f"for {thresholds.SLOW_S:g} s by one route, or load.",
-        "Under Connections, end the statements of those who hold on, or give their connections back; then shorten what "
-        "the named line does while it holds one. Under plain load, see Routes and Statements for what holds them most. "
+        "Under Holders, end the statements of those who hold on, or take their connections back; then shorten what the "
+        "named line does while it holds one. Under plain load, see Routes and Statements for what holds them most. "
         f"{SIZE_ADVICE}",
         _look,
     ),

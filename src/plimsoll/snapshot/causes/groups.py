@@ -45,23 +45,6 @@ class Group:
         """GET /export for over 30 s, taken at app/export.py:41 in export."""
         return f"{owner(self.route)} for {over(self.least_s)}, taken at {place(self.place)}"
 
-    @property
-    def remedy(self) -> str:
-        """What to do about it, by what they do."""
-        route = owner(self.route)
-        if self.mostly(ASLEEP):
-            return (
-                f"Take its connections back under Connections; then let {route} end its transaction before slow work "
-                "that needs no database (a call to another service, a file, a stream)."
-            )
-        statement = quoted(self.oldest.statement)
-        if self.mostly(*RUNNING) and statement:
-            return f"End its statements under Connections; then see why they take long (locks, an index): {statement}"
-        return (
-            f"Take its connections back under Connections; then let {route} close its session before slow work, "
-            "with 'async with' or the session dependencies."
-        )
-
 
 def grouped(holders: Iterable[HolderView]) -> tuple[Group, ...]:
     """The largest first."""
@@ -70,6 +53,26 @@ def grouped(holders: Iterable[HolderView]) -> tuple[Group, ...]:
         by_line.setdefault((holder.route, holder.place), []).append(holder)
     groups = [Group(route, place_, tuple(each)) for (route, place_), each in by_line.items()]
     return tuple(sorted(groups, key=lambda each: (-each.count, -each.least_s, each.route, each.place)))
+
+
+def remedy(groups: Sequence[Group]) -> str:
+    """What to do about them, by what most of the first of them do."""
+    first, count = groups[0], sum(group.count for group in groups)
+    whose, who = ("its", owner(first.route)) if len(groups) == 1 else ("their", "each of them")
+    connections, statements = verb(count, "connection", "connections"), verb(count, "statement", "statements")
+    if first.mostly(ASLEEP):
+        return (
+            f"Take {whose} {connections} back under Holders; then let {who} end its transaction before slow work that "
+            "needs no database (a call to another service, a file, a stream)."
+        )
+    statement = quoted(first.oldest.statement)
+    if first.mostly(*RUNNING) and statement:
+        takes = verb(count, "it takes", "they take")
+        return f"End {whose} {statements} under Holders; then see why {takes} long (locks, an index): {statement}"
+    return (
+        f"Take {whose} {connections} back under Holders; then let {who} close its session before slow work, with "
+        "'async with' or the session dependencies."
+    )
 
 
 def held_by(groups: Sequence[Group], of: str) -> str:

@@ -32,11 +32,12 @@ def _growth(case: Case) -> str:
     rss = case.rose(lambda each: each.memory.rss_bytes)
     space = case.rose(lambda each: each.memory.address_space_bytes)
     clients = case.rose(lambda each: each.client_connections or 0)
-    parts = [
-        *([f"resident memory grew by {size(rss)}"] if rss >= thresholds.RESERVE_BYTES / 8 else []),
-        *([f"address space by {size(space)}"] if space >= thresholds.RESERVE_BYTES / 8 else []),
-        *([f"clients' connections by {clients:,.0f}"] if clients >= thresholds.FEW else []),
+    grown = [
+        *([("resident memory", size(rss))] if rss >= thresholds.RESERVE_BYTES / 8 else []),
+        *([("address space", size(space))] if space >= thresholds.RESERVE_BYTES / 8 else []),
+        *([("clients' connections", f"{clients:,.0f}")] if clients >= thresholds.FEW else []),
     ]
+    parts = [f"{what} {'by' if place else 'grew by'} {by}" for place, (what, by) in enumerate(grown)]
     return f"; {', '.join(parts)} {case.lately}" if parts else ""
 
 
@@ -80,8 +81,8 @@ def _kills(case: Case) -> Found | None:
         "critical" if lately else "warning",
         f"The kernel has killed {counted(count, 'process', 'processes')} of this worker's control group for want of "
         f"memory {when}: {_binding(case)}{_growth(case)}.",
-        f"Run fewer workers, or raise the group's limit ('plimsoll limits --pid {case.now.worker.pid}' names it). See "
-        "what grew before it under Memory.",
+        f"Run fewer workers, or raise the group's limit ('plimsoll limits --pid {case.now.worker.pid}' names it). The "
+        "charts over time show what grew before it.",
         frozenset({"memory-low"}) if lately else frozenset(),
     )
 
@@ -100,15 +101,23 @@ def _low(case: Case) -> Found | None:
         refused or short or now.admission.memory_pressed or (left is not None and left < thresholds.PRESSED * need)
     ):
         return None
-    how, turned = "is" if short or refused else "gets", ""
+    how, grown, turned = "is" if short or refused else "gets", _growth(case), ""
     if refused:
-        turned = f"; {counted(refused, 'request')} {verb(refused, 'was', 'were')} refused for it {case.lately}"
+        when = "" if grown else f" {case.lately}"
+        turned = f"; {counted(refused, 'request')} {verb(refused, 'was', 'were')} refused for it{when}"
     return Found(
         "critical" if short or refused else "warning",
-        f"Memory {how} short: {_binding(case, f'the next request may need {size(need)}')}{_growth(case)}{turned}.",
+        f"Memory {how} short: {_binding(case, f'the next request may need {size(need)}')}{turned}{grown}.",
         _remedy(case),
-        frozenset({"refusals"}) if refused else frozenset(),
+        (frozenset({"refusals"}) if refused else frozenset()) | _load_line_of(case),
     )
+
+
+def _load_line_of(case: Case) -> frozenset[str]:
+    """The load line where it is held against what is left of this very memory."""
+    line, limit = case.now.load_line, case.now.memory.binding
+    same = line is not None and limit is not None and line.binding == limit.name
+    return frozenset({"load-line"}) if same else frozenset()
 
 
 def _share(limit: LimitView) -> float:

@@ -14,8 +14,8 @@ for, counted or silenced. Where all is well the list is empty.
 ```text
 critical pool-exhausted
   12 of 40 connections are held by GET /export for over 30 s, taken at app/export.py:41 in export; 25 wait for one.
-  do: Take its connections back under Connections; then let GET /export end its transaction before slow work that needs
-      no database (a call to another service, a file, a stream).
+  do: Take its connections back under Holders; then let GET /export end its transaction before slow work that needs no
+      database (a call to another service, a file, a stream).
 ```
 
 - **critical**: requests fail now, or are about to. **warning**: they will, or data or time is lost. **info**: worth

@@ -54,7 +54,7 @@ def _full(case: Case) -> Found | None:
     return Found(
         "critical" if refused or taken >= most else "warning",
         sentence,
-        "End what should not be there (Server shows each connection), then give the pools less: 'plimsoll capacity' "
+        "End what should not be there (Connections shows each), then give the pools less: 'plimsoll capacity' "
         "says how much fits. Raise max_connections only with memory for each.",
         frozenset({"unknown-clients", "connect-failures", "server-unseen", "load-line"}),
     )
@@ -132,7 +132,8 @@ def _unseen(case: Case) -> Found | None:
     words, server = words_of(case), case.now.server
     if server is None or not server.error or not words:
         return None
-    age_s = sane(case.now.at_s - server.at_s) if sane(server.at_s) else 0.0
+    # Without a version it has never answered.
+    age_s = sane(case.now.at_s - server.at_s) if server.version and sane(server.at_s) else 0.0
     old = f"what is shown of it is {time(age_s)} old" if age_s else "nothing is shown of it"
     return Found(
         "warning" if age_s >= thresholds.STALE_S else "info",

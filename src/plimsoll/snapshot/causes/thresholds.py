@@ -13,6 +13,10 @@ CHATTY_PER_S = 1.0
 SLOW_S = 2.0
 """A statement or a checkout that takes so long on average is slow: the `long_query_time` that PL332 advises."""
 
+SLOW_NOW_S = 3.0
+"""A checkout that has lasted for so long is told though those before it were quick: a lock, say, is to be seen before
+it has filled the pool, and within the five seconds that somebody looks at a page for."""
+
 LEAK_SHARE = 0.2
 """Of the places of a pool. From there on those who hold on for long are why the rest wait; fewer are only one more
 thing that is wrong."""

@@ -4,8 +4,23 @@ from plimsoll.snapshot.causes import thresholds
 from plimsoll.snapshot.causes.busy import Busy, BusyStatement, busiest, busy_routes, busy_statements
 from plimsoll.snapshot.causes.case import Case
 from plimsoll.snapshot.causes.rule import Found, Rule
-from plimsoll.snapshot.causes.wording import counted, over, owner, percent, place, plain, quoted, sane, time, verb
+from plimsoll.snapshot.causes.wording import (
+    counted,
+    listed,
+    over,
+    owner,
+    percent,
+    place,
+    plain,
+    quoted,
+    sane,
+    time,
+    verb,
+)
 from plimsoll.snapshot.model import RouteView, Snapshot
+
+ALSO = 2
+"""Slow routes that are named beside the slowest; the others are counted."""
 
 
 def _size(case: Case) -> float:
@@ -28,8 +43,31 @@ def _slow_routes(case: Case) -> list[Busy]:
     return [
         busy
         for busy in busy_routes(case)
-        if busy.route not in told and (busy.mean_s >= thresholds.SLOW_S or _weighs(case, busy.share, busy.average))
+        if busy.route not in told
+        and (busy.mean_s >= thresholds.SLOW_S or _weighs(case, busy.share, busy.average) or _lasts(busy))
     ]
+
+
+def _lasts(busy: Busy) -> bool:
+    """Whether one of its checkouts has lasted for long by now."""
+    return busy.holder is not None and sane(busy.holder.age_s) >= thresholds.SLOW_NOW_S
+
+
+def _connections(case: Case, busy: Busy) -> str:
+    """Those that have lasted, or the one that there is."""
+    lasting = (each for each in case.now.holders if each.route == busy.route)
+    count = sum(sane(each.age_s) >= thresholds.SLOW_NOW_S for each in lasting)
+    return f"{count:,} connections" if count > 1 else "a connection"
+
+
+def _also(slow: list[Busy]) -> str:
+    """Some of them by name and line, and how many more there are."""
+    parts = [
+        f"{owner(each.route)} ({place(each.holder.place)})" if each.holder is not None else owner(each.route)
+        for each in slow[:ALSO]
+    ]
+    more = [f"{len(slow) - ALSO} more"] if slow[ALSO:] else []
+    return f"; also {listed([*parts, *more])}" if parts else ""
 
 
 def _slow_route(case: Case) -> Found | None:
@@ -38,8 +76,9 @@ def _slow_route(case: Case) -> Found | None:
         return None
     busy = slow[0]
     route = owner(busy.route)
-    if busy.holder is not None and (busy.average is None or busy.uses <= 1):
-        holds = f"{route} has held a connection for {over(sane(busy.holder.age_s))}"
+    lasts = _lasts(busy) and busy.mean_s < thresholds.SLOW_S
+    if busy.holder is not None and (busy.average is None or busy.uses <= 1 or lasts):
+        holds = f"{route} has held {_connections(case, busy)} for {over(sane(busy.holder.age_s))}"
     else:
         holds = (
             f"{route} holds a connection for {time(busy.mean_s)} each time ({counted(busy.uses, 'time')} "
@@ -51,7 +90,7 @@ def _slow_route(case: Case) -> Found | None:
     much = busy.average is not None and busy.average >= thresholds.OF_THE_SIZE * _size(case)
     return Found(
         "warning" if much and busy.mean_s >= thresholds.SLOW_S else "info",
-        f"{holds}{where}.",
+        f"{holds}{where}{_also(slow[1:])}.",
         f"{mostly}Make its statements faster (an index, fewer rows), or end its session before slow work that needs no "
         "database.",
         frozenset({"slow-statement"}) if statement else frozenset(),
@@ -134,7 +173,7 @@ def _deadlines(case: Case) -> Found | None:
         "warning",
         f"{plain(name)} takes longer than it may: {ended:,.0f} of {counted(requests, 'request')} {case.lately} "
         f"{verb(ended, 'was', 'were')} ended at the limit{limit} (REQUEST_TIMEOUT).",
-        "See what it waits for under Connections and Statements; long work belongs into a background job.",
+        "See what it waits for under Holders and Statements; long work belongs into a background job.",
     )
 
 
@@ -193,7 +232,8 @@ RULES = (
         "slow-route",
         "warning, info",
         "A route holds its connections for long, or has most of them.",
-        f"A checkout of it took {thresholds.SLOW_S:g} s or more on average lately; or it has {thresholds.HALF:.0%} of "
+        f"A checkout of it took {thresholds.SLOW_S:g} s or more on average lately, or one has lasted for "
+        f"{thresholds.SLOW_NOW_S:g} s by now; or it has {thresholds.HALF:.0%} of "
         f"all time that connections were held, and {thresholds.OF_THE_SIZE:.0%} of `DB_POOL_SIZE` on average. A "
         "warning where both are so. "
         "Without an earlier snapshot only who holds one now is known.",
