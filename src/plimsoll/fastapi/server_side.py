@@ -104,7 +104,8 @@ class ServerSide:
                 pool = self.pool.pool
                 before = set(pool.server_ids())
                 found = await read_clients(connection, facts)
-                self._look(facts, found, before | set(pool.server_ids()))
+                if _answered(found):
+                    self._look(facts, found, before | set(pool.server_ids()))
         except TimeoutError:
             self._note(f"the server did not answer within {LIMIT_S:g} s")
             await self._hang_up(politely=False)
@@ -114,6 +115,9 @@ class ServerSide:
         else:
             if found.unread.get("clients"):
                 self._note(found.unread["clients"])
+            if not _answered(found):
+                await self._hang_up(politely=False)
+                return
             self._timer = asyncio.get_running_loop().call_later(KEPT_S, self._let_go, context=Context())
 
     async def _connected(self) -> AsyncConnection:
@@ -202,6 +206,11 @@ class ServerSide:
         connection, self._connection, self.own_id = self._connection, None, None
         if connection is not None:
             await finish(_end(connection, politely=politely), self.settings.cleanup_timeout_s)
+
+
+def _answered(found: ServerClients) -> bool:
+    """Whether the server has said anything: a connection that was lost leaves each question without an answer."""
+    return bool(found.clients or found.identity or found.uptime_s is not None)
 
 
 async def _end(connection: AsyncConnection, *, politely: bool) -> None:
