@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import shutil
 import socket
+import sys
 import time
 from dataclasses import asdict
 from enum import StrEnum
@@ -35,7 +37,8 @@ class Format(StrEnum):
 def who(
     context: typer.Context,
     url: Annotated[
-        str | None, typer.Option(help="Where the service runs: its workers are asked, with OPS_TOKEN.")
+        str | None,
+        typer.Option(help="Where the service runs: its workers are asked, by OPS_READ_TOKEN or OPS_TOKEN."),
     ] = None,
     output: Annotated[Format, typer.Option("--format", help="text for people, json for programs.")] = Format.TEXT,
 ) -> None:
@@ -52,7 +55,8 @@ def who(
     if output is Format.JSON:
         typer.echo(json.dumps(_as_json(workers, server), indent=2))
         return
-    for line in text_of(workers, server, time.time()):
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in text_of(workers, server, time.time(), width):
         typer.echo(line)
 
 
@@ -60,7 +64,9 @@ def _token(named: Named) -> str | None:
     """That of the application as it is installed here, else of the environment and `.env`."""
     groups = target.load()[1] if (target := named.find()) is not None else ()
     found = [group for group in groups if isinstance(group, ServiceSettings)]
-    token = (found[0] if found else ServiceSettings.from_env()).ops_token
+    settings = found[0] if found else ServiceSettings.from_env()
+    # The one that only sees comes first: nothing else is needed here.
+    token = settings.ops_read_token or settings.ops_token
     return token.get_secret_value() if token is not None else None
 
 

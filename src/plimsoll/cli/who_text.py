@@ -1,5 +1,7 @@
 """`plimsoll who` in lines for people. What comes from clients and other programs steers no terminal."""
 
+import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -10,14 +12,35 @@ from plimsoll.snapshot.processes import worker_name
 
 INDENT = "  "
 
+NARROWEST = 40
+"""Of a terminal: in fewer columns lines break wherever it has them."""
+
+STATEMENT_LINES = 2
+"""So many lines of the terminal a statement may fill, about."""
+
+IDS_TOLD = 6
+
+_COLUMNS = re.compile(r"^(SELECT [^,]+,).*? FROM ", re.DOTALL)
+
 BY_URL = "Routes and lines of code are known to the workers only: plimsoll who --url http://127.0.0.1:8000 asks them."
 SEES_OWN = "This account is not shown all of other accounts' connections (docs/who.md says what it needs)."
 
 
-def text_of(workers: Sequence[Snapshot], server: ServerView | None, now_s: float) -> Iterator[str]:
-    """All of it."""
+def text_of(
+    workers: Sequence[Snapshot], server: ServerView | None, now_s: float, width: int | None = None
+) -> Iterator[str]:
+    """All of it: lines that fit into `width` characters, or of any length where nobody's screen is to hold them."""
+    for line in _lines(workers, server, now_s, width):
+        yield from _fitted(line, width)
+
+
+def _lines(workers: Sequence[Snapshot], server: ServerView | None, now_s: float, width: int | None) -> Iterator[str]:
+    if len(workers) > 1:
+        yield _in_all(workers)
+        yield ""
     for worker in workers:
-        yield from _of_worker(worker)
+        yield from _of_worker(worker, width)
+    if workers:
         yield ""
     if server is not None:
         yield from _of_server(server, now_s)
@@ -28,24 +51,68 @@ def text_of(workers: Sequence[Snapshot], server: ServerView | None, now_s: float
         yield BY_URL
 
 
-def _of_worker(snapshot: Snapshot) -> Iterator[str]:
+def _in_all(workers: Sequence[Snapshot]) -> str:
+    pools = [worker.pool for worker in workers]
+    taken, limit = sum(pool.taken for pool in pools), sum(pool.limit for pool in pools)
+    idle, waiting = sum(pool.idle for pool in pools), sum(pool.waiting for pool in pools)
+    return f"{len(workers)} workers: {taken} of {limit} connections taken, {idle} idle, {waiting} waiting"
+
+
+def _of_worker(snapshot: Snapshot, width: int | None) -> Iterator[str]:
     worker, pool = snapshot.worker, snapshot.pool
     release = f", release {printable(worker.release)}" if worker.release else ""
-    yield (
-        f"{printable(worker_name(worker.host, worker.pid))}{release}: {pool.taken} of {pool.limit} connections taken, "
-        f"{pool.idle} idle, {pool.waiting} waiting"
+    numbers = f"{pool.taken} of {pool.limit} connections taken, {pool.idle} idle, {pool.waiting} waiting"
+    nobody = "" if snapshot.holders else "; nobody holds one"
+    yield f"{printable(worker_name(worker.host, worker.pid))}{release}: {numbers}{nobody}"
+    for alike in _alike(snapshot.holders):
+        yield from _of_holders(alike, width)
+
+
+def _alike(holders: Sequence[HolderView]) -> list[list[HolderView]]:
+    """Those who hold for the same at the same place together: one cause, however many connections it has."""
+    found: dict[tuple[str, ...], list[HolderView]] = {}
+    for each in holders:
+        found.setdefault((each.route, each.state, each.place, each.statement), []).append(each)
+    return list(found.values())
+
+
+def _of_holders(alike: Sequence[HolderView], width: int | None) -> Iterator[str]:
+    oldest, newest = alike[0], alike[-1]
+    age = f"{oldest.age_s:.1f} s"
+    if len(alike) > 1:
+        age = f"{len(alike)} connections for {newest.age_s:.1f} to {age}"
+    yield f"{INDENT}{printable(oldest.route)}: {age}, {printable(oldest.state)}{_numbers(alike)}"
+    yield f"{INDENT * 3}taken at {printable(oldest.place)}"
+    if oldest.statement:
+        yield f"{INDENT * 3}last statement: {_short_statement(printable(oldest.statement), width)}"
+
+
+def _numbers(alike: Sequence[HolderView]) -> str:
+    ids = [str(each.server_id) for each in alike if each.server_id is not None]
+    if len(ids) < 2:
+        return f", server's id {ids[0]}" if ids else ""
+    more = f" and {len(ids) - IDS_TOLD} more" if len(ids) > IDS_TOLD else ""
+    return f", server's ids {', '.join(ids[:IDS_TOLD])}{more}"
+
+
+def _short_statement(text: str, width: int | None) -> str:
+    """What is left out where it does not fit: columns first, then what is in the middle. Its end says what it is
+    about."""
+    if width is None or len(text) <= (most := STATEMENT_LINES * max(width, NARROWEST)):
+        return text
+    text = _COLUMNS.sub(r"\1 … FROM ", text)
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-(most // 2) :]}"
+
+
+def _fitted(line: str, width: int | None) -> list[str]:
+    """A line that is too long goes on below, farther in."""
+    if width is None or len(line) <= (width := max(width, NARROWEST)):
+        return [line]
+    words = line.lstrip()
+    indent = line[: len(line) - len(words)]
+    return textwrap.wrap(
+        words, width, initial_indent=indent, subsequent_indent=f"{indent}{INDENT * 2}", break_on_hyphens=False
     )
-    if not snapshot.holders:
-        yield f"{INDENT}Nobody holds a connection."
-    yield from (line for holder in snapshot.holders for line in _of_holder(holder))
-
-
-def _of_holder(holder: HolderView) -> Iterator[str]:
-    number = f", server's id {holder.server_id}" if holder.server_id is not None else ""
-    yield f"{INDENT}{printable(holder.route)}: {holder.age_s:.1f} s, {printable(holder.state)}{number}"
-    yield f"{INDENT * 3}taken at {printable(holder.place)}"
-    if holder.statement:
-        yield f"{INDENT * 3}last statement: {printable(holder.statement)}"
 
 
 def _of_server(server: ServerView, now_s: float) -> Iterator[str]:

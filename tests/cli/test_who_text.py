@@ -1,0 +1,52 @@
+"""The lines of `plimsoll who`: what is alike is told once, and nothing is wider than the terminal."""
+
+from dataclasses import replace
+
+from plimsoll.cli.who_text import text_of
+from plimsoll.snapshot import Snapshot
+from tests.snapshot.samples import EXHAUSTED, HEALTHY, holder
+
+LONG = (
+    "SELECT venues.id, venues.vendor_id, venues.name, venues.description, venues.address, venues.city, venues.phone, "
+    "venues.utc_offset_minutes FROM venues WHERE venues.is_active = ? ORDER BY venues.id LIMIT ?"
+)
+
+
+def lines(*workers: Snapshot, width: int | None = 80) -> list[str]:
+    """Of a terminal of that width."""
+    return list(text_of(workers, workers[0].server, workers[0].at_s, width))
+
+
+def test_one_cause_is_told_once_however_many_connections_it_has() -> None:
+    """With how many, from when to when, and the server's numbers of some."""
+    many = tuple(replace(holder(n, age_s=40.0 - n), server_id=100 + n, statement=LONG) for n in range(30))
+    told = lines(replace(EXHAUSTED, holders=many, server=None))
+    assert f"  {many[0].route}: 30 connections for 11.0 to 40.0 s, {many[0].state}, server's" in told[1]
+    assert "100, 101, 102, 103, 104, 105 and 24 more" in " ".join(told)
+    assert " ".join(told).count("taken at") == 1
+    assert len(told) < 10
+
+
+def test_no_line_is_wider_than_the_terminal() -> None:
+    """Long routes, statements and clients go on below, and a statement keeps its end, which says what it is about."""
+    route = "GET /" + "/".join(f"{{part_{n}_id}}" for n in range(12))
+    held = replace(holder(1, age_s=40.0), route=route, statement=LONG)
+    told = lines(replace(EXHAUSTED, holders=(held,), server=HEALTHY.server), HEALTHY)
+    assert max(map(len, told)) <= 80
+    words = " ".join(line.strip() for line in told)
+    assert "SELECT venues.id, … FROM venues WHERE venues.is_active = ? ORDER BY venues.id LIMIT ?" in words
+    assert "unknown client" in words
+
+
+def test_a_file_gets_all_of_it() -> None:
+    """Whole lines, to search in."""
+    held = replace(holder(1, age_s=40.0), statement=LONG)
+    assert f"      last statement: {LONG}" in lines(replace(EXHAUSTED, holders=(held,)), width=None)
+
+
+def test_workers_are_summed_up_first() -> None:
+    """And one that nobody holds a connection of takes a line."""
+    other = replace(HEALTHY, worker=replace(HEALTHY.worker, pid=2), holders=())
+    told = lines(replace(EXHAUSTED, server=None), other, width=None)
+    assert told[0].startswith("2 workers: 42 of 80 connections taken, ")
+    assert sum(line.endswith("; nobody holds one") for line in told) == 1
