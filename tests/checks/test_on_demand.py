@@ -100,6 +100,25 @@ def test_it_may_be_ended_while_it_runs(program: Callable[[str], None]) -> None:
     timer.join()
 
 
+def test_what_runs_ends_with_the_lifespan(program: Callable[[str], None]) -> None:
+    """Within a moment, and that is what it came to."""
+    program(SLOW)
+    one = worker()
+    one.start("operator")
+    time.sleep(0.3)
+    one.end()
+    assert "The worker ended before the checklist did" in ended(one)["failed"]["error"]
+    one.end()
+
+
+def test_what_no_browser_could_read_is_told_all_the_same(program: Callable[[str], None]) -> None:
+    """Numbers that are none, which JSON does not know."""
+    program(GOOD.replace('\\"PL001\\"', '\\"PL001\\", \\"numbers\\": NaN'))
+    one = worker()
+    one.start("operator")
+    assert ended(one)["results"]["report"]["results"] == [{"id": "PL001", "numbers": None}]
+
+
 def test_a_python_that_is_not_known_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server with Python in it may name itself."""
     monkeypatch.setattr(sys, "executable", "/usr/bin/uwsgi")

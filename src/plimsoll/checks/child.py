@@ -140,7 +140,7 @@ class Child:
         if self._ended:
             raise ChildError("The worker ended before the checklist did, and the checklist with it.")
         try:
-            found = json.loads(told)
+            found = json.loads(told, parse_constant=lambda _: None)  # browsers know no NaN
         except (ValueError, RecursionError):
             raise ChildError(_without_report(status)) from None
         error = found.get("error") if isinstance(found, dict) else None

@@ -89,9 +89,9 @@ class LastRuns:
         found = None if directory is None else _read(directory / RESULTS)
         try:
             known = Lasts(_run(found["results"]), _run(found["failed"])) if found is not None else Lasts()
+            return known if known.at_s > self._known.at_s else self._known
         except (KeyError, TypeError):  # of another release
-            known = Lasts()
-        return known if known.at_s > self._known.at_s else self._known
+            return self._known
 
     def hold(self, about: Mapping[str, Any]) -> Running | None:
         """Keep other workers from running it too; `about` tells them. None while one does.

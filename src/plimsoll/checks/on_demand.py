@@ -102,7 +102,7 @@ class OnDemand:
                 self._about = None
                 running.release()
                 raise ActionError(f"It cannot be run: {error}. 'plimsoll limits' says which limit that is.") from error
-        self._tell("operator", f"{who} ran the checklist.")
+        self._note(f"{who} ran the checklist.")
         return "The checklist runs."
 
     def state(self) -> dict[str, Any]:
@@ -115,6 +115,10 @@ class OnDemand:
             "results": None if lasts.results is None else asdict(lasts.results),
             "failed": None if lasts.failed is None else asdict(lasts.failed),
         }
+
+    def _note(self, sentence: str) -> None:
+        logger.info("%s", sentence)
+        self._tell("operator", sentence)
 
     def _hold(self, about: About) -> Running:
         try:
@@ -146,7 +150,7 @@ class OnDemand:
             self._about = None
             running.release()
         summary = run.error if run.report is None else run.report["summary"]
-        self._tell("operator", f"The checklist of {who} has ended: {summary}")
+        self._note(f"The checklist of {who} has ended: {summary}")
 
     def _result(self, about: About, child: Child) -> Run:
         report, error, own = None, "", None

@@ -35,7 +35,8 @@ def main() -> None:
     os.dup2(STDERR, STDOUT)
     threading.Thread(target=_end_with, args=(service,), name="plimsoll ends with the service", daemon=True).start()
     _give_way()
-    arguments = [*sys.argv[1:], "check", "--format", "json", "--output", f"/dev/fd/{answer}"]
+    descriptors = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
+    arguments = [*sys.argv[1:], "check", "--format", "json", "--output", f"{descriptors}/{answer}"]
     try:
         cli(args=arguments, standalone_mode=False)
     except Exception as error:  # noqa: BLE001 - whatever it is, the service is told

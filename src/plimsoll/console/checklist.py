@@ -1,5 +1,7 @@
 """`/ops/checks.json` and `/ops/checks/run`: what the deployment checklist came to, and to run it now."""
 
+import json
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -18,7 +20,9 @@ class Checklist:
 
     async def results(self, request: Request) -> Response:
         """The last results, and whether it runs. Not in the snapshot, which is sent each second."""
-        return self._access.refusal(request.scope) or JSONResponse(self._on_demand.state())
+        refused = self._access.refusal(request.scope)
+        # In ASCII: what it names, a file say, may be no text that could be encoded.
+        return refused or Response(json.dumps(self._on_demand.state()), media_type="application/json")
 
     async def run(self, request: Request) -> Response:
         """Begin; the results say when it has ended."""

@@ -115,8 +115,8 @@ def test_what_the_application_says_is_neither_result_nor_shown(
     found = [result for result in state["results"]["report"]["results"] if result["id"] == "PL100"]
     assert "a key: ***" in found[0]["evidence"]
     assert SECRET not in json.dumps(state)
-    (tmp_path / "pyproject.toml").write_text("[tool.plimsoll.checks.PL003]\n")
-    assert "has no reason" in run(service.url)["failed"]["error"]
+    (tmp_path / "pyproject.toml").write_text(f"[tool.plimsoll.checks.{SECRET}]\n")
+    assert "The suppression of '***' in pyproject.toml names no check" in run(service.url)["failed"]["error"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
@@ -136,6 +136,7 @@ def test_it_ends_with_the_worker(
         time.sleep(0.05)
     child = int((tmp_path / "child").read_text())
     assert psutil.Process(child).nice() > psutil.Process(service.pid).nice()
+    assert Path(f"/proc/{child}/oom_score_adj").read_text() == "1000\n"
     os.kill(service.pid, number)
     service.wait(8.0)
     assert gone(child)
