@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -112,6 +113,9 @@ def test_a_file_that_is_no_whole_record_is_refused_in_a_sentence(
 def test_a_file_that_is_not_there_or_cannot_be_written_is_named(plimsoll: Command, tmp_path: Path) -> None:
     """With the system's reason."""
     assert "none.json cannot be read: No such file" in plimsoll("report", "none.json").err
+    os.mkfifo(tmp_path / "pipe")
+    assert "pipe cannot be read: it is no file" in plimsoll("report", str(tmp_path / "pipe")).err
+    assert "cannot be read: " in plimsoll("report", str(tmp_path)).err
     path = tmp_path / "given.json"
     path.write_bytes(TEXT)
     assert "cannot be written to" in plimsoll("report", str(path), "-o", str(tmp_path / "no" / "x.html")).err

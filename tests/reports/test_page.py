@@ -1,14 +1,20 @@
 """A record as a page: everything in it, nothing from elsewhere, nothing taken for markup."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from plimsoll.errors import SnapshotError
 from plimsoll.reports import Record, page
 from plimsoll.reports.record import from_document, to_document
 from plimsoll.reports.tasks import TaskGroup
-from plimsoll.snapshot import Snapshot
+from plimsoll.snapshot import SettingView, Snapshot
 from tests.reports.worker import Worker
 from tests.snapshot.samples import ALL, EXHAUSTED, HEALTHY, HOSTILE, HOSTILE_NAMES
 
@@ -130,3 +136,71 @@ def test_a_record_as_json_and_back_makes_the_same_page() -> None:
 def test_a_time_that_no_calendar_has_is_shown_as_a_number() -> None:
     """A file may hold anything."""
     assert f"{1e24:.0f}" in page(record_of(replace(HEALTHY, at_s=1e24)))
+
+
+def test_the_process_is_seen_to_grow_beside_gigabytes_that_are_left() -> None:
+    """What it takes and what is left are plots of their own; so is nothing said twice of the load line."""
+    text = page(record_of(EXHAUSTED))
+    assert EXHAUSTED.load_line is not None
+    for title in ("Memory of the process", "Memory that is left"):
+        assert f"<figcaption>{title}</figcaption>" in text
+    assert f"<dt>Load line</dt><dd>{EXHAUSTED.load_line.why}</dd>" in text
+
+
+def test_long_statements_and_settings_by_default_are_unfolded() -> None:
+    """So that the page can be looked over on a phone; nothing is left out."""
+    long = f"SELECT {', '.join(f'items.column_{n}' for n in range(40))} FROM items"
+    statement = replace(EXHAUSTED.statements[0], text=long)
+    given = SettingView("DB_POOL_SIZE", "20", "environment", "size")
+    text = page(
+        record_of(replace(EXHAUSTED, statements=(statement,), settings=(given, replace(given, source="default"))))
+    )
+    assert f"</summary><p>{long}</p></details>" in text
+    assert text.count("DB_POOL_SIZE") == 2
+    assert "<summary>1 that have their default</summary>" in text
+
+
+def places(document: Any, above: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Each value in it, by the way to it."""
+    inside = (
+        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+    )
+    for name, value in inside:
+        yield (*above, name)
+        yield from places(value, (*above, name))
+
+
+SOME = json.dumps(
+    to_document(record_of(EXHAUSTED, tasks=(TaskGroup(7, "Task-1", ("a",)),), interrupted=("c",), history=None))
+)
+ODD: tuple[object, ...] = (
+    None,
+    -1,
+    1e308,
+    float("inf"),
+    float("nan"),
+    2**70,
+    10**400,
+    "",
+    "x" * 9_000,
+    "\ud800",
+    "<b>\u202e\0",
+    [],
+    {},
+    True,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(list(places(json.loads(SOME)))), st.sampled_from(ODD))
+def test_whatever_a_file_holds_it_is_a_page_or_a_sentence(place: tuple[Any, ...], value: object) -> None:
+    """One value of a good one is another."""
+    document = at = json.loads(SOME)
+    for name in place[:-1]:
+        at = at[name]
+    at[place[-1]] = value
+    try:
+        record = from_document(document)
+    except SnapshotError:
+        return
+    assert page(record).encode()

@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import re
+import stat
 import time
 import zlib
 from dataclasses import dataclass
@@ -106,7 +107,11 @@ def read(path: Path) -> Record:
         SnapshotError: there is none, or no whole one; says why.
     """
     try:
-        with path.open("rb") as file:
+        # A pipe that nobody writes to would be waited for without end.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise SnapshotError(f"{path} cannot be read: it is no file")
             content = file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise SnapshotError(f"{path} cannot be read: {error.strerror or error}") from None

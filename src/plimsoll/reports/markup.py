@@ -7,6 +7,12 @@ from plimsoll.snapshot.shown import shown
 
 LONGEST = 2_000
 
+BRIEF = 120
+"""Characters of a cell; the rest of a longer text is unfolded, so that a table can be looked over."""
+
+SHORT = 14
+"""Characters of a cell that stays in one line."""
+
 
 class Html(str):
     """Text that is HTML already."""
@@ -35,8 +41,13 @@ def table(label: str, heads: Sequence[str], rows: Sequence[Sequence[object]], no
     if not rows:
         return tag("p", nothing, class_="nothing")
     head = tag("thead", tag("tr", *(tag("th", each, scope="col") for each in heads)))
-    body = tag("tbody", *(tag("tr", *(tag("td", cell) for cell in row)) for row in rows))
+    body = tag("tbody", *(tag("tr", *map(_cell, row)) for row in rows))
     return tag("div", tag("table", head, body), class_="wide", role="region", aria_label=label, tabindex="0")
+
+
+def _cell(value: object) -> Html:
+    """A short one, such as a duration, is not broken up."""
+    return tag("td", value, class_="short") if len(str(value)) <= SHORT else tag("td", value)
 
 
 def pairs(rows: Iterable[tuple[str, object]]) -> Html:
@@ -47,6 +58,11 @@ def pairs(rows: Iterable[tuple[str, object]]) -> Html:
 def folded(summary: object, *inside: object) -> Html:
     """What is shown when its summary is opened."""
     return tag("details", tag("summary", summary), *inside)
+
+
+def brief(text: str) -> object:
+    """A text that may be long, such as a statement."""
+    return text if len(text) <= BRIEF else folded(f"{text[: BRIEF - 1].rstrip()}…", tag("p", text))
 
 
 def stack(lines: Sequence[str]) -> Html:

@@ -4,11 +4,12 @@ import time
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
-from plimsoll.reports.markup import Html, folded, join, pairs, safe, stack, table, tag
+from plimsoll.reports.markup import Html, brief, folded, join, pairs, safe, stack, table, tag
 from plimsoll.reports.plots import Line, plot
 from plimsoll.reports.record import Record
 from plimsoll.snapshot import HolderView, Snapshot
 from plimsoll.snapshot.amounts import amount, seconds, size
+from plimsoll.snapshot.processes import owner
 
 TITLES = {
     "exhausted": "The pool was exhausted",
@@ -25,9 +26,14 @@ PLOTS = (
     ("Requests a second", ("requests_per_s", "errors_per_s", "refused_per_s"), ("all", "errors", "refused"), amount),
     ("Requests", ("in_flight", "line_waiting", "line_limit"), ("in flight", "waiting in the line", "limit"), amount),
     ("Time", ("latency_p99_s", "acquire_p99_s"), ("to answer, p99", "to a connection, p99"), seconds),
-    ("Memory", ("rss_bytes", "memory_left_bytes"), ("rss", "left of the limit that binds"), size),
+    # Apart: beside gigabytes that are left, what a process takes and how it grows would be a line at the bottom.
+    ("Memory of the process", ("rss_bytes",), ("resident",), size),
+    ("Memory that is left", ("memory_left_bytes",), ("of the limit that binds",), size),
 )
 """Title, series of the history, their labels, how a value is shown."""
+
+DEFAULT = "default"
+"""Where a setting is from that nobody has set."""
 
 LIBRARIES = ("/site-packages/", "/dist-packages/", "/lib/python")
 """In the paths of code that is not the application's."""
@@ -98,7 +104,7 @@ def _figures(now: Snapshot) -> Html:
         left = f"{amount(limit.left, limit.unit)} left of {amount(limit.limit, limit.unit)}"
         rows.append(("First limit", f"{limit.name} ({limit.source}), {left}"))
     if load is not None:
-        rows.append(("Load line", f"{load.why} {'It fits.' if load.fits else 'It does not fit.'}"))
+        rows.append(("Load line", load.why))
     return pairs(rows)
 
 
@@ -122,7 +128,7 @@ def _holders(holders: tuple[HolderView, ...], left_out: int) -> Html:
             each.route,
             each.state,
             folded(each.place, stack(each.stack)) if each.stack else each.place,
-            each.statement,
+            brief(each.statement),
             each.statements,
             "" if each.server_id is None else each.server_id,
         )
@@ -175,7 +181,7 @@ def _server(record: Record) -> Iterator[Html]:
     yield tag("p", f"{asked}: {numbers}.{f' {server.error}' if server.error else ''}")
     rows = [
         (
-            each.id, each.user, each.host, each.application, each.whose, each.state, seconds(each.seconds),
+            each.id, each.user, each.host, each.application, owner(each), each.state, seconds(each.seconds),
             seconds(each.transaction_s), each.route, each.mark,
         )
         for each in server.processes
@@ -191,10 +197,10 @@ def _lists(record: Record) -> Iterator[Html]:
         ("Routes", ("Route", "In flight", "Requests", "Errors", "Mean", "p99", "Waits", "Holds"), _routes(now)),
         ("Statements", ("Statement", "Times", "In all", "Longest", "Errors", "Routes"), _statements(now)),
         ("Limits", ("Limit", "Used", "Of", "Left", "At the limit", "Read from"), _limits(now)),
-        ("Settings", ("Name", "Value", "From", "Meaning"), _settings(now)),
     ):
         yield tag("h2", title)
         yield table(title, heads, rows, "None.")
+    yield from _settings(now)
     if record.left_out:
         words = ", ".join(f"{count} {name}" for name, count in record.left_out.items())
         yield tag("p", f"To keep the record small, these were left out: {words}.", class_="nothing")
@@ -218,7 +224,7 @@ def _routes(now: Snapshot) -> Rows:
 
 def _statements(now: Snapshot) -> Rows:
     return [
-        (each.text, each.count, seconds(each.total_s), seconds(each.most_s), each.errors, ", ".join(each.routes))
+        (brief(each.text), each.count, seconds(each.total_s), seconds(each.most_s), each.errors, ", ".join(each.routes))
         for each in now.statements
     ]
 
@@ -231,8 +237,15 @@ def _limits(now: Snapshot) -> Rows:
     return rows
 
 
-def _settings(now: Snapshot) -> Rows:
-    return [(each.name, each.value, each.source, each.meaning) for each in now.settings]
+def _settings(now: Snapshot) -> Iterator[Html]:
+    """Those that somebody has set; the others, of which there are many, are unfolded."""
+    yield tag("h2", "Settings")
+    rows: Rows = [(each.name, each.value, each.source, each.meaning) for each in now.settings]
+    heads = ("Name", "Value", "From", "Meaning")
+    given = [row for row in rows if row[2] != DEFAULT]
+    yield table("Settings", heads, given, "None is set." if rows else "None are in the record.")
+    if left := [row for row in rows if row[2] == DEFAULT]:
+        yield folded(f"{len(left)} that have their default", table("Settings by default", heads, left, ""))
 
 
 def _when(at_s: float) -> str:

@@ -87,7 +87,7 @@ def from_document(document: object) -> Record:
             _texts(document["interrupted"]),
             {_text(name): int(count) for name, count in document["left_out"].items()},
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise SnapshotError(f"a part of it is missing or is something else ({type(error).__name__}: {error})") from None
 
 

@@ -1,12 +1,11 @@
 """Snapshots and series as JSON and back: what `/ops/snapshot` and `/ops/history` answer, and black-box files hold."""
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import cache
 from math import isfinite
 from types import MappingProxyType, NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeGuard, Union, get_args, get_origin, get_type_hints
 
 from plimsoll.errors import SnapshotError
 from plimsoll.snapshot.history import Series
@@ -14,6 +13,9 @@ from plimsoll.snapshot.model import Snapshot
 
 FORMAT = 1
 """Raised when a name is taken away or gets another meaning; names that are added do not raise it."""
+
+LARGEST = 1 << 64
+"""Beyond all that is counted; JSON has numbers that no float can hold."""
 
 _AS_IT_IS = frozenset({str, int, bool, NoneType})
 """Kinds of values that JSON has too. Speed counts here: a snapshot of two hundred routes has ten thousand values, and
@@ -107,7 +109,12 @@ class _OddError(Exception):
 
 
 def _odd(value: object) -> _OddError:
-    return _OddError(f"is {value!r:.60}, which is not what it should be")
+    words = f"a number of {value.bit_length()} bits" if _is_too_large(value) else f"{value!r:.60}"
+    return _OddError(f"is {words}, which is not what it should be")
+
+
+def _is_too_large(value: object) -> TypeGuard[int]:
+    return type(value) is int and abs(value) > LARGEST
 
 
 @cache
@@ -129,7 +136,7 @@ def _reader(kind: Any) -> _Reader:
 
 def _exactly(kind: type[Any]) -> _Reader:
     def read(value: Any) -> Any:
-        if type(value) is not kind:
+        if type(value) is not kind or _is_too_large(value):
             raise _odd(value)
         return value
 
@@ -139,9 +146,8 @@ def _exactly(kind: type[Any]) -> _Reader:
 def _number(value: Any) -> float:
     if type(value) is float:
         return value
-    if type(value) is int:
-        with suppress(OverflowError):
-            return float(value)
+    if type(value) is int and not _is_too_large(value):
+        return float(value)
     raise _odd(value)
 
 

@@ -23,6 +23,11 @@ def worker_name(host: str, pid: int) -> str:
     return f"{host}:{pid}"
 
 
+def owner(process: ProcessView) -> str:
+    """Whose it is, as a view tells it: another worker by its name, where that is known."""
+    return process.worker if process.worker and process.whose == "another worker" else process.whose
+
+
 def connection_name(application: str, host: str, pid: int) -> str:
     """What a worker calls its connections on the server: the configured name and the worker, or the name alone where
     both do not fit."""

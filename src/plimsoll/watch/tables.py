@@ -7,6 +7,7 @@ from typing import Any
 
 from plimsoll.snapshot import Snapshot
 from plimsoll.snapshot.amounts import amount, seconds
+from plimsoll.snapshot.processes import owner
 from plimsoll.snapshot.shown import shown
 
 MOST_ROWS = 500
@@ -113,7 +114,7 @@ PROCESSES = Table(
     (
         Column("Id", _get("id")),
         Column("Mark", lambda each: each.mark or None),
-        Column("Whose", _get("whose")),
+        Column("Whose", owner),
         Column("State", _get("state")),
         Column("For", _get("seconds"), seconds, falling=True),
         Column("Transaction", _get("transaction_s"), seconds, falling=True),
