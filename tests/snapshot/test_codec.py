@@ -49,7 +49,7 @@ def test_names_that_are_not_known_are_passed_over_and_missing_ones_take_their_de
         (to_json(HEALTHY) | {"problems": [{"level": "fatal"}]}, r"snapshot.problems\[0\].level is 'fatal'"),
         (to_json(HEALTHY) | {"counters": {"a": 1, "b": "2"}}, "snapshot.counters.b is '2'"),
         (to_json(HEALTHY) | {"counters": [1]}, r"snapshot.counters is \[1\]"),
-        (to_json(HEALTHY) | {"at_s": 10**400}, "snapshot.at_s is 1000"),
+        (to_json(HEALTHY) | {"at_s": 10**400}, "snapshot.at_s is a number of"),
     ],
 )
 def test_what_is_no_snapshot_is_said_to_be_none(document: object, words: str) -> None:
