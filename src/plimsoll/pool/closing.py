@@ -12,7 +12,7 @@ from sqlalchemy.util import await_only
 from sqlalchemy.util.concurrency import in_greenlet
 
 from plimsoll.pool import drivers
-from plimsoll.pool.holders import Checkout, shortened
+from plimsoll.pool.holders import Checkout, last_words
 from plimsoll.pool.killing import Killing
 from plimsoll.pool.limits import Within
 from plimsoll.pool.links import Link, Links
@@ -31,6 +31,7 @@ class Closing:
     links: Links
     numbers: Numbers
     killing: Killing
+    dialect: str
     driver: str
     limit_s: float
     free_place: Callable[[], None]
@@ -107,7 +108,7 @@ class Closing:
             drivers.cut(link.connection, self.driver)
         if lost and checkout is not None:
             self.numbers.counts["lost"] += 1
-            words = _lost_words(checkout)
+            words = _lost_words(checkout, self.dialect)
             self.numbers.report("leak", words)
             logger.error("%s", words)
 
@@ -178,9 +179,9 @@ def _reason(reason: str | None, link: Link, *, cut: bool) -> str:
     return reason or ("invalidated" if cut else "closed")
 
 
-def _lost_words(checkout: Checkout) -> str:
+def _lost_words(checkout: Checkout, dialect: str) -> str:
     return (
         f"{checkout.owner} lost a database connection: what held it was garbage-collected without giving it back. It "
-        f"was closed, and its place in the pool is free again. Use 'async with' for sessions and connections. Last "
-        f"statement: {shortened(checkout.statement) or 'none'}. Taken at:\n{checkout.stack_text()}"
+        f"was closed, and its place in the pool is free again. Use 'async with' for sessions and connections. "
+        f"{last_words(checkout, dialect)}"
     )

@@ -11,6 +11,7 @@ from types import CodeType, FrameType
 import greenlet  # type: ignore[import-untyped]
 
 from plimsoll.pool.context import OWNER, WORK, Account
+from plimsoll.server.forms import form_of
 
 STATEMENT_LIMIT = 300
 """Characters kept of the last statement; its parameters are never kept."""
@@ -150,6 +151,12 @@ def _whose(frame: FrameType) -> int:
 def shortened(statement: str) -> str:
     """A statement on one line, at most `STATEMENT_LIMIT` characters."""
     return " ".join(statement[: 2 * STATEMENT_LIMIT].split())[:STATEMENT_LIMIT]
+
+
+def last_words(checkout: Checkout, dialect: str) -> str:
+    """How a report of a checkout ends: its last statement, without a value in it, and where it was taken."""
+    form = form_of(checkout.statement[: 2 * STATEMENT_LIMIT], dialect)[:STATEMENT_LIMIT]
+    return f"Last statement: {form or 'none'}. Taken at:\n{checkout.stack_text()}"
 
 
 def who_asks() -> str:

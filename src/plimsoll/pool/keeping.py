@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.util import greenlet_spawn
 
-from plimsoll.pool.holders import Checkout, shortened
+from plimsoll.pool.holders import Checkout, last_words
 from plimsoll.pool.links import Link
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Keeping:
             if options.leak_threshold_s and not checkout.reported and held_s > options.leak_threshold_s:
                 checkout.reported = True
                 pool.numbers.counts["leaks"] += 1
-                words = _leak_words(checkout, held_s, options.leak_threshold_s)
+                words = _leak_words(checkout, pool.dialect.name, held_s, options.leak_threshold_s)
                 pool.numbers.report("leak", words)
                 logger.warning("%s", words)
 
@@ -142,7 +142,7 @@ class Keeping:
             if options.idle_transaction_s and idle_s > options.idle_transaction_s and not checkout.reported_idle:
                 checkout.reported_idle = True
                 pool.numbers.counts["idle_transactions"] += 1
-                words = _idle_words(checkout, idle_s)
+                words = _idle_words(checkout, pool.dialect.name, idle_s)
                 pool.numbers.report("idle-transaction", words)
                 logger.warning("%s", words)
             if options.end_idle_transaction_s and idle_s > options.end_idle_transaction_s:
@@ -151,11 +151,11 @@ class Keeping:
                 logger.error("%s", link.ended)
 
 
-def _idle_words(checkout: Checkout, idle_s: float) -> str:
+def _idle_words(checkout: Checkout, dialect: str, idle_s: float) -> str:
     return (
         f"{checkout.owner} has a transaction open in which nothing has happened for {idle_s:.1f} s: it keeps its locks "
         "and its connection. End it (commit, or leave the session's block) before slow work that needs no database. "
-        f"Last statement: {shortened(checkout.statement) or 'none'}. Taken at:\n{checkout.stack_text()}"
+        f"{last_words(checkout, dialect)}"
     )
 
 
@@ -167,10 +167,10 @@ def _ended_words(checkout: Checkout, idle_s: float, limit_s: float) -> str:
     )
 
 
-def _leak_words(checkout: Checkout, held_s: float, threshold_s: float) -> str:
+def _leak_words(checkout: Checkout, dialect: str, held_s: float, threshold_s: float) -> str:
     return (
         f"{checkout.owner} has held a database connection for {held_s:.1f} s (DB_LEAK_THRESHOLD is {threshold_s:g} s). "
-        f"Last statement: {shortened(checkout.statement) or 'none'}. Taken at:\n{checkout.stack_text()}"
+        f"{last_words(checkout, dialect)}"
     )
 
 

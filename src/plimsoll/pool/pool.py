@@ -116,7 +116,13 @@ class PlimsollPool(Life):
         self.opening = Opening(options.connects_at_once, options.connect_timeout_s, self.numbers, self.clock)
         self.killing = Killing(driver, self._open_aside)
         self.closing = Closing(
-            self.links, self.numbers, self.killing, driver, options.cleanup_timeout_s, self.places.free
+            links=self.links,
+            numbers=self.numbers,
+            killing=self.killing,
+            dialect=self.dialect.name,
+            driver=driver,
+            limit_s=options.cleanup_timeout_s,
+            free_place=self.places.free,
         )
         self._line = Line(
             places=self.places,

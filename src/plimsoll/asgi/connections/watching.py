@@ -49,7 +49,8 @@ def watch_connections(
     """Watch the connections to all listening sockets that `loop` makes from now on: call it in lifespan start-up.
 
     `may_open(cost, recent)` says whether memory has room for a connection of so many bytes, beside those of others let
-    in too lately to be seen; the socket is closed at once where it says no. `closed(cost)` is told of each that has gone.
+    in too lately to be seen; the socket is closed at once where it says no. `closed(cost)` is told of each that has
+    gone.
     """
     watch = ConnectionWatch(loop, rules, may_open, closed, counters or Counters(), log or LimitedLog(logger))
     watch.start()
