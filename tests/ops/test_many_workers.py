@@ -23,6 +23,9 @@ from tests.servers import REPOSITORY, RunningCommand, TestDatabase
 
 TOKEN = "for-operators-only-0123"
 WORKERS = 4
+SIZE = 10
+"""Of a pool: the server may give all requests that hold a connection to one worker."""
+
 SOON_S = 60.0
 """Four workers begin one after the other, on a busy machine slowly."""
 
@@ -74,7 +77,9 @@ class Service:
 @pytest.fixture
 def service(start_command: Callable[..., RunningCommand], postgres_database: TestDatabase) -> Service:
     """Four workers that see one another."""
-    environ = postgres_database.environ(OPS_TOKEN=TOKEN, DB_POOL_SIZE="5", DB_MAX_OVERFLOW="0", DB_CLEANUP_TIMEOUT="1")
+    environ = postgres_database.environ(
+        OPS_TOKEN=TOKEN, DB_POOL_SIZE=str(SIZE), DB_MAX_OVERFLOW="0", DB_CLEANUP_TIMEOUT="1"
+    )
     environ["PYTHONPATH"] = f"{environ['PYTHONPATH']}:{REPOSITORY}"
     words = [sys.executable, "-m", "uvicorn", "tests.visit.application:app", "--port", "{port}"]
     # uvicorn kills a worker that does not answer it for 5 s, as one that is stopped.
@@ -99,10 +104,10 @@ def _totals_are_those_of_the_rows(service: Service) -> None:
     for _ in range(3):
         service.ask("/notes")
     one = service.until(lambda one: sum(route.requests for route in one.routes if route.name == "GET /notes") == 3)
-    assert one.pool.limit == sum(row.limit for row in one.workers) == 5 * WORKERS
+    assert one.pool.limit == sum(row.limit for row in one.workers) == SIZE * WORKERS
     assert one.memory.rss_bytes == sum(row.rss_bytes for row in one.workers)
     # A worker that has just begun has no history yet.
-    service.until(lambda _: service.ask("/ops/history")["values"]["pool_limit"][-1:] == [5 * WORKERS])
+    service.until(lambda _: service.ask("/ops/history")["values"]["pool_limit"][-1:] == [SIZE * WORKERS])
     found = service.ask("/ops/workers")
     assert (len(found["workers"]), found["silent"]) == (WORKERS, 0)
 
@@ -111,8 +116,8 @@ def _each_is_seen_by_its_name(service: Service, names: set[str]) -> None:
     for name in names:
         alone = service.snapshot(name)
         assert f"{alone.worker.host}:{alone.worker.pid}" == name
-        assert (alone.workers, alone.pool.limit) == ((), 5)
-        assert service.ask(f"/ops/history?worker={name}")["values"]["pool_limit"][-1] == 5
+        assert (alone.workers, alone.pool.limit) == ((), SIZE)
+        assert service.ask(f"/ops/history?worker={name}")["values"]["pool_limit"][-1] == SIZE
     assert f"{(own := service.snapshot('self').worker).host}:{own.pid}" in names
     unknown = service.ask("/ops/snapshot?worker=nobody:1")
     assert (unknown["status"], unknown["code"]) == (404, "unknown-worker")
@@ -172,7 +177,7 @@ def _a_stopped_worker_is_marked_and_waited_for_by_nobody(service: Service) -> No
             assert [row.name for row in one.workers if row.silent] == [stopped.name]
             assert len(one.workers) == WORKERS
             assert one.problems[0].key == "silent-worker"
-            assert one.pool.limit == 5 * WORKERS
+            assert one.pool.limit == SIZE * WORKERS
     finally:
         os.kill(pid, signal.SIGCONT)
     service.until(lambda one: not any(row.silent for row in one.workers))
@@ -188,4 +193,4 @@ def _a_killed_worker_disappears(service: Service, names: set[str]) -> None:
     os.kill(int(killed.rpartition(":")[2]), signal.SIGKILL)
     # uvicorn starts another one in its place.
     after = service.until(lambda one: killed not in {row.name for row in one.workers} and len(one.workers) == WORKERS)
-    assert after.pool.limit == 5 * WORKERS
+    assert after.pool.limit == SIZE * WORKERS
