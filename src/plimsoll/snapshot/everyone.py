@@ -203,7 +203,11 @@ class Everyone:
 
     async def _look_here(self) -> None:
         self._forget()
-        found = await self._together.ask(tell=self._heard)
+        try:
+            found = await self._together.ask(tell=self._heard)
+        except Exception:
+            logger.exception("the other workers could not be asked")
+            return
         if found is not None:
             self._here = {name_of(each): each for each in (*found.last, *found.snapshots)}
             self._silent = set(found.names)

@@ -125,12 +125,12 @@ class Letters:
 
     def _take(self) -> Iterator[Question]:
         count = 0
-        for entry in self._entries():
+        for entry in filter(is_letter, self._entries()):
             path = self._directory / entry
             age_s = time.time() - changed_ns(path) / 1e9
             found = _QUESTION.fullmatch(entry)
             if found is None or found[1] != self._name:
-                if age_s > SWEPT_S and _LETTER.fullmatch(entry):
+                if age_s > SWEPT_S:
                     _removed(path)
                 continue
             if count == MOST_AT_ONCE:

@@ -229,8 +229,8 @@ class Shared:
                 if time.monotonic() - renewed_s > KEEP_S:
                     renewed_s = time.monotonic()
                     self._renew()
-            except (OSError, SharingError) as error:
-                logger.warning("this worker is missing where all are shown together: %s", error)
+            except Exception as error:  # noqa: BLE001  the next one may be well, and others wait for it
+                logger.warning("this worker is missing where all are shown together: %r", error)
                 await asyncio.sleep(PATIENCE_S)
 
     def _renew(self) -> None:

@@ -26,6 +26,8 @@ critical pool-exhausted
   since its start.
 - Where several workers are seen together a problem begins with the worker, and those that have it as well; what is the
   server's is told once. The load line is then held against all that were seen.
+- **silent-worker** is told there only: a worker lives and has not answered the others within a second, since something
+  blocks its event loop or the process is stopped ([workers.md](workers.md)).
 - A setting named as a threshold counts with the value that it has; where it is off, with its default.
 
 This page is written from the rules themselves by `tools/write_problem_page.py`.
