@@ -262,6 +262,36 @@ async def test_other_hosts_are_seen_beside_this_one(tmp_path: Path) -> None:
         assert abroad.done == [("kill", "web-9:7-1", WHO)]
 
 
+async def test_a_host_says_nothing_of_the_workers_of_another(tmp_path: Path) -> None:
+    """It may be this host itself, in a list that all hosts have; or think that it is."""
+    ours = [replace(Still(pid).now, at_s=time.time() + 20, routes=()) for pid in (1, 2)]
+    abroad = Abroad(lambda: Elsewhere(tuple(ours), (f"{HOST_NAME}:1", f"{HOST_NAME}:2")))
+    async with workers(tmp_path, Still(1), Still(2)) as (view, _):
+        view.peers = abroad
+        await view.look()
+        seen = view.snapshot()
+        assert [(row.name, row.silent) for row in seen.workers] == [(f"{HOST_NAME}:{pid}", False) for pid in (1, 2)]
+        assert seen.routes[0].requests == 2 * HEALTHY.routes[0].requests
+
+
+async def test_another_host_is_answered_without_asking_others(tmp_path: Path) -> None:
+    """Hosts that name one another would ask in circles."""
+    abroad = Abroad(lambda: pytest.fail("it was asked"))
+    still = Still(1)
+    view = Everyone(still, Together("none", still.snapshot), abroad)
+    async with workers(tmp_path, still):
+        await view.here.look()
+        assert view.here.snapshot().workers == ()
+        with pytest.raises(UnknownWorkerError):
+            await view.here.history("web-9:7", "10m")
+        for holder in (f"{HOST_NAME}:2-1", "web-9:7-1"):
+            with pytest.raises(ActionError, match="There is no such checkout on this host"):
+                await view.here.kill(holder, WHO)
+    assert abroad.done == []
+    assert await view.kill(f"{HOST_NAME}:2-1", WHO) == "done there"
+    await view.end()
+
+
 async def test_other_hosts_that_fail_leave_this_one_to_be_seen(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -6,18 +6,24 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from plimsoll.asgi.messages import Refusal
+from plimsoll.asgi.messages import Refusal, Scope
 from plimsoll.console.access import Access, Visitor
 from plimsoll.console.answers import plain, problem
+from plimsoll.console.headers import header
 from plimsoll.console.pages import NOT_OURS, NOT_SIGNED_IN
 from plimsoll.console.sessions import Role
 from plimsoll.errors import ActionError
+from plimsoll.snapshot.causes.wording import plain as one_line
 from plimsoll.snapshot.source import Overview
+from plimsoll.web import PEER_HEADER
 
 LONGEST_S = 15.0
 """For an action. It asks the database's server, which may be what is stuck; the operator should hear of that."""
 
 LONGEST_ID = 100
+LONGEST_WHO = 200
+
+_PEER = PEER_HEADER.encode()
 
 NOT_ALLOWED = Refusal(
     403, "operators-only", "Forbidden", "OPS_READ_TOKEN lets you see; to act, sign in with OPS_TOKEN."
@@ -41,11 +47,15 @@ class Actions:
 
     async def kill(self, request: Request) -> Response:
         """End the holder's statement on the server."""
-        return await self._do(request, self._source.kill)
+        return await self._do(request, self._asked(request).kill)
 
     async def give_back(self, request: Request) -> Response:
         """Take the holder's connection away."""
-        return await self._do(request, self._source.give_back)
+        return await self._do(request, self._asked(request).give_back)
+
+    def _asked(self, request: Request) -> Overview:
+        """All workers; for another host, those of this one."""
+        return self._source if header(request.scope, _PEER) is None else self._source.here
 
     async def _do(self, request: Request, action: Action) -> Response:
         visitor = operator_of(request, self._access)
@@ -56,7 +66,7 @@ class Actions:
             return plain(404, "Not Found")
         try:
             async with asyncio.timeout(LONGEST_S):
-                return JSONResponse({"result": await action(holder, visitor.who)})
+                return JSONResponse({"result": await action(holder, _who(visitor, request.scope))})
         except ActionError as error:
             return not_done(error)
         except TimeoutError:
@@ -76,3 +86,12 @@ def operator_of(request: Request, access: Access) -> Visitor | Response:
 def not_done(error: ActionError) -> Response:
     """The answer where it cannot be done."""
     return problem(Refusal(409, "not-done", "Conflict", str(error.args[0]) if error.args else str(error)))
+
+
+def _who(visitor: Visitor, scope: Scope) -> str:
+    """For the record of what was done; where another host asks for it, who wants it there."""
+    asks = header(scope, _PEER)
+    if asks is None:
+        return visitor.who
+    worker, _, who = asks.partition("; ")
+    return one_line(f"{who or visitor.who}, through {worker}", LONGEST_WHO)

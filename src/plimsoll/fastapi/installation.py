@@ -5,7 +5,7 @@ import gc
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
@@ -32,6 +32,9 @@ from plimsoll.reports import BlackBox
 from plimsoll.settings import ServiceSettings, Settings
 from plimsoll.snapshot.everyone import Everyone, errands
 from plimsoll.snapshot.together import Together
+
+if TYPE_CHECKING:
+    from plimsoll.peers import Peers
 
 ALWAYS = (LIVE_PATH, READY_PATH, FIGURES_PATH, SNAPSHOT_PATH, HISTORY_PATH, WORKERS_PATH, METRICS_PATH, *CONSOLE_PATHS)
 """Answered whatever load there is, and whether the database is there or not."""
@@ -82,7 +85,8 @@ def install(
         app.exception_handlers.setdefault(kind, answer_database_error)
     runtime.observer = observer = Observer(runtime)
     runtime.together = together = Together(protection.settings.ops_shared_dir, observer.snapshot, errands(observer))
-    runtime.everyone = everyone = Everyone(observer, together)
+    runtime.peers = _peers(protection.settings)
+    runtime.everyone = everyone = Everyone(observer, together, runtime.peers)
     worker = Worker(protection, observer.connection_ids)
     runtime.on_demand = OnDemand(
         (app, database),
@@ -105,6 +109,15 @@ def install(
     own = [*health_routes(runtime), *ops_routes(runtime, worker, access), *metrics, *console]
     app.router.routes[:0] = [FirstRoutes(own), *own]
     _compose_lifespan(app, runtime, worker, observer, own)
+
+
+def _peers(settings: ServiceSettings) -> "Peers | None":
+    if not settings.ops_peers:
+        return None
+    # Here, not at the top: its HTTP client takes memory that a service on one host need not have.
+    from plimsoll.peers import Peers
+
+    return Peers(settings)
 
 
 def _refuse_where_too_late(app: FastAPI) -> None:
@@ -137,6 +150,8 @@ def _compose_lifespan(
             observer.begin()
             runtime.together.begin()
             runtime.on_demand.begin()
+            if runtime.peers is not None:
+                runtime.peers.begin()
             box.begin()
             _put_last(app.router.routes, own)
             await runtime.start()
@@ -157,6 +172,8 @@ def _compose_lifespan(
             runtime.on_demand.end()
             try:
                 await runtime.everyone.end()
+                if runtime.peers is not None:
+                    await runtime.peers.end()
                 await runtime.together.end()
                 await observer.end()
             finally:

@@ -18,8 +18,10 @@ from plimsoll.fastapi.figures import Worker
 from plimsoll.fastapi.health import OwnRoute
 from plimsoll.fastapi.runtime import Runtime
 from plimsoll.snapshot.codec import series_to_json, to_json
+from plimsoll.snapshot.everyone import HOST_WAIT_S, Everyone
 from plimsoll.snapshot.history import STEPS
 from plimsoll.snapshot.source import ALL
+from plimsoll.web import PEER_HEADER
 
 FIGURES_PATH = "/ops/figures"
 SNAPSHOT_PATH = "/ops/snapshot"
@@ -47,8 +49,9 @@ def ops_routes(runtime: Runtime, worker: Worker, access: Access) -> list[APIRout
             return refused
         name = request.query_params.get("worker", ALL)
         try:
-            await asyncio.gather(_refreshed(runtime), runtime.everyone.look(name))
-            return _document(to_json(runtime.everyone.snapshot(name)))
+            everyone = _asked(runtime, request)
+            await asyncio.gather(_refreshed(runtime), everyone.look(name))
+            return _document(to_json(everyone.snapshot(name)))
         except UnknownWorkerError as error:
             return unknown(error)
 
@@ -61,7 +64,7 @@ def ops_routes(runtime: Runtime, worker: Worker, access: Access) -> list[APIRout
         for known in STEPS:
             if known == span:
                 try:
-                    return _document(series_to_json(await runtime.everyone.history(name, known)))
+                    return _document(series_to_json(await _asked(runtime, request).history(name, known)))
                 except UnknownWorkerError as error:
                     return unknown(error)
         return detail(400, f"span is none of {', '.join(STEPS)}")
@@ -71,7 +74,7 @@ def ops_routes(runtime: Runtime, worker: Worker, access: Access) -> list[APIRout
         refused = access.refusal(request.scope)
         if refused is not None:
             return refused
-        seen, silent = await runtime.everyone.of_this_host()
+        _, (seen, silent) = await asyncio.gather(_refreshed(runtime, HOST_WAIT_S), runtime.everyone.here.of_this_host())
         return _document({"workers": list(map(to_json, seen)), "silent": len(silent), "silent_workers": silent})
 
     return [
@@ -82,9 +85,14 @@ def ops_routes(runtime: Runtime, worker: Worker, access: Access) -> list[APIRout
     ]
 
 
-async def _refreshed(runtime: Runtime) -> None:
+def _asked(runtime: Runtime, request: Request) -> Everyone:
+    """All workers; for another host, those of this one."""
+    return runtime.everyone.here if PEER_HEADER in request.headers else runtime.everyone
+
+
+async def _refreshed(runtime: Runtime, wait_s: float = SERVER_WAIT_S) -> None:
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(SERVER_WAIT_S):
+        async with asyncio.timeout(wait_s):
             await runtime.everyone.refresh(SERVER_AGE_S)
 
 

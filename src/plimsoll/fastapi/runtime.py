@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Send
@@ -24,6 +24,9 @@ from plimsoll.snapshot.everyone import Everyone
 from plimsoll.snapshot.source import Source
 from plimsoll.snapshot.together import Together
 from plimsoll.startup import State
+
+if TYPE_CHECKING:
+    from plimsoll.peers import Peers
 
 logger = logging.getLogger("plimsoll.startup")
 
@@ -56,6 +59,8 @@ class Runtime:
     """All workers, as the console sees them; `install` sets it."""
     on_demand: OnDemand
     """The checklist, when an operator asks for it; `install` sets it."""
+    peers: "Peers | None"
+    """The other hosts; `install` sets it."""
 
     def __init__(self, database: Database, settings: Sequence[Settings], protection: Protection) -> None:
         self.database = database

@@ -12,6 +12,7 @@ from plimsoll.snapshot.as_one import as_one, one_of
 from plimsoll.snapshot.causes.wording import bounded, listed, plain
 from plimsoll.snapshot.codec import series_from_json, series_to_json
 from plimsoll.snapshot.history import STEPS, Series, Span
+from plimsoll.snapshot.hosts import with_hosts
 from plimsoll.snapshot.model import Snapshot
 from plimsoll.snapshot.post import Do
 from plimsoll.snapshot.series import series_as_one
@@ -23,6 +24,10 @@ logger = logging.getLogger("plimsoll.snapshot")
 
 LOOK_WAIT_S = 1.5
 """The longest wait for the others, who have a second to answer; reading what they say takes milliseconds."""
+
+HOST_WAIT_S = 0.6
+"""The same where another host asks, which waits for a second in all. Who has not answered by then is missing there, and
+silent when it is asked again."""
 
 KNOWN_S = 5.0
 """What was known of the others is shown for so long after it was asked for, where it could not be asked for again."""
@@ -43,8 +48,8 @@ class NoPeers:
         return Elsewhere()
 
     def told(self, seen: Snapshot) -> Snapshot:
-        """Nothing more."""
-        return seen
+        """Which hosts use the database, though none is to be asked."""
+        return with_hosts(seen)
 
     async def history(self, worker: str, span: Span) -> tuple[Series, ...]:
         """None."""
@@ -65,6 +70,8 @@ class Everyone:
         self._together = together
         self.peers: Peers = peers or NoPeers()
         """The other hosts."""
+        self.here: Everyone = self if peers is None else Everyone(own, together)
+        """The same of this host alone: what another host asks, which may be one that this host would ask."""
         self._here: dict[str, Snapshot] = {}
         self._silent: set[str] = set()
         self._there = Elsewhere()
@@ -73,6 +80,8 @@ class Everyone:
 
     async def end(self) -> None:
         """At lifespan's end."""
+        if self.here is not self:
+            await self.here.end()
         tasks, self._looks = tuple(self._looks.values()), {}
         for task in tasks:
             task.cancel()
@@ -90,9 +99,10 @@ class Everyone:
         if worker in (SELF, name_of(own)):
             return own
         self._forget()
-        silent = {*self._silent, *self._there.silent}
+        silent = self._silent | (set(self._there.silent) - {name_of(own), *self._here})
         if worker == ALL:
-            return self.peers.told(as_one(own, (*self._here.values(), *self._there.snapshots), silent))
+            others = [each for name, each in self._known().items() if name != name_of(own)]
+            return self.peers.told(as_one(own, others, silent))
         found = self._known().get(worker)
         if found is None:
             raise self._unknown(worker, (*self._known(), name_of(own)))
@@ -115,7 +125,7 @@ class Everyone:
     async def of_this_host(self) -> tuple[tuple[Snapshot, ...], tuple[str, ...]]:
         """This worker and the others of its host as they are now, and the names of those that live and do not answer:
         what another host asks for, so no other host is asked for it."""
-        await asyncio.wait({self._begun("here", self._look_here)}, timeout=LOOK_WAIT_S)
+        await asyncio.wait({self._begun("here", self._look_here)}, timeout=HOST_WAIT_S)
         self._forget()
         answered = (snapshot for name, snapshot in self._here.items() if name not in self._silent)
         return (self._own.snapshot(), *answered), tuple(sorted(self._silent))
@@ -177,7 +187,7 @@ class Everyone:
             found = await self._together.ask_one(worker, action, words, ACTION_WAIT_S)
             if found is not None:
                 return plain(str(found.get("result", "")), 400)
-            if host not in ("", own.host):
+            if host:  # also ours: two hosts may have one name
                 return await self.peers.act(action, holder, who)
         return await _done(self._own, action, checkout, who)
 

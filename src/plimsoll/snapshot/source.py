@@ -47,6 +47,10 @@ class Source(Protocol):
 class Overview(Protocol):
     """All workers, or the one of them that is named: `ALL`, `SELF`, or `host:pid`."""
 
+    @property
+    def here(self) -> "Overview":
+        """The same of this host alone."""
+
     def snapshot(self, worker: str = ALL) -> Snapshot:
         """As it is known: at once, whatever state the others are in; asks nobody. `ALL` is this worker alone until the
         others were looked at.

@@ -36,6 +36,12 @@ class Fake:
     done: list[tuple[str, str, str]] = field(default_factory=list)
     refused: str = ""
 
+    @property
+    def here(self) -> "Fake":
+        """What another host asks: noted, and done here."""
+        self.done.append(("here", "", ""))
+        return self
+
     def snapshot(self, worker: str = ALL) -> Snapshot:
         """What the test has set; others by their names."""
         self.snapshots += 1

@@ -30,6 +30,23 @@ async def test_a_script_acts_with_the_token_alone() -> None:
     assert (answer.status_code, len(console.source.done)) == (200, 1)
 
 
+async def test_another_host_acts_on_this_one_alone_and_says_for_whom() -> None:
+    """On one line, whatever it says."""
+    console = Console()
+    async with console.browser() as script:
+        for asks in ("web-2:7; operator at 10.0.0.9", "web-2:7", f"{'x' * 500}; \t\x7f"):
+            headers = {"Authorization": f"Bearer {TOKEN}", "X-Plimsoll-Peer": asks}
+            assert (await script.post(KILL, headers=headers)).status_code == 200
+        assert (await script.post(KILL, headers={"X-Plimsoll-Peer": "web-2:7"})).status_code == 401
+    here = ("here", "", "")
+    first, second, third = (each for each in console.source.done if each != here)
+    assert console.source.done[:6:2] == [here] * 3
+    assert first == ("kill", "h12", "operator at 10.0.0.9, through web-2:7")
+    assert second == ("kill", "h12", "operator at 10.1.2.3, through web-2:7")
+    assert third[2].isprintable()
+    assert len(third[2]) == 200
+
+
 @pytest.mark.parametrize(
     "forged",
     [
