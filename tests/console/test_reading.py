@@ -32,9 +32,9 @@ LABELS = """
 """
 FORGOTTEN = "document.querySelectorAll('canvas').forEach(each => each.labels = [])"
 FOUND = "[...document.querySelectorAll('canvas')].map(each => each.labels ?? [])"
-BROKEN = """() => [...document.querySelectorAll("tbody .short, tbody .number")].flatMap(cell => {
+BROKEN = """([cells, parts]) => [...document.querySelectorAll(cells)].flatMap(cell => {
     const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), broken = [];
-    while (texts.nextNode()) for (const word of texts.currentNode.data.matchAll(/[^ ]+/g)) {
+    while (texts.nextNode()) for (const word of texts.currentNode.data.matchAll(new RegExp(parts, "g"))) {
         const range = document.createRange();
         range.setStart(texts.currentNode, word.index);
         range.setEnd(texts.currentNode, word.index + word[0].length);
@@ -50,7 +50,19 @@ def test_times_counts_and_kinds_are_not_broken(visit: Visit, fake: FakeService, 
     fake.snapshot = replace(FOUR_AS_ONE, events=EVENTS)
     seen = visit(size)
     for name in ("", "routes", "statements", "connections", "events"):
-        assert seen.open(name).evaluate(BROKEN) == [], name
+        assert seen.open(name).evaluate(BROKEN, ["tbody .short, tbody .number", "[^ ]+"]) == [], name
+
+
+def test_long_paths_break_between_their_parts(visit: Visit, fake: FakeService) -> None:
+    """In a problem as in a table."""
+    route = "GET /organisations/{organisation_id}/venues/{venue_id}/spaces/{space_id}/bookings/{booking_id}"
+    problem = replace(EXHAUSTED.problems[0], sentence=f"12 of 40 connections are held by {route}.")
+    fake.snapshot = replace(EXHAUSTED, problems=(problem,), routes=(replace(HEALTHY.routes[0], name=route),))
+    seen = visit(SMALL_PHONE)
+    assert seen.open().evaluate(BROKEN, [".problems .sentence", "[^ /]+"]) == []
+    page = seen.open("routes")
+    assert page.evaluate(BROKEN, ["tbody th", "[^ /]+"]) == []
+    expect(page.locator("tbody th")).to_have_text(route)
 
 
 def test_a_small_phone_shows_the_cause_and_the_next_action_first(visit: Visit, fake: FakeService) -> None:

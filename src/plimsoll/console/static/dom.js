@@ -15,6 +15,19 @@ export function setText(node, value) {
   return node;
 }
 
+// Where a path may break: after a slash within it.
+const JOINTS = /([^\s/]\/)(?!\/)/g;
+const BREAK = "\u0000";
+
+// A text that may be long; the paths in it break between their parts rather than anywhere.
+export function setLongText(node, value) {
+  const text = shown(value);
+  if (node.textContent === text) return node;
+  const [first, ...rest] = text.replace(JOINTS, `$1${BREAK}`).split(BREAK);
+  node.replaceChildren(first, ...rest.flatMap((part) => [document.createElement("wbr"), part]));
+  return node;
+}
+
 function filled(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);

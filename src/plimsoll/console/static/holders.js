@@ -1,7 +1,7 @@
 // Who holds a connection now, for how long and from which line of code.
 
 import { ACTIONS, Confirm, nameOfHolder } from "./actions.js";
-import { button, el, section, setText } from "./dom.js";
+import { button, el, section, setLongText } from "./dom.js";
 import { count, duration } from "./format.js";
 import { mayAct } from "./place.js";
 import { Table } from "./table.js";
@@ -20,7 +20,7 @@ export class Holders {
     empty: "Nobody holds a connection.",
     columns: [
       { key: "route", title: "Route", long: true, value: (holder) => holder.route },
-      { key: "worker", title: "Worker", short: true, optional: true, value: (holder) => holder.worker },
+      { key: "worker", title: "Worker", long: true, optional: true, value: (holder) => holder.worker },
       {
         key: "age",
         title: "Age",
@@ -75,15 +75,15 @@ function fillPlace(cell, holder) {
     cell.append(details);
   }
   const [summary, stack] = cell.firstChild.children;
-  setText(summary, holder.place || "not known");
+  setLongText(summary, holder.place || "not known");
   const frames = holder.stack.join("\n");
   if (stack.dataset.frames !== frames) {
     stack.dataset.frames = frames;
-    stack.replaceChildren(...holder.stack.map((frame) => el("li", {}, frame)));
+    stack.replaceChildren(...holder.stack.map((frame) => setLongText(el("li"), frame)));
   }
 }
 
 function fillStatement(cell, holder) {
   const before = holder.statements > 1 ? ` (number ${count(holder.statements)})` : "";
-  setText(cell, holder.statement ? holder.statement + before : "none yet");
+  setLongText(cell, holder.statement ? holder.statement + before : "none yet");
 }

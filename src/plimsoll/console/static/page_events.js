@@ -18,7 +18,7 @@ class Events {
     columns: [
       { key: "at", title: "When", short: true, value: (event) => event.at_s, fill: fillTime },
       { key: "kind", title: "Kind", short: true, value: (event) => event.kind },
-      { key: "worker", title: "Worker", short: true, optional: true, value: (event) => event.worker },
+      { key: "worker", title: "Worker", long: true, optional: true, value: (event) => event.worker },
       { key: "text", title: "What", wide: true, value: (event) => event.text },
       {
         key: "count",

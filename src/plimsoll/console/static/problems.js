@@ -1,6 +1,6 @@
 // What is wrong now: the gravest first, each with what to do about it.
 
-import { announce, el, setText } from "./dom.js";
+import { announce, el, setLongText, setText } from "./dom.js";
 import { count, LEVELS, many, timeText } from "./format.js";
 
 // It is read out when it becomes another problem: a worse one at once, else when it has stayed for so long, so that what
@@ -62,8 +62,8 @@ export class Problems {
     const [level, sentence, action] = item.children;
     item.dataset.level = problem.level;
     setText(level, LEVELS[problem.level] ?? problem.level);
-    setText(sentence, problem.sentence);
-    setText(action, problem.action ? `Do this: ${problem.action}` : "");
+    setLongText(sentence, problem.sentence);
+    setLongText(action, problem.action ? `Do this: ${problem.action}` : "");
   }
 
   #note(atS, wrong) {

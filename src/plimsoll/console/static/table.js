@@ -1,7 +1,7 @@
 // A table that is sorted by the buttons of its header and updated in place, so that focus, selection and what was
 // unfolded stay where they are.
 
-import { announce, button, el, setText } from "./dom.js";
+import { announce, button, el, setLongText, setText } from "./dom.js";
 import { count } from "./format.js";
 
 // Roles are written out since the style sheet lays tables out as cards on narrow screens, which takes them away.
@@ -135,10 +135,12 @@ export class Table {
       const cell = made.children[place];
       if (column.optional) cell.hidden = column.head.hidden;
       if (column.fill) column.fill(cell, row);
-      else setText(cell, column.text ? column.text(row) : column.value(row));
+      else (isLong(column) ? setLongText : setText)(cell, column.text ? column.text(row) : column.value(row));
     }
   }
 }
+
+const isLong = (column) => column.long || column.wide || column.code;
 
 // What is not known comes last, whichever way it is sorted.
 function compared(a, b, turn) {

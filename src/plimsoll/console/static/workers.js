@@ -37,7 +37,7 @@ export class Workers {
     sortBy: "worst",
     empty: "No worker is known.",
     columns: [
-      { key: "name", title: "Worker", short: true, value: (row) => row.name, fill: fillName },
+      { key: "name", title: "Worker", long: true, value: (row) => row.name, fill: fillName },
       { key: "worst", title: "Worst problem", short: true, value: gravity, fill: fillWorst },
       { key: "state", title: "State", short: true, value: stateOf, fill: fillState },
       number(
@@ -67,7 +67,7 @@ export class Workers {
         (row) => row.memory_left_bytes,
         (row) => bytes(row.memory_left_bytes),
       ),
-      { key: "release", title: "Release", value: (row) => row.release, text: (row) => row.release || NONE },
+      { key: "release", title: "Release", long: true, value: (row) => row.release, text: (row) => row.release || NONE },
     ],
   });
   node = section("workers", "Workers", this.#table.node);
