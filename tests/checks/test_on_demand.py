@@ -92,7 +92,7 @@ def test_what_comes_to_no_result_says_why(program: Callable[[str], None], code: 
 def test_it_may_be_ended_while_it_runs(program: Callable[[str], None]) -> None:
     """With all that it has started."""
     program("import os, time; os.fork(); print('x', flush=True); time.sleep(60)")
-    one = Child()
+    one = Child(5.0)
     timer = threading.Timer(0.5, one.end)
     timer.start()
     with pytest.raises(ChildError, match="The worker ended before"):
