@@ -11,8 +11,8 @@ const ASK_RUNNING_MS = 1_000;
 const ASK_TIMEOUT_MS = 5_000;
 
 const MEANS =
-  "A process of its own imports the application, as 'plimsoll check' does, and reads from the database. It takes some " +
-  "seconds, the memory of one more worker meanwhile, and a connection outside of the pool. It changes nothing.";
+  "A process of its own imports the application, as 'plimsoll check' does, and reads from the database. It takes " +
+  "some seconds, the memory of one more worker meanwhile, and a connection outside of the pool. It changes nothing.";
 
 const NEVER = "The checklist was not run from here yet.";
 
@@ -41,9 +41,7 @@ export class Checklist {
     this.#failed,
     this.#facts,
     this.#note,
-    mayAct
-      ? el("p", {}, this.#run)
-      : el("p", { class: "muted" }, "To run it from here, sign in with OPS_TOKEN."),
+    mayAct ? el("p", {}, this.#run) : el("p", { class: "muted" }, "To run it from here, sign in with OPS_TOKEN."),
     this.#findings.node,
     el(
       "details",
@@ -192,7 +190,8 @@ function runningWords(running, results, nowS) {
 
 function failedWords(failed, results, nowS) {
   const ago = duration(Math.max(0, nowS - failed.ended_s));
-  return `It was run ${ago} ago, in worker ${failed.worker}, and came to no result. ${failed.error}${results ? BELOW : ""}`;
+  const below = results ? BELOW : "";
+  return `It was run ${ago} ago, in worker ${failed.worker}, and came to no result. ${failed.error}${below}`;
 }
 
 function noteOf(results, release) {
@@ -201,9 +200,9 @@ function noteOf(results, release) {
     notes.push(`These are results of ${named(results.release)}, and ${named(release)} runs now: run it again.`);
   if (!results.application)
     notes.push(
-      "The application of this service has no name by which it could be imported (a function makes it, or the program " +
-        "that was started has it): what [tool.plimsoll] in pyproject.toml names was checked, and where that names none, " +
-        "only what needs no application.",
+      "The application of this service has no name by which it could be imported (a function makes it, or the " +
+        "program that was started has it): what [tool.plimsoll] in pyproject.toml names was checked, and where that " +
+        "names none, only what needs no application.",
     );
   return notes.join(" ");
 }

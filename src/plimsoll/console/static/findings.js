@@ -23,15 +23,24 @@ export class Findings {
 function parts(report) {
   const of = (verdict) => report.results.filter((result) => result.verdict === verdict && !result.suppressed);
   const found = of("found").sort(worstFirst);
+  const [open, passed, idle] = ["could not", "passed", "not applicable"].map(of);
   const accepted = report.results.filter((result) => result.suppressed);
   return [
     found.length
       ? el("ol", { class: "findings", "aria-label": "Findings" }, ...found.map(finding))
       : el("p", { class: report.safe ? "calm" : null }, "Nothing was found."),
-    ...group("could not be checked", reasons(of("could not")), of("could not").length, true),
+    ...group("could not be checked", reasons(open), open.length, true),
     ...group("accepted for a time", accepted.map(acceptedLine), accepted.length),
-    ...group("passed", of("passed").map((result) => line(result, result.evidence)), of("passed").length),
-    ...group("not applicable", of("not applicable").map((result) => line(result, result.why)), of("not applicable").length),
+    ...group(
+      "passed",
+      passed.map((result) => line(result, result.evidence)),
+      passed.length,
+    ),
+    ...group(
+      "not applicable",
+      idle.map((result) => line(result, result.why)),
+      idle.length,
+    ),
   ];
 }
 
@@ -79,8 +88,7 @@ function group(what, lines, count, open = false) {
 
 const line = (result, words) => el("li", {}, el("b", {}, result.id), ` ${result.title}: `, words);
 
-const acceptedLine = (result) =>
-  line(result, `${result.suppressed.reason} (until ${result.suppressed.until})`);
+const acceptedLine = (result) => line(result, `${result.suppressed.reason} (until ${result.suppressed.until})`);
 
 // One cause often stops many.
 function reasons(results) {
