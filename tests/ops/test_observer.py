@@ -313,7 +313,7 @@ async def test_a_second_of_it_costs_little(sqlite_database: SqliteDatabase) -> N
     assert min(times) < 0.005
 
 
-async def test_seconds_make_a_whole_snapshot_once_in_ten(
+async def test_seconds_make_a_whole_snapshot_once_in_five(
     sqlite_database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is what the first look is compared with; all other seconds are a few numbers in the history."""
@@ -329,8 +329,8 @@ async def test_seconds_make_a_whole_snapshot_once_in_ten(
         monkeypatch.setattr(observer, "_gather", whole)
         for _ in range(35):
             observer._tick(asyncio.get_running_loop())
-        assert len(made) == 4
-        assert list(observer._lately) == made[-2:]
+        assert len(made) == 7
+        assert list(observer._lately) == made[-3:]
 
 
 async def test_the_first_page_has_the_load_line_where_start_up_has_asked_for_it(

@@ -42,9 +42,9 @@ VERSION = version("plimsoll")
 
 TICK_S = 1.0
 
-BEFORE_TICKS = 10
-"""One whole snapshot in so many is kept, and the one before it: whoever looks is told what happened in the last ten to
-twenty seconds, also at the first look. One second of a quiet service says nothing."""
+BEFORE_TICKS, BEFORE = 5, 3
+"""One whole snapshot in so many seconds, and so many of them: whoever looks is told what happened in the last ten to
+fifteen seconds, also at the first look. One second of a quiet service says nothing."""
 
 SURVEY_S = 1.0
 """All limits are read again after so long while somebody looks: a millisecond's work."""
@@ -68,7 +68,7 @@ class Observer:
         self._setting_views: tuple[SettingView, ...] | None = None
         self._load_line: LoadLineView | None = None
         self._declared: TopologySettings | None = None
-        self._lately: deque[Snapshot] = deque(maxlen=2)
+        self._lately: deque[Snapshot] = deque(maxlen=BEFORE)
         self._ticks = 0
         self._timer: asyncio.TimerHandle | None = None
         self.lookers: list[Callable[[Moment], object]] = []
