@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from plimsoll.cli.who_text import text_of
 from plimsoll.snapshot import Snapshot
-from tests.snapshot.samples import EXHAUSTED, HEALTHY, holder
+from plimsoll.visit.snapshots import workers_in
+from tests.snapshot.samples import EXHAUSTED, FOUR_AS_ONE, HEALTHY, holder
 
 LONG = (
     "SELECT venues.id, venues.vendor_id, venues.name, venues.description, venues.address, venues.city, venues.phone, "
@@ -14,7 +15,8 @@ LONG = (
 
 def lines(*workers: Snapshot, width: int | None = 80) -> list[str]:
     """Of a terminal of that width."""
-    return list(text_of(workers, workers[0].server, workers[0].at_s, width))
+    seen = [worker for snapshot in workers for worker in workers_in(snapshot)]
+    return list(text_of(seen, workers[0].server, workers[0].at_s, width))
 
 
 def test_one_cause_is_told_once_however_many_connections_it_has() -> None:
@@ -50,3 +52,13 @@ def test_workers_are_summed_up_first() -> None:
     told = lines(replace(EXHAUSTED, server=None), other, width=None)
     assert told[0].startswith("2 workers: 42 of 80 connections taken, ")
     assert sum(line.endswith("; nobody holds one") for line in told) == 1
+
+
+def test_workers_that_are_shown_as_one_are_told_one_by_one() -> None:
+    """Each with its holders, on whichever host; one that does not answer says so."""
+    told = lines(replace(FOUR_AS_ONE, server=None), width=None)
+    assert told[0].startswith("4 workers: ")
+    for row in FOUR_AS_ONE.workers:
+        (line,) = [line for line in told if line.startswith((f"{row.name}, ", f"{row.name}: "))]
+        assert ("it lives and does not answer" in line) == row.silent
+    assert sum("taken at" in line for line in told) >= 1

@@ -21,9 +21,9 @@ from plimsoll.database import Database
 from plimsoll.errors import CommandError
 from plimsoll.server import read_facts
 from plimsoll.settings import ServiceSettings
-from plimsoll.snapshot import ServerView, Snapshot
-from plimsoll.snapshot.processes import IDLE_TRANSACTION_S, Ours, across, joined
-from plimsoll.visit.snapshots import ask_workers
+from plimsoll.snapshot import ServerView
+from plimsoll.snapshot.processes import IDLE_TRANSACTION_S, Ours, joined
+from plimsoll.visit.snapshots import Seen, ask_workers
 from plimsoll.web.place import place_of
 
 
@@ -48,8 +48,7 @@ def who(
     Without it the process list alone is read, by DATABASE_URL.
     """
     if url is not None:
-        workers = asyncio.run(ask_workers(place_of(url), _token(context.obj)))
-        server = across(workers)
+        workers, server = asyncio.run(ask_workers(place_of(url), _token(context.obj)))
     else:
         workers, server = (), _process_list(context.obj)
     if output is Format.JSON:
@@ -106,17 +105,18 @@ def _process_list(named: Named) -> ServerView:
     return run(database, ask)
 
 
-def _as_json(workers: tuple[Snapshot, ...], server: ServerView | None) -> dict[str, Any]:
+def _as_json(workers: tuple[Seen, ...], server: ServerView | None) -> dict[str, Any]:
     return {
         "workers": [
             {
-                "host": each.worker.host,
-                "pid": each.worker.pid,
-                "release": each.worker.release,
-                "limit": each.pool.limit,
-                "taken": each.pool.taken,
-                "idle": each.pool.idle,
-                "waiting": each.pool.waiting,
+                "host": each.name.rpartition(":")[0],
+                "pid": int(each.name.rpartition(":")[2]),
+                "release": each.release,
+                "silent": each.silent,
+                "limit": each.limit,
+                "taken": each.taken,
+                "idle": each.idle,
+                "waiting": each.waiting,
                 "holders": [asdict(holder) for holder in each.holders],
             }
             for each in workers

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from plimsoll.capacity.wording import counted
 from plimsoll.checks.printable import printable
-from plimsoll.snapshot import HolderView, ProcessView, ServerView, Snapshot
-from plimsoll.snapshot.processes import worker_name
+from plimsoll.snapshot import HolderView, ProcessView, ServerView
+from plimsoll.visit.snapshots import Seen
 
 INDENT = "  "
 
@@ -23,18 +23,19 @@ IDS_TOLD = 6
 _COLUMNS = re.compile(r"^(SELECT [^,]+,).*? FROM ", re.DOTALL)
 
 BY_URL = "Routes and lines of code are known to the workers only: plimsoll who --url http://127.0.0.1:8000 asks them."
+SILENT = "it lives and does not answer: something blocks its event loop."
 SEES_OWN = "This account is not shown all of other accounts' connections (docs/who.md says what it needs)."
 
 
 def text_of(
-    workers: Sequence[Snapshot], server: ServerView | None, now_s: float, width: int | None = None
+    workers: Sequence[Seen], server: ServerView | None, now_s: float, width: int | None = None
 ) -> Iterator[str]:
     """All of it: lines that fit into `width` characters, or of any length where nobody's screen is to hold them."""
     for line in _lines(workers, server, now_s, width):
         yield from _fitted(line, width)
 
 
-def _lines(workers: Sequence[Snapshot], server: ServerView | None, now_s: float, width: int | None) -> Iterator[str]:
+def _lines(workers: Sequence[Seen], server: ServerView | None, now_s: float, width: int | None) -> Iterator[str]:
     if len(workers) > 1:
         yield _in_all(workers)
         yield ""
@@ -51,20 +52,20 @@ def _lines(workers: Sequence[Snapshot], server: ServerView | None, now_s: float,
         yield BY_URL
 
 
-def _in_all(workers: Sequence[Snapshot]) -> str:
-    pools = [worker.pool for worker in workers]
-    taken, limit = sum(pool.taken for pool in pools), sum(pool.limit for pool in pools)
-    idle, waiting = sum(pool.idle for pool in pools), sum(pool.waiting for pool in pools)
+def _in_all(workers: Sequence[Seen]) -> str:
+    taken, limit = sum(each.taken for each in workers), sum(each.limit for each in workers)
+    idle, waiting = sum(each.idle for each in workers), sum(each.waiting for each in workers)
     return f"{len(workers)} workers: {taken} of {limit} connections taken, {idle} idle, {waiting} waiting"
 
 
-def _of_worker(snapshot: Snapshot, width: int | None) -> Iterator[str]:
-    worker, pool = snapshot.worker, snapshot.pool
+def _of_worker(worker: Seen, width: int | None) -> Iterator[str]:
     release = f", release {printable(worker.release)}" if worker.release else ""
-    numbers = f"{pool.taken} of {pool.limit} connections taken, {pool.idle} idle, {pool.waiting} waiting"
-    nobody = "" if snapshot.holders else "; nobody holds one"
-    yield f"{printable(worker_name(worker.host, worker.pid))}{release}: {numbers}{nobody}"
-    for alike in _alike(snapshot.holders):
+    numbers = f"{worker.taken} of {worker.limit} connections taken, {worker.idle} idle, {worker.waiting} waiting"
+    if worker.silent:
+        numbers = f"it lives and does not answer; when it last did: {numbers}" if worker.limit else SILENT
+    nobody = "" if worker.holders or worker.silent else "; nobody holds one"
+    yield f"{printable(worker.name)}{release}: {numbers}{nobody}"
+    for alike in _alike(worker.holders):
         yield from _of_holders(alike, width)
 
 

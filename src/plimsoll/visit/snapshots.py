@@ -3,10 +3,13 @@
 import asyncio
 import json
 import ssl
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from plimsoll.errors import CommandError, SnapshotError
-from plimsoll.snapshot import Snapshot
+from plimsoll.snapshot import HolderView, ServerView, Snapshot
 from plimsoll.snapshot.codec import from_json
+from plimsoll.snapshot.processes import across, worker_name
 from plimsoll.visit.figures import refused
 from plimsoll.visit.service import AT_ONCE, MOST_ROUNDS, ROUNDS_WITHOUT_NEWS
 from plimsoll.web.line import Answer, Line
@@ -20,8 +23,24 @@ ANSWER_LIMIT_S = 5.0
 """A worker answers in a second or so, also while its database is silent."""
 
 
-async def ask_workers(place: Place, token: str | None) -> tuple[Snapshot, ...]:
-    """The newest snapshot of each worker that was met, by host and process.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A worker and who holds its connections, the oldest first. `name` is `host:pid`; one that is `silent` lives and
+    does not answer."""
+
+    name: str
+    release: str
+    limit: int
+    taken: int
+    idle: int
+    waiting: int
+    """For a connection, or in the line before the application."""
+    holders: tuple[HolderView, ...]
+    silent: bool = False
+
+
+async def ask_workers(place: Place, token: str | None) -> tuple[tuple[Seen, ...], ServerView | None]:
+    """All workers that whoever answers knows, by name, and the server's side of them all.
 
     Raises:
         CommandError: none is given; says why and what to do.
@@ -32,16 +51,44 @@ async def ask_workers(place: Place, token: str | None) -> tuple[Snapshot, ...]:
             "https:// address, or run this on the service's own machine with its address there."
         )
     tls = ssl.create_default_context() if place.scheme == "https" else None
-    met: dict[tuple[str, int], Snapshot] = {}
+    met: dict[str, Seen] = {}
+    answers: list[Snapshot] = []
     without_news = 0
     for _ in range(MOST_ROUNDS):
         before = len(met)
         for snapshot in await _one_round(place, token, tls):
-            met[snapshot.worker.host, snapshot.worker.pid] = snapshot
+            answers.append(snapshot)
+            for worker in workers_in(snapshot):
+                if not worker.silent or worker.name not in met:
+                    met[worker.name] = worker
         without_news = 0 if len(met) > before else without_news + 1
-        if without_news >= ROUNDS_WITHOUT_NEWS:
+        # Where workers know one another, any of them tells of all: then it is other hosts that are looked for.
+        enough = 1 if any(snapshot.workers for snapshot in answers) else ROUNDS_WITHOUT_NEWS
+        if without_news >= enough:
             break
-    return tuple(met[key] for key in sorted(met))
+    return tuple(met[name] for name in sorted(met)), server_in(answers)
+
+
+def workers_in(snapshot: Snapshot) -> Iterator[Seen]:
+    """Those that it shows as one, or the one that it is of."""
+    worker, pool = snapshot.worker, snapshot.pool
+    if not snapshot.workers:
+        name, waiting = worker_name(worker.host, worker.pid), pool.waiting + snapshot.admission.waiting
+        yield Seen(name, worker.release, pool.limit, pool.taken, pool.idle, waiting, snapshot.holders)
+    for row in snapshot.workers:
+        held = tuple(holder for holder in snapshot.holders if holder.worker == row.name)
+        yield Seen(row.name, row.release, row.limit, row.taken, row.idle, row.waiting, held, row.silent)
+
+
+def server_in(snapshots: Sequence[Snapshot]) -> ServerView | None:
+    """The server's side as it was seen last, each connection with whom any of them knows it to be of."""
+    view = across(snapshots)
+    if view is None:
+        return None
+    servers = [snapshot.server for snapshot in snapshots if snapshot.server is not None]
+    known = {process.id: process for server in servers for process in server.processes if process.worker}
+    processes = (known.get(each.id, each) if each.whose == "unknown" else each for each in view.processes)
+    return replace(view, processes=tuple(processes))
 
 
 async def _one_round(place: Place, token: str | None, tls: ssl.SSLContext | None) -> list[Snapshot]:
