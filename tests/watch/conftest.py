@@ -24,7 +24,8 @@ TOKEN = "for-operators-only-0123"
 
 @dataclass
 class Service:
-    """What it answers. `status` other than 200 is answered without a snapshot; while `deaf` it does not answer."""
+    """What it answers. `status` other than 200 is answered without a snapshot; while `deaf` it does not answer.
+    `workers` are those that can be asked for by name."""
 
     snapshot: Snapshot = HEALTHY
     status: int = 200
@@ -32,6 +33,7 @@ class Service:
     body: bytes | None = None
     history: dict[str, Any] | None = None
     token: str | None = TOKEN
+    workers: dict[str, Snapshot] = field(default_factory=dict)
     port: int = 0
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     deaf: threading.Event = field(default_factory=threading.Event)
@@ -94,9 +96,14 @@ class Service:
             return 401, b"{}"
         if path.startswith("/ops/history"):
             return (200, json.dumps(self.history).encode()) if self.history is not None else (404, b"{}")
-        if path != "/ops/snapshot":
+        page, _, asked = path.partition("?worker=")
+        if page != "/ops/snapshot":
             return 404, b"{}"
-        now = replace(self.snapshot, at_s=self.snapshot.at_s + next(self._seconds))
+        shown = self.snapshot if asked == "all" else self.workers.get(asked)
+        if shown is None:
+            gone = {"status": 404, "code": "unknown-worker", "detail": f"There is no worker {asked}."}
+            return 404, json.dumps(gone).encode()
+        now = replace(shown, at_s=shown.at_s + next(self._seconds))
         return 200, self.body if self.body is not None else json.dumps(to_json(now)).encode()
 
     def stop(self) -> None:

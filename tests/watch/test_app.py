@@ -24,7 +24,7 @@ from plimsoll.watch.app import Details, WatchApp
 from plimsoll.watch.feed import Feed
 from plimsoll.web.place import place_of
 from tests.servers import REPOSITORY, clean_environ
-from tests.snapshot.samples import EXHAUSTED, HEALTHY, HOSTILE, HOSTILE_NAMES, holder
+from tests.snapshot.samples import EXHAUSTED, FOUR_AS_ONE, HEALTHY, HOSTILE, HOSTILE_NAMES, holder
 from tests.watch.conftest import TOKEN, Service
 
 
@@ -39,7 +39,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 async def watching(service: Service, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[Exception]]:
     """The view of the service."""
     app = WatchApp(Feed(place_of(service.url), TOKEN))
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=True) as pilot:
         yield pilot
 
 
@@ -77,7 +77,7 @@ async def test_all_that_matters_is_seen_in_80_by_24(service: Service) -> None:
         assert shown.startswith("CRITICAL: 12 of 40 connections are held by GET /export")
         assert "40 of 40 taken" in shown
         assert "Load    DOES NOT FIT" in shown
-        for key, words in (("h", "Holders"), ("p", "Processes"), ("s", "Sort"), ("d", "Details"), ("q", "Quit")):
+        for key, words in (("h", "Holders"), ("p", "Procs"), ("w", "Workers"), ("d", "More"), ("q", "Quit")):
             assert f"{key} {words}" in shown.splitlines()[-1]
         assert len(shown.splitlines()) == 24
         assert all(len(each) <= 80 for each in shown.splitlines())
@@ -179,6 +179,24 @@ async def test_it_tells_that_it_is_not_let_in(service: Service) -> None:
         assert "connecting" in line(pilot, "#who") or "REFUSED" in line(pilot, "#who")
         await until(pilot, lambda: "REFUSED" in line(pilot, "#who"))
         assert "does not accept our token" in line(pilot, "#problems")
+
+
+async def test_a_worker_is_chosen_from_their_table_and_all_are_shown_again(service: Service) -> None:
+    """By Enter and by a key; where the chosen one ends, by themselves, and it is said."""
+    service.snapshot, service.workers["web-1:4712"] = FOUR_AS_ONE, EXHAUSTED
+    async with watching(service) as pilot:
+        await until(pilot, lambda: "4 workers on 2 hosts, 3 ready, 1 SILENT" in line(pilot, "#who"))
+        for key in ("w", "down", "enter"):
+            await pilot.press(key)
+        await until(pilot, lambda: "web-1:4711" in line(pilot, "#who") and len(cells(pilot, 0)) == 40)
+        await until(pilot, lambda: "a All" in screen(pilot) and "w Workers" not in screen(pilot))
+        await pilot.press("a")
+        await until(pilot, lambda: "4 workers" in line(pilot, "#who") and "w Workers" in screen(pilot))
+        await pilot.press("w", "down", "enter")
+        await until(pilot, lambda: "4 workers" not in line(pilot, "#who") and len(cells(pilot, 0)) == 40)
+        service.workers.clear()
+        await until(pilot, lambda: "4 workers" in line(pilot, "#who"))
+        await until(pilot, lambda: "There is no worker" in screen(pilot))
 
 
 async def test_names_of_others_are_text(service: Service) -> None:

@@ -42,6 +42,16 @@ def test_programs_get_the_whole_snapshot(plimsoll: Command, service: Service) ->
     assert (found.holders, found.problems) == (EXHAUSTED.holders, EXHAUSTED.problems)
 
 
+def test_one_worker_is_told_by_its_name(plimsoll: Command, service: Service) -> None:
+    """And one that is not there is 2, with what the service says of it."""
+    service.workers["web-1:4712"] = EXHAUSTED
+    ended = plimsoll("watch", "--once", "--format", "json", "--url", service.url, "--worker", "web-1:4712")
+    assert json.loads(ended.out)["pool"]["waiting"] == EXHAUSTED.pool.waiting
+    ended = plimsoll("watch", "--once", "--url", service.url, "--worker", "web-9:1")
+    assert (ended.status, ended.out) == (2, "")
+    assert "There is no worker web-9:1." in ended.err
+
+
 def test_without_an_answer_it_is_2_and_a_sentence(
     plimsoll: Command, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,7 +45,7 @@ async def test_it_is_connecting_before_the_first_answer_and_live_with_it(feed: F
     assert (sight.state, sight.words, sight.age_s, feed.wait_s) == ("live", "", 0.0, EVERY_S)
     assert sight.snapshot is not None
     assert sight.snapshot.pool == HEALTHY.pool
-    assert service.asked[0] == ("/ops/snapshot", f"Bearer {TOKEN}")
+    assert service.asked[0] == ("/ops/snapshot?worker=all", f"Bearer {TOKEN}")
 
 
 async def test_the_numbers_of_each_second_are_kept_after_the_history_of_the_worker(
@@ -59,7 +59,7 @@ async def test_the_numbers_of_each_second_are_kept_after_the_history_of_the_work
     assert (first, third, fourth) == (7.0, 2.0, 2.0)
     assert math.isnan(second)
     assert feed.past["requests_per_s"][-1] == 0.0
-    assert [path for path, _ in service.asked].count("/ops/history?span=10m") == 1
+    assert [path for path, _ in service.asked].count("/ops/history?span=10m&worker=all") == 1
 
 
 async def test_the_history_takes_no_more_than_its_room(feed: Feed, service: Service) -> None:
@@ -175,3 +175,23 @@ async def test_the_token_is_not_sent_where_others_could_read_it() -> None:
     assert sight.state == "refused"
     assert "without TLS" in sight.words
     assert TOKEN not in json.dumps(sight.words)
+
+
+async def test_one_worker_is_asked_for_by_its_name_and_one_that_is_gone_is_told(feed: Feed, service: Service) -> None:
+    """What was known of the others is not shown as its own."""
+    service.workers["web-1:4712"] = EXHAUSTED
+    await feed.look()
+    assert sum(map(len, feed.past.values()))
+    feed.choose("web-1:4712")
+    assert (feed.sight.state, feed.sight.snapshot) == ("connecting", None)
+    assert not sum(map(len, feed.past.values()))
+    sight = await feed.look()
+    assert sight.snapshot is not None
+    assert sight.snapshot.pool == EXHAUSTED.pool
+    assert service.asked[-1][0] == "/ops/history?span=10m&worker=web-1:4712"
+    del service.workers["web-1:4712"]
+    sight = await feed.look()
+    assert (feed.is_gone, sight.state, sight.words) == (True, "refused", "There is no worker web-1:4712.")
+    feed.choose("all")
+    assert (await feed.look()).state == "live"
+    assert not feed.is_gone

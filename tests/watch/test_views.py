@@ -10,7 +10,7 @@ from plimsoll.snapshot.shown import shown
 from plimsoll.watch import summary
 from plimsoll.watch.feed import Sight
 from plimsoll.watch.once import once
-from plimsoll.watch.tables import EVENTS, HOLDERS, PROCESSES, ROUTES, STATEMENTS, TABLES
+from plimsoll.watch.tables import EVENTS, HOLDERS, PROCESSES, ROUTES, STATEMENTS, TABLES, WORKERS
 from tests.snapshot.samples import ALL, DATABASE_DOWN, EXHAUSTED, FOUR_AS_ONE, HEALTHY, HOSTILE, HOSTILE_NAMES, POOL
 
 EVIL = "\x1b]0;x\x07[bold red]" + HOSTILE + "\r\n"
@@ -31,7 +31,7 @@ def test_the_problem_and_its_remedy_come_first() -> None:
     assert lines[5] == f"Pool    [{'#' * 30}] 40 of 40 taken, 0 idle, 25 waiting"
     assert lines[6] == "Memory  120 MiB resident, 500 MiB left of 800 MiB address space"
     assert printed(HEALTHY)[0] == "Nothing is wrong."
-    assert "4 workers, asked of web-1:4711 2026.11.28 production up 2.0 h  live" in printed(FOUR_AS_ONE)
+    assert "4 workers on 2 hosts, 3 ready, 1 SILENT  2026.11.28 production  live" in printed(FOUR_AS_ONE)
 
 
 def test_a_server_that_does_not_answer_is_told_with_its_error() -> None:
@@ -115,6 +115,17 @@ def test_every_column_of_every_table_sorts_every_state() -> None:
             for place in range(len(table.columns)):
                 there, back = (table.rows(snapshot, place, backwards=backwards) for backwards in (False, True))
                 assert sorted(row.key for row in there) == sorted(row.key for row in back)
+
+
+def test_each_worker_is_a_row_of_several_as_one() -> None:
+    """With the worst of its problems, also one that does not answer; a worker alone has no table of its own."""
+    rows = {row.key: row.cells for row in WORKERS.rows(FOUR_AS_ONE, WORKERS.sorted_by)}
+    assert list(rows) == ["web-1:4711", "web-1:4712", "web-1:4713", "web-2:4711"]
+    assert rows["web-1:4712"][1:6] == ("ready", "critical", "40", "40", "25")
+    assert rows["web-1:4713"][1] == "silent"
+    assert any(line.startswith("Workers (4)") for line in printed(FOUR_AS_ONE))
+    assert not any(line.startswith("Workers") for line in printed(HEALTHY))
+    assert "web-1:4711" in PROCESSES.rows(HEALTHY, PROCESSES.sorted_by)[1].cells
 
 
 def test_each_table_tells_more_of_a_row_when_asked() -> None:

@@ -1,4 +1,4 @@
-"""`plimsoll watch`: a running worker in the terminal, live or once."""
+"""`plimsoll watch`: a running service in the terminal, live or once."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ from plimsoll.cli.serve import ServeSettings
 from plimsoll.errors import CommandError
 from plimsoll.settings import ServiceSettings
 from plimsoll.snapshot.codec import to_json
+from plimsoll.snapshot.source import ALL
 from plimsoll.watch.feed import Feed
 from plimsoll.watch.once import is_fine
 from plimsoll.watch.once import once as lines_of
@@ -37,12 +38,15 @@ def watch(
     once: Annotated[
         bool, typer.Option("--once", help="Print what is known now and end: 0 fine, 1 needs attention, 2 no answer.")
     ] = False,
+    worker: Annotated[
+        str, typer.Option(metavar="HOST:PID", help="One worker; else all as one. 'self' is whichever answers.")
+    ] = ALL,
     output: Annotated[Format | None, typer.Option("--format", help="With --once: for people or programs.")] = None,
 ) -> None:
-    """Watch a running service: what is wrong, its pool, who holds connections, its routes and statements."""
+    """Watch a running service: what is wrong, its workers, who holds connections, its routes and statements."""
     if output is not None and not once:
         raise CommandError("--format is for --once, which prints and ends; without it the terminal shows it live.")
-    feed = Feed(place_of(url) if url else _here(), _token())
+    feed = Feed(place_of(url) if url else _here(), _token(), worker=worker)
     try:
         if once:
             _print_once(feed, output or Format.TEXT)

@@ -24,8 +24,8 @@ def worker_name(host: str, pid: int) -> str:
 
 
 def owner(process: ProcessView) -> str:
-    """Whose it is, as a view tells it: another worker by its name, where that is known."""
-    return process.worker if process.worker and process.whose == "another worker" else process.whose
+    """Whose it is, as a view tells it: a worker by its name, where that is known."""
+    return process.worker or process.whose
 
 
 def connection_name(application: str, host: str, pid: int) -> str:

@@ -15,11 +15,13 @@ from textual.css.query import NoMatches
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Static
 
+from plimsoll.snapshot.shown import shown
+from plimsoll.snapshot.source import ALL
 from plimsoll.watch import summary
 from plimsoll.watch.feed import Feed
 from plimsoll.watch.once import server
 from plimsoll.watch.summary import Tone, Words
-from plimsoll.watch.tables import HOLDERS, TABLES, Row, Table
+from plimsoll.watch.tables import HOLDERS, TABLES, WORKERS, Row, Table
 
 STYLES: dict[Tone, str] = {
     "plain": "",
@@ -32,6 +34,9 @@ STYLES: dict[Tone, str] = {
 
 AGE_EVERY_S = 1.0
 """How often the age of what is shown is shown anew, also where no answer comes."""
+
+GONE_TOLD_S = 15.0
+"""How long it is said that the worker that was chosen has gone."""
 
 ENDING = (NoMatches, ScreenStackError)
 """What is raised where an answer comes while the application ends: its parts are gone by then."""
@@ -76,14 +81,17 @@ class WatchApp(App[Exception]):
     #table { height: 1fr; min-height: 4; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        # All of them fit into 80 columns.
         Binding("h", "show('h')", "Holders"),
-        Binding("p", "show('p')", "Processes"),
+        Binding("p", "show('p')", "Procs"),
         Binding("o", "show('o')", "Routes"),
         Binding("t", "show('t')", "SQL"),
         Binding("e", "show('e')", "Events"),
+        Binding("w", "show('w')", "Workers"),
+        Binding("a", "all_workers", "All"),
         Binding("s", "sort", "Sort"),
-        Binding("r", "reverse", "Reverse"),
-        Binding("d", "details", "Details"),
+        Binding("r", "reverse", "Flip"),
+        Binding("d", "details", "More"),
         Binding("q", "quit", "Quit"),
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
     ]
@@ -94,6 +102,7 @@ class WatchApp(App[Exception]):
         self._shown: Table = HOLDERS
         self._sorted: dict[str, tuple[int | None, bool]] = {table.key: (table.sorted_by, False) for table in TABLES}
         self._rows: list[Row] = []
+        self._chosen = asyncio.Event()
 
     def compose(self) -> ComposeResult:
         """What is wrong first."""
@@ -120,8 +129,15 @@ class WatchApp(App[Exception]):
         try:
             while True:
                 await self._feed.look()
+                if self._feed.is_gone:
+                    self.notify(f"{shown(self._feed.sight.words)} All are shown.", markup=False, timeout=GONE_TOLD_S)
+                    self._choose(ALL)
+                    continue
                 self._show_all()
-                await asyncio.sleep(self._feed.wait_s)
+                self._chosen.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._feed.wait_s):
+                        await self._chosen.wait()
         except Exception as error:  # noqa: BLE001 - textual would print local variables, and the token is one
             self.exit(error, return_code=1)
 
@@ -218,11 +234,33 @@ class WatchApp(App[Exception]):
         else:
             self._sort_by(event.column_index)
 
-    def on_data_table_row_selected(self, _: DataTable.RowSelected) -> None:
-        """Enter."""
-        self.action_details()
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Enter: of the workers it chooses one."""
+        if self._shown is not WORKERS:
+            self.action_details()
+        elif event.cursor_row < len(self._rows):
+            self._choose(self._rows[event.cursor_row].key)
 
     def action_details(self) -> None:
         """All of the row under the cursor."""
         with suppress(IndexError):
             self.push_screen(Details(self._rows[self.query_one(DataTable).cursor_row].details))
+
+    def action_all_workers(self) -> None:
+        """All of them as one again."""
+        self._choose(ALL)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys are named where they do something: one for all workers where one was chosen, else the one to choose."""
+        if action == "all_workers":
+            return self._feed.worker != ALL
+        return not (action == "show" and parameters == (WORKERS.key,) and self._feed.worker != ALL)
+
+    def _choose(self, worker: str) -> None:
+        """Show this one, beginning with who holds its connections."""
+        self._feed.choose(worker)
+        self._chosen.set()
+        self.refresh_bindings()
+        if self._shown is WORKERS:
+            self.action_show(HOLDERS.key)
+        self._show_all()

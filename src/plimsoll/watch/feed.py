@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Literal
+from urllib.parse import quote
 
 from plimsoll.errors import SnapshotError
 from plimsoll.snapshot import Snapshot
 from plimsoll.snapshot.codec import from_json
 from plimsoll.snapshot.history import SERIES, numbers_of
 from plimsoll.snapshot.moment import Moment
+from plimsoll.snapshot.source import ALL
 from plimsoll.web.line import Answer, Line
 from plimsoll.web.place import Place
 
@@ -33,6 +35,9 @@ REFUSED_EVERY_S = 20.0
 
 HISTORY_KEPT = 600
 
+UNKNOWN = "unknown-worker"
+"""The code of the problem that a service answers for a worker that it has not."""
+
 TO_BE_LET_IN = "Set OPS_TOKEN or OPS_READ_TOKEN, the same for the service and for this command."
 
 
@@ -51,8 +56,14 @@ class Sight:
 class Feed:
     """Asks on one connection, so that it is one worker that answers, and goes on asking whatever happens."""
 
-    def __init__(self, place: Place, token: str | None, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, place: Place, token: str | None, *, worker: str = ALL, clock: Callable[[], float] = monotonic
+    ) -> None:
         self.place = place
+        self.worker = worker
+        """Which one is asked for: `host:pid`, or all as one."""
+        self.is_gone = False
+        """Whether there is no such worker, or not any more; the words of `sight` say which there are."""
         self._token = token
         self._clock = clock
         self._line = Line(place, LIMIT_S, ssl.create_default_context() if place.scheme == "https" else None)
@@ -76,7 +87,10 @@ class Feed:
         if self._token is not None and not self.place.is_private:
             words = f"OPS_TOKEN is not sent to {self.place.host} without TLS: give an https:// address"
             return self._without("refused", words, REFUSED_EVERY_S)
-        answer = await self._line.get(PATH, self._token)
+        worker = self.worker
+        answer = await self._line.get(f"{PATH}?worker={quote(worker, safe=':')}", self._token)
+        if worker != self.worker:
+            return self.sight  # another one was chosen meanwhile
         if answer.error or (answer.status or 0) >= 500:
             return self._missing(answer.error or f"it answers {answer.status}")
         if answer.status != 200:
@@ -88,6 +102,16 @@ class Feed:
             return self._without("refused", f"{PATH} answers with something else: {words}", REFUSED_EVERY_S)
         await self._take(snapshot)
         return self.sight
+
+    def choose(self, worker: str) -> None:
+        """Ask for another from now on. What was seen of the one before is forgotten."""
+        self.worker, self.is_gone = worker, False
+        for each in self.past.values():
+            each.clear()
+        self._sight = Sight("connecting", f"asking {self.place.url} for {self._chosen()}")
+
+    def _chosen(self) -> str:
+        return "all workers" if self.worker == ALL else f"worker {self.worker}"
 
     def close(self) -> None:
         """End the connection."""
@@ -109,7 +133,7 @@ class Feed:
         """The history that another worker has, before the first numbers of it that came to us."""
         for each in self.past.values():
             each.clear()
-        answer = await self._line.get(HISTORY_PATH, self._token)
+        answer = await self._line.get(f"{HISTORY_PATH}&worker={quote(self.worker, safe=':')}", self._token)
         try:
             values = json.loads(answer.body)["values"] if answer.status == 200 and answer.whole else {}
             for name, past in self.past.items():
@@ -126,6 +150,9 @@ class Feed:
         if answer.status == 401:
             what = "does not accept our token" if self._token else "asks for a token, and there is none here"
             return self._without("refused", f"{PATH} {what}. {TO_BE_LET_IN}", REFUSED_EVERY_S)
+        if answer.status == 404 and (detail := _detail(answer)):
+            self.is_gone = True
+            return self._without("refused", detail, EVERY_S)
         if answer.status == 404:
             words = f"{PATH} is not there: no token is set for the service, or it has no Plimsoll. {TO_BE_LET_IN}"
             return self._without("refused", words, REFUSED_EVERY_S)
@@ -140,6 +167,15 @@ class Feed:
         self.wait_s = wait_s
         self._sight = replace(self._sight, state=state, words=words)
         return self.sight
+
+
+def _detail(answer: Answer) -> str:
+    """What the service says of a worker that it has not."""
+    try:
+        found = json.loads(answer.body)
+        return str(found["detail"]) if found["code"] == UNKNOWN else ""
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ""
 
 
 def _snapshot(answer: Answer) -> Snapshot:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from plimsoll.snapshot import LoadLineView, PoolView, Snapshot
 from plimsoll.snapshot.amounts import amount, seconds, size
+from plimsoll.snapshot.rows import WorkerRow
 from plimsoll.snapshot.shown import shown
 from plimsoll.watch.feed import Sight
 
@@ -41,12 +42,22 @@ def who(sight: Sight, url: str) -> Words:
     release = f" {shown(worker.release, 20)}" if worker.release else ""
     mode = "production" if worker.production else "development"
     up = seconds(sight.snapshot.at_s - worker.started_s)
+    rows = sight.snapshot.workers
     name = f"{shown(worker.host, 24)}:{worker.pid}{release} {mode} up {up}"
-    if len(sight.snapshot.workers) > 1:
-        name = f"{len(sight.snapshot.workers)} workers, asked of {name}"
+    if rows:
+        name = f"{_workers(rows)} {release} {mode}"
     if sight.state == "live":
         return Words(f"{name}  {state}", "good")
     return Words(f"{name}  {state}, {seconds(sight.age_s)} old", "critical" if sight.state == "down" else "warning")
+
+
+def _workers(rows: Sequence[WorkerRow]) -> str:
+    """Several as one."""
+    hosts = len({row.name.rpartition(":")[0] for row in rows})
+    answer = [row for row in rows if not row.silent and not row.stale]
+    ready = sum(row.ready for row in answer)
+    silent = f", {len(rows) - len(answer)} SILENT" if len(answer) < len(rows) else ""
+    return f"{len(rows)} workers on {hosts} {'host' if hosts == 1 else 'hosts'}, {ready} ready{silent}"
 
 
 def problems(sight: Sight) -> Iterator[Words]:

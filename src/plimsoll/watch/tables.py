@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plimsoll.snapshot import Snapshot
-from plimsoll.snapshot.amounts import amount, seconds
+from plimsoll.snapshot.amounts import amount, seconds, size
 from plimsoll.snapshot.processes import owner
 from plimsoll.snapshot.shown import shown
 
@@ -95,10 +95,11 @@ HOLDERS = Table(
         Column("Last statement", _get("statement")),
         Column("Number", _get("statements"), falling=True),
         Column("Server id", _get("server_id")),
+        Column("Worker", lambda each: each.worker or None),
     ),
     0,
     lambda each: (
-        f"{each.route}, {seconds(each.age_s)}, {each.state}",
+        f"{each.route}, {seconds(each.age_s)}, {each.state}{f', in {each.worker}' if each.worker else ''}",
         f"Last statement: {each.statement}",
         "Taken at, innermost first:",
         *each.stack,
@@ -176,16 +177,54 @@ EVENTS = Table(
     "Events",
     "e",
     lambda now: now.events,
-    lambda event: f"{event.at_s} {event.kind} {event.text}",
+    lambda event: f"{event.at_s} {event.kind} {event.text} {event.worker}",
     (
         Column("At", _get("at_s"), clock, falling=True),
         Column("Kind", _get("kind")),
         Column("Times", _get("count"), falling=True),
         Column("What", _get("text")),
+        Column("Worker", lambda each: each.worker or None),
     ),
     0,
     lambda each: (f"{clock(each.at_s)} {each.kind}, {each.count} times", each.text),
     "Nothing has happened yet.",
 )
 
-TABLES = (HOLDERS, PROCESSES, ROUTES, STATEMENTS, EVENTS)
+
+def _state(row: Any) -> str:
+    if row.silent:
+        return "silent"
+    return "stale" if row.stale else "stopping" if row.stopping else "ready" if row.ready else "not ready"
+
+
+WORKERS = Table(
+    "Workers",
+    "w",
+    lambda now: now.workers,
+    _get("name"),
+    (
+        Column("Worker", _get("name")),
+        Column("State", _state),
+        Column("Worst", lambda row: row.worst),
+        Column("Taken", _get("taken"), falling=True),
+        Column("Limit", _get("limit"), falling=True),
+        Column("Waiting", _get("waiting"), falling=True),
+        Column("Now", _get("in_flight"), falling=True),
+        Column("Requests", _get("requests"), falling=True),
+        Column("5xx", _get("errors"), falling=True),
+        Column("Refused", _get("refused"), falling=True),
+        Column("Memory", _get("rss_bytes"), size, falling=True),
+        Column("Left", _get("memory_left_bytes"), size),
+        Column("Release", lambda row: row.release or None),
+    ),
+    0,
+    lambda row: (
+        f"{row.name}, {_state(row)}, release {row.release or '-'}, its worst problem: {row.worst or '-'}",
+        f"{row.taken} of {row.limit} connections taken, {row.idle} idle, {row.waiting} waiting",
+        f"{row.requests} requests, {row.errors} answered 5xx, {row.refused} refused, {row.in_flight} in flight",
+        f"{size(row.rss_bytes)} resident, {size(row.memory_left_bytes)} left of the limit that binds",
+    ),
+    "Only one worker is shown.",
+)
+
+TABLES = (HOLDERS, PROCESSES, ROUTES, STATEMENTS, EVENTS, WORKERS)
