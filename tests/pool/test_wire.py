@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from plimsoll.errors import DatabaseDownError
-from tests.pool.conftest import SLEEP, assert_balanced, engine_on, pool_of, read, write
+from tests.pool.conftest import SLEEP, assert_balanced, engine_on, pool_of, read, until, write
 from tests.servers import FaultProxy, MariaDbServer, TestDatabase
 
 Work = Callable[[AsyncEngine], Awaitable[None]]
