@@ -1,14 +1,15 @@
 """OPS_PEERS: what is an address of another host, what is refused, and what a person is told of it at start."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from plimsoll.settings import ServiceSettings
 from tests.settings.reading import refused
 
-TOKEN = SecretStr("for-operators-only-0123")
+TOKEN = "for-operators-only-0123"
 
 
 def test_addresses_are_separated_by_commas() -> None:
@@ -43,7 +44,7 @@ def test_no_password_is_shown_wherever_it_was_written(text: str) -> None:
     """Whatever is in it, and also where the rest is no URL."""
     password = f"zq{text}qz"
     for form in ("https://ops:{}@web2", "ops:{}@web2", "http://web1,http://ops:{}@web2/?a=b"):
-        problem = refused(lambda form=form: ServiceSettings(ops_peers=form.format(password)))["OPS_PEERS"]
+        problem = refused(partial(ServiceSettings.from_env, {"OPS_PEERS": form.format(password)}, None))["OPS_PEERS"]
         assert password not in str(problem)
         assert repr(password)[1:-1] not in str(problem)
 
@@ -58,10 +59,9 @@ def test_no_password_is_shown_wherever_it_was_written(text: str) -> None:
         ("http://127.0.0.1:8001", None, None),
     ],
 )
-def test_what_keeps_hosts_from_being_seen_is_told_at_start(
-    peers: str, token: SecretStr | None, told: str | None
-) -> None:
+def test_what_keeps_hosts_from_being_seen_is_told_at_start(peers: str, token: str | None, told: str | None) -> None:
     """As far as the address tells it; a name in a private network is fine, and so is this machine in development."""
-    notes = ServiceSettings(ops_peers=peers, ops_token=token).notes
+    tokens = {} if token is None else {"OPS_TOKEN": token}
+    notes = ServiceSettings.from_env({"OPS_PEERS": peers, **tokens}, None).notes
     assert len(notes) == (told is not None)
     assert told is None or told in notes[0]

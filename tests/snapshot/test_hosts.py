@@ -8,9 +8,7 @@ from plimsoll.snapshot import ProcessView, Snapshot
 from plimsoll.snapshot.as_one import as_one
 from plimsoll.snapshot.hosts import Unheard, with_hosts
 from tests.snapshot.samples import HEALTHY, HOSTILE, NOW_S
-
-SERVER = HEALTHY.server
-assert SERVER is not None
+from tests.snapshot.troubles import SERVER
 
 
 def connection(worker: str, **changes: object) -> ProcessView:
