@@ -195,6 +195,21 @@ async def test_who_gives_up_leaves_the_question_to_others() -> None:
     assert [task for task in asyncio.all_tasks() if task.get_name() == "plimsoll asks a host"] == []
 
 
+async def test_what_nobody_looks_at_any_more_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection, and then what it told."""
+    monkeypatch.setattr(peer, "KEPT_S", 0.05)
+    monkeypatch.setattr(peer, "FORGOTTEN_S", 0.3)
+    async with host(GOOD) as one, peers(one.url) as those:
+        await those.others()
+        (only,) = those._peers
+        assert only._line is not None
+        await asyncio.sleep(0.2)
+        assert only._line._streams is None
+        assert only._told is not None
+        await asyncio.sleep(0.5)
+        assert only._told is None
+
+
 async def test_the_past_of_a_worker_is_asked_of_its_host() -> None:
     """Whose words are numbers, or nothing."""
     past = answered(json.dumps(series_to_json(History().series("10m"))))
@@ -211,10 +226,14 @@ async def test_the_past_of_a_worker_is_asked_of_its_host() -> None:
     assert paths[::2] == ["GET /ops/history?span=1h&worker=web-2%3A2", "GET /ops/history?span=1h&worker=host"]
 
 
-async def test_a_host_that_is_this_one_is_not_asked_for_its_past() -> None:
-    """All hosts may have the same list."""
-    async with host(answered(workers(worker(socket.gethostname(), os.getpid())))) as one, peers(one.url) as those:
-        await those.others()
+async def test_a_host_that_is_this_one_is_asked_once() -> None:
+    """All hosts may have the same list. What else it has told is known here, and as it is now."""
+    name = socket.gethostname()
+    ours = workers(worker(name, os.getpid()), worker(name, 1), silent=(f"{name}:2",))
+    async with host(answered(ours)) as one, peers(one.url) as those:
+        for _ in range(2):
+            found = await those.others(0)
+            assert (names(found.snapshots), found.silent) == ([f"{name}:{os.getpid()}"], ())
         assert await those.history("all", "1h") == ()
     assert len(one.asked) == 1
 

@@ -160,9 +160,13 @@ def test_hosts_that_nobody_looks_at_are_told(postgres_database: TestDatabase, st
     if not named("web2"):
         pytest.skip("no host of another name can be had here (unshare --uts)")
     ports = free_port(), free_port()
-    two = start_host(
-        postgres_database, "web2", ports[1], OPS_READ_TOKEN="another-token-01234", OPS_TOKEN="yet-another-token-0"
-    )
+    others = {
+        "OPS_READ_TOKEN": "another-token-01234",
+        "OPS_TOKEN": "yet-another-token-0",
+        "OPS_PEERS": "http://8.8.8.8",
+    }
+    two = start_host(postgres_database, "web2", ports[1], **others)
+    assert "OPS_PEERS has http://8.8.8.8, a public address without TLS" in two.service.output()
     two.service.wait_ready("/notes")
     one = start_host(postgres_database, "web1", ports[0])
     told = one.until("/ops/snapshot", lambda snapshot: problem(snapshot, "hosts-unseen"))

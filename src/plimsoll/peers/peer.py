@@ -72,7 +72,7 @@ class Peer:
 
     @property
     def is_here(self) -> bool:
-        """Whether it is this host itself: all hosts may have the same list."""
+        """Whether it is this host itself, which need not be asked: all hosts may have the same list."""
         return any(name_of(each) == self._me for each in self.told.snapshots)
 
     def line(self, limit_s: float, who: str = "") -> Line:
@@ -87,7 +87,7 @@ class Peer:
         work, now_s = self._work, time.monotonic()
         if work is not None and not work.done() and work.get_loop() is asyncio.get_running_loop():
             return work
-        if now_s < self._next_s or now_s - self._asked_s < max_age_s:
+        if now_s < self._next_s or now_s - self._asked_s < max_age_s or self.is_here:
             return None
         # In nobody's context, and nobody's who goes away meanwhile.
         self._work = asyncio.get_running_loop().create_task(self._ask(), name="plimsoll asks a host", context=Context())
@@ -117,10 +117,12 @@ class Peer:
                 self._find.forget()
         else:
             self._error = ""
-            self._told = (time.monotonic(), told)
+            ours = tuple(each for each in told.snapshots if name_of(each) == self._me)
+            # Of this host all else is known here, and as it is now.
+            self._told = (time.monotonic(), Told(ours) if ours else told)
         self._asked_s = time.monotonic()
         self._next_s = self._asked_s + again_s
-        self._timer = asyncio.get_running_loop().call_later(KEPT_S, self._hang_up, context=Context())
+        self._timer = asyncio.get_running_loop().call_later(KEPT_S, self._rest, context=Context())
 
     async def _answer(self) -> Answer:
         if self._line is None:
@@ -131,6 +133,14 @@ class Peer:
         except TimeoutError:
             self._hang_up()
             return Answer(error=f"no whole answer within {LIMIT_S:g} s")
+
+    def _rest(self) -> None:
+        """Nobody looks any more, or it refuses us."""
+        self._hang_up()
+        self._timer = asyncio.get_running_loop().call_later(FORGOTTEN_S, self._forget, context=Context())
+
+    def _forget(self) -> None:
+        self._told = None
 
     def _hang_up(self) -> None:
         if self._line is not None:
