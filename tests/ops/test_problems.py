@@ -1,6 +1,7 @@
 """What is wrong with a service on real servers is named by route and line of code, within seconds of its beginning."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -60,7 +61,9 @@ async def test_a_slow_route_is_named(server_database: TestDatabase) -> None:
         requests = ask(it, "/hold?asleep=true&seconds=20")
         problem = await told(it, "slow-route")
         await ended(*requests)
-    assert problem.sentence.startswith("GET /hold has held a connection for over 2 s, taken at ops/test_observer.py:")
+    # A busy machine looks a second or two later.
+    words = r"GET /hold has held a connection for over [2-9] s, taken at ops/test_observer\.py:"
+    assert re.match(words, problem.sentence)
     assert "sleep" in problem.action.lower()
 
 
