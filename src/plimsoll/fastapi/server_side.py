@@ -99,13 +99,10 @@ class ServerSide:
             self._timer.cancel()
         try:
             async with asyncio.timeout(FACTS_LIMIT_S if self._facts_are_old else LIMIT_S):
-                connection = await self._connected()
-                facts = await self._known(connection)
-                pool = self.pool.pool
-                before = set(pool.server_ids())
-                found = await read_clients(connection, facts)
-                if _answered(found):
-                    self._look(facts, found, before | set(pool.server_ids()))
+                kept = self._connection is not None
+                found = await self._read()
+                if kept and not _answered(found):  # somebody, or wait_timeout, ended that one connection
+                    found = await self._read()
         except TimeoutError:
             self._note(f"the server did not answer within {LIMIT_S:g} s")
             await self._hang_up(politely=False)
@@ -115,10 +112,20 @@ class ServerSide:
         else:
             if found.unread.get("clients"):
                 self._note(found.unread["clients"])
-            if not _answered(found):
-                await self._hang_up(politely=False)
-                return
             self._timer = asyncio.get_running_loop().call_later(KEPT_S, self._let_go, context=Context())
+
+    async def _read(self) -> ServerClients:
+        """What is found is looked at; where the connection was lost, nothing is, and it is given up."""
+        connection = await self._connected()
+        facts = await self._known(connection)
+        pool = self.pool.pool
+        before = set(pool.server_ids())
+        found = await read_clients(connection, facts)
+        if _answered(found):
+            self._look(facts, found, before | set(pool.server_ids()))
+        else:
+            await self._hang_up(politely=False)
+        return found
 
     async def _connected(self) -> AsyncConnection:
         if self._engine is None:
