@@ -1,6 +1,7 @@
 """All workers as the console sees them: who answers, who is waited for, and who acts."""
 
 import asyncio
+import itertools
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -148,14 +149,20 @@ async def test_a_name_that_nobody_has_is_told_with_those_there_are(tmp_path: Pat
             view.snapshot("web-1:9\n" * 500)
 
 
-async def test_nobody_is_asked_while_nobody_looks_and_once_for_all_who_do(tmp_path: Path) -> None:
+async def test_nobody_is_asked_while_nobody_looks_and_once_for_all_who_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However many look at once."""
+    asks = itertools.count()
+    ask = Together.ask
+    monkeypatch.setattr(Together, "ask", lambda self, **more: (next(asks), ask(self, **more))[1])
     one, other = Still(1), Still(2)
     async with workers(tmp_path, one, other) as (view, _):
         await asyncio.sleep(0.5)
         assert other.asked == 0
         await asyncio.gather(*(view.look() for _ in range(10)))
         assert other.asked <= 2
+        assert next(asks) == 1
 
 
 async def test_a_blocked_worker_is_waited_for_once_and_then_marked(tmp_path: Path) -> None:

@@ -133,6 +133,10 @@ async def test_each_hears_of_the_worker_that_was_named(monkeypatch: pytest.Monke
             assert from_json((await one.heard(1))[0]) == EXHAUSTED
         assert console.source.snapshots == 2
         assert console.source.looks == 4
+        async with listening(console, 2) as late:
+            for one in late:
+                await one.heard(1)
+        assert console.source.snapshots == 2
 
 
 async def test_a_worker_that_is_not_there_is_told_with_those_that_are() -> None:
