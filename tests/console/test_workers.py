@@ -116,3 +116,21 @@ def test_who_signs_in_comes_to_the_worker_of_the_address(visit: Visit, fake: Fak
     page.keyboard.type(TOKEN)
     page.keyboard.press("Enter")
     expect(page.get_by_text("Routes of web-1:4712")).to_be_visible()
+
+
+def test_a_worker_that_joins_is_no_rush_of_requests(visit: Visit, fake: FakeService) -> None:
+    """What it had answered before it was seen is not of this second."""
+    before, *rest = FOUR_AS_ONE.routes
+    fake.snapshot = FOUR_AS_ONE
+    page = visit().open("routes")
+    rate = page.locator("tbody tr", has_text=before.name).locator("[data-title='A second']")
+    expect(rate).to_have_text("0")
+    joined = replace(FOUR_AS_ONE.workers[0], name="web-3:1")
+    fake.snapshot = replace(
+        FOUR_AS_ONE,
+        workers=(*FOUR_AS_ONE.workers, joined),
+        routes=(replace(before, requests=before.requests + 100_000), *rest),
+    )
+    expect(page.get_by_text("Routes of all 5 workers")).to_be_visible()
+    assert rate.inner_text() in ("not known", "0")
+    expect(rate).to_have_text("0")

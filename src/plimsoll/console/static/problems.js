@@ -85,8 +85,7 @@ export class Problems {
       this.#nextSinceS = atS;
     }
     const worse = GRAVITY.indexOf(worst?.level ?? "") > GRAVITY.indexOf(this.#toldLevel);
-    const settled = this.#told === null || worse || atS - this.#nextSinceS >= SETTLED_S;
-    if (key === this.#told || !settled) return;
+    if (key === this.#told || !(worse || atS - this.#nextSinceS >= SETTLED_S)) return;
     this.#told = key;
     this.#toldLevel = worst?.level ?? "";
     const more = problems.length > 1 ? ` And ${count(problems.length - 1)} more.` : "";
