@@ -19,6 +19,7 @@ from rich.text import Text
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Footer, Static
 
+from plimsoll.snapshot import Problem
 from plimsoll.watch import feed as feed_module
 from plimsoll.watch.app import Details, WatchApp
 from plimsoll.watch.feed import Feed
@@ -100,6 +101,21 @@ async def test_keys_change_the_table_and_its_order(service: Service) -> None:
         for key, words in (("o", "Routes (2)"), ("t", "Statements (2)"), ("e", "Events (1)"), ("h", "Holders (1)")):
             await pilot.press(key)
             assert words in line(pilot, "#tables")
+
+
+async def test_each_problem_is_seen_and_all_of_it_on_demand(service: Service) -> None:
+    """The others take a line each, below what to do about the gravest; a key has them whole."""
+    second = Problem("warning", "leak", f"A second one. {'And more. ' * 30}", f"Do this. {'And that. ' * 30}The end.")
+    service.snapshot = replace(EXHAUSTED, problems=(*EXHAUSTED.problems, second))
+    async with watching(service) as pilot:
+        await until(pilot, lambda: "WARNING: A second one. And more." in screen(pilot))
+        assert EXHAUSTED.problems[0].action[:40] in screen(pilot)
+        assert "Do this." not in screen(pilot)
+        assert "i has all of them in full" in screen(pilot)
+        await pilot.press("i")
+        await until(pilot, lambda: f"What is wrong ({len(service.snapshot.problems)})" in line(pilot, "#tables"))
+        await pilot.press("down", "d")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Details) and "-> Do this." in screen(pilot))
 
 
 async def test_a_click_on_a_column_sorts_by_it(service: Service) -> None:

@@ -21,7 +21,7 @@ from plimsoll.watch import summary
 from plimsoll.watch.feed import Feed
 from plimsoll.watch.once import server
 from plimsoll.watch.summary import Tone, Words
-from plimsoll.watch.tables import HOLDERS, TABLES, WORKERS, Row, Table
+from plimsoll.watch.tables import HOLDERS, PROBLEMS, TABLES, WORKERS, Row, Table
 
 STYLES: dict[Tone, str] = {
     "plain": "",
@@ -93,6 +93,7 @@ class WatchApp(App[Exception]):
         Binding("r", "reverse", "Flip"),
         Binding("d", "details", "More"),
         Binding("q", "quit", "Quit"),
+        Binding(PROBLEMS.key, f"show('{PROBLEMS.key}')", PROBLEMS.name, show=False),
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
     ]
 
@@ -145,7 +146,7 @@ class WatchApp(App[Exception]):
         """What changes without an answer."""
         sight = self._feed.sight
         with suppress(*ENDING):
-            self._main("#problems").update(text_of(summary.problems(sight), wrap=True))
+            self._main("#problems").update(text_of(summary.problems(sight, self.size.width), wrap=True))
             self._main("#who").update(text_of([summary.who(sight, self._feed.place.url)]))
 
     def _show_all(self) -> None:

@@ -7,7 +7,7 @@ from plimsoll.snapshot.amounts import amount, seconds
 from plimsoll.snapshot.shown import shown
 from plimsoll.watch import summary
 from plimsoll.watch.feed import Sight
-from plimsoll.watch.tables import TABLES, WORKERS, Table
+from plimsoll.watch.tables import PROBLEMS, TABLES, WORKERS, Table
 
 ROWS = 15
 """Of a table; `--format json` has all."""
@@ -33,8 +33,8 @@ def once(sight: Sight, snapshot: Snapshot, url: str) -> Iterator[str]:
         yield words.text
     yield server(snapshot)
     for table in TABLES:
-        if table is WORKERS and not snapshot.workers:
-            continue
+        if table is PROBLEMS or (table is WORKERS and not snapshot.workers):
+            continue  # told above; there is only one
         yield ""
         yield from _table(table, snapshot)
 

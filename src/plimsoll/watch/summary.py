@@ -7,12 +7,18 @@ from typing import Literal
 from plimsoll.snapshot import LoadLineView, PoolView, Snapshot
 from plimsoll.snapshot.amounts import amount, seconds, size
 from plimsoll.snapshot.rows import WorkerRow
-from plimsoll.snapshot.shown import shown
+from plimsoll.snapshot.shown import LONGEST, shown
 from plimsoll.watch.feed import Sight
 
 Tone = Literal["plain", "dim", "good", "info", "warning", "critical"]
 
 BAR_WIDTH = 30
+
+ACTION_LINES = 2
+
+PROBLEMS_KEY = "i"
+"""Shows what is wrong as a table."""
+
 BLOCKS = "▁▂▃▄▅▆▇█"
 GAP = " "
 
@@ -60,17 +66,22 @@ def _workers(rows: Sequence[WorkerRow]) -> str:
     return f"{len(rows)} workers on {hosts} {'host' if hosts == 1 else 'hosts'}, {ready} ready{silent}"
 
 
-def problems(sight: Sight) -> Iterator[Words]:
-    """What is wrong, the gravest first, and what to do; a service that cannot be seen is what is wrong before all."""
+def problems(sight: Sight, width: int | None = None) -> Iterator[Words]:
+    """What is wrong, the gravest first, and what to do; a service that cannot be seen is what is wrong before all. On a
+    screen of that width the others take a line each, and what to do about the gravest takes two or three."""
     if sight.state != "live":
         yield Words(shown(sight.words), "dim" if sight.state == "connecting" else "warning")
     if sight.snapshot is None:
         return
-    for problem in sight.snapshot.problems:
-        yield Words(f"{problem.level.upper()}: {shown(problem.sentence)}", problem.level)
-        if problem.action:
-            yield Words(f"  -> {shown(problem.action)}")
-    if not sight.snapshot.problems and sight.state == "live":
+    told = sight.snapshot.problems
+    for place, problem in enumerate(told):
+        sentence = f"{problem.level.upper()}: {problem.sentence}"
+        yield Words(shown(sentence, width if width and place else LONGEST), problem.level)
+        if problem.action and not (width and place):
+            yield Words(f"  -> {shown(problem.action, ACTION_LINES * width if width else LONGEST)}")
+    if width and told:
+        yield Words(f"  {PROBLEMS_KEY} has {'all of them' if len(told) > 1 else 'it'} in full", "dim")
+    if not told and sight.state == "live":
         yield Words("Nothing is wrong.", "good")
 
 

@@ -9,6 +9,7 @@ from plimsoll.snapshot import Snapshot
 from plimsoll.snapshot.amounts import amount, seconds, size
 from plimsoll.snapshot.processes import owner
 from plimsoll.snapshot.shown import shown
+from plimsoll.watch.summary import PROBLEMS_KEY
 
 MOST_ROWS = 500
 """Of a table; nobody scrolls farther."""
@@ -227,4 +228,15 @@ WORKERS = Table(
     "Only one worker is shown.",
 )
 
-TABLES = (HOLDERS, PROCESSES, ROUTES, STATEMENTS, EVENTS, WORKERS)
+PROBLEMS = Table(
+    "What is wrong",
+    PROBLEMS_KEY,
+    lambda now: now.problems,
+    lambda problem: f"{problem.key} {problem.sentence}",
+    (Column("Level", _get("level")), Column("What", _get("sentence")), Column("What to do", _get("action"))),
+    None,
+    lambda each: (f"{each.level.upper()}: {each.sentence}", f"-> {each.action}" if each.action else ""),
+    "Nothing is wrong.",
+)
+
+TABLES = (HOLDERS, PROCESSES, ROUTES, STATEMENTS, EVENTS, WORKERS, PROBLEMS)
