@@ -16,8 +16,7 @@ from plimsoll.web.line import Answer, Line
 from plimsoll.web.place import Place
 
 PATH = "/ops/snapshot"
-OWN_PATH = f"{PATH}?worker=self"
-"""Each is asked for itself, so that those which do not see one another are met too."""
+"""Of all workers that whoever answers knows, on this host and others."""
 
 ANSWER_LIMIT_S = 5.0
 """A worker answers in a second or so, also while its database is silent."""
@@ -95,7 +94,7 @@ async def _one_round(place: Place, token: str | None, tls: ssl.SSLContext | None
     """On new connections, so that a server's workers take turns."""
     lines = [Line(place, ANSWER_LIMIT_S, tls) for _ in range(AT_ONCE)]
     try:
-        answers = await asyncio.gather(*(line.get(OWN_PATH, token) for line in lines))
+        answers = await asyncio.gather(*(line.get(PATH, token) for line in lines))
     finally:
         for line in lines:
             line.close()
