@@ -28,8 +28,8 @@ critical pool-exhausted
   server's is told once. The load line is then held against all that were seen.
 - **silent-worker** is told there only: a worker lives and has not answered the others within a second, since something
   blocks its event loop or the process is stopped ([workers.md](workers.md)).
-- So are **host-silent**, a host that did not answer, and **hosts-unseen**, hosts that use the database and are not asked
-  ([several-hosts.md](several-hosts.md)).
+- So are **host-silent**, a host that did not answer, and **hosts-unseen**, hosts that use the database and are not
+  asked ([several-hosts.md](several-hosts.md)).
 - A setting named as a threshold counts with the value that it has; where it is off, with its default.
 
 This page is written from the rules themselves by `tools/write_problem_page.py`.
