@@ -13,10 +13,11 @@ from unittest.mock import patch
 import pytest
 
 from plimsoll.errors import ActionError, UnknownWorkerError
-from plimsoll.snapshot import HolderView, Snapshot, everyone, post
+from plimsoll.snapshot import HolderView, Snapshot, everyone
 from plimsoll.snapshot.everyone import Everyone, errands
 from plimsoll.snapshot.history import SERIES, History, Series, Span
 from plimsoll.snapshot.moment import Moment
+from plimsoll.snapshot.post import Patience
 from plimsoll.snapshot.source import ALL, HOST, SELF, Action, Elsewhere
 from plimsoll.snapshot.together import Together
 from tests.snapshot.samples import HEALTHY, NOW_S, holder
@@ -241,7 +242,7 @@ async def test_a_blocked_worker_s_holder_is_not_ended_and_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither now nor later."""
-    monkeypatch.setattr(post, "TAKEN_S", 0.1)
+    monkeypatch.setattr(everyone, "ACTION_PATIENCE", Patience(0.1, 9.0))
     still = Still(2, (replace(holder(1, age_s=9.0), id="2-5"),))
     async with workers(tmp_path, Still(1)) as (view,), blocked(tmp_path, still):
         with pytest.raises(ActionError, match="nothing was done, and nothing will be"):

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from plimsoll.errors import ActionError
-from plimsoll.snapshot import letters, post
+from plimsoll.snapshot import letters
 from plimsoll.snapshot.letters import Letters
-from plimsoll.snapshot.post import Answering, SilentError, asked
+from plimsoll.snapshot.post import Answering, Patience, SilentError, asked
 from plimsoll.snapshot.shared import Shared
 from tests.snapshot.samples import HEALTHY
 
-LIMIT_S = 10.0
+PATIENCE = Patience(10.0, 10.0)
+NONE = Patience(0.1, 10.0)
 ONE, OTHER = "11-0000000a", "12-0000000b"
 
 
@@ -68,11 +69,11 @@ async def test_what_is_asked_of_one_is_done_by_that_one_and_answered(tmp_path: P
     """Its refusal too, in its words; an error of another kind is told without its text. Nothing is left."""
     async with working(tmp_path / "d") as one, working(tmp_path / "d") as two, working(tmp_path / "d") as three:
         mail = one.place.letters
-        assert await asked(mail, two.name, "greet", {"who": "ä"}, LIMIT_S) == {"done": "greet"}
+        assert await asked(mail, two.name, "greet", {"who": "ä"}, PATIENCE) == {"done": "greet"}
         with pytest.raises(ActionError, match="It is not to be"):
-            await asked(mail, two.name, "refuse", {}, LIMIT_S)
+            await asked(mail, two.name, "refuse", {}, PATIENCE)
         with pytest.raises(ActionError, match="the log of that worker has the reason"):
-            await asked(mail, two.name, "fail", {}, LIMIT_S)
+            await asked(mail, two.name, "fail", {}, PATIENCE)
         assert two.done == [("greet", {"who": "ä"}), ("refuse", {}), ("fail", {})]
         assert not one.done
         assert not three.done
@@ -80,16 +81,13 @@ async def test_what_is_asked_of_one_is_done_by_that_one_and_answered(tmp_path: P
         assert not [path for path in (tmp_path / "d").iterdir() if path.stat().st_mode & 0o077]
 
 
-async def test_a_blocked_worker_does_not_do_later_what_nobody_waits_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_blocked_worker_does_not_do_later_what_nobody_waits_for(tmp_path: Path) -> None:
     """Who asked is told that it was not done, and so it stays."""
-    monkeypatch.setattr(post, "TAKEN_S", 0.1)
     async with working(tmp_path / "d") as one:
         blocked = Worker(tmp_path / "d")
         blocked.place.begin()
         with pytest.raises(SilentError, match="nothing was done, and nothing will be"):
-            await asked(one.place.letters, blocked.name, "kill", {}, LIMIT_S)
+            await asked(one.place.letters, blocked.name, "kill", {}, NONE)
         assert blocked.place.letters.taken() == []
         blocked.place.end()
 
@@ -98,7 +96,7 @@ async def test_who_waits_in_vain_for_what_was_begun_is_told_so(tmp_path: Path) -
     """It may be done yet."""
     async with working(tmp_path / "d") as one, working(tmp_path / "d") as two:
         with pytest.raises(SilentError, match="may be done yet"):
-            await asked(one.place.letters, two.name, "wait", {}, 1.5)
+            await asked(one.place.letters, two.name, "wait", {}, Patience(1.5, 1.5))
 
 
 async def test_a_question_of_one_who_is_gone_is_taken_back(tmp_path: Path) -> None:
@@ -106,7 +104,7 @@ async def test_a_question_of_one_who_is_gone_is_taken_back(tmp_path: Path) -> No
     async with working(tmp_path / "d") as one:
         other = Worker(tmp_path / "d")
         other.place.begin()
-        task = asyncio.create_task(asked(one.place.letters, other.name, "kill", {}, LIMIT_S))
+        task = asyncio.create_task(asked(one.place.letters, other.name, "kill", {}, PATIENCE))
         await asyncio.sleep(0.1)
         assert list((tmp_path / "d").glob("*.ask"))
         task.cancel()

@@ -14,7 +14,7 @@ from plimsoll.snapshot.codec import series_from_json, series_to_json
 from plimsoll.snapshot.history import STEPS, Series, Span
 from plimsoll.snapshot.hosts import with_hosts
 from plimsoll.snapshot.model import Snapshot
-from plimsoll.snapshot.post import Do
+from plimsoll.snapshot.post import Do, Patience
 from plimsoll.snapshot.series import series_as_one
 from plimsoll.snapshot.source import ALL, HOST, SELF, Action, Elsewhere, Peers, Source
 from plimsoll.snapshot.together import Together
@@ -32,10 +32,10 @@ silent when it is asked again."""
 KNOWN_S = 5.0
 """What was known of the others is shown for so long after it was asked for, where it could not be asked for again."""
 
-HISTORY_WAIT_S = 2.0
-ACTION_WAIT_S = 10.0
-"""For another worker's answer: an action may wait 2 s for the server's confirmation. Less than the 15 s of the
-console, so that the operator hears what became of it."""
+HISTORY_PATIENCE = Patience(1.0, 2.0)
+ACTION_PATIENCE = Patience(3.0, 10.0)
+"""An action may wait 2 s for the server's confirmation. Less than the 15 s of the console, so that the operator hears
+what became of it; a worker that is busy and not stuck is worth some seconds."""
 
 NAMES_SHOWN = 20
 
@@ -157,7 +157,7 @@ class Everyone:
     async def _history_of(self, name: str, span: Span) -> tuple[Series, ...]:
         """Of another worker of this host; nothing where it does not answer."""
         try:
-            found = await self._together.ask_one(name, "history", {"span": span}, HISTORY_WAIT_S)
+            found = await self._together.ask_one(name, "history", {"span": span}, HISTORY_PATIENCE)
             return () if found is None else (series_from_json(found),)
         except (ActionError, SnapshotError) as error:
             logger.info("the history of %s is missing: %s", plain(name), error)
@@ -184,7 +184,7 @@ class Everyone:
         worker = f"{host or own.host}:{pid}"
         if worker != f"{own.host}:{own.pid}":
             words = {"holder": checkout, "who": f"{plain(who)}, through worker {own.pid}"}
-            found = await self._together.ask_one(worker, action, words, ACTION_WAIT_S)
+            found = await self._together.ask_one(worker, action, words, ACTION_PATIENCE)
             if found is not None:
                 return plain(str(found.get("result", "")), 400)
             if host:  # also ours: two hosts may have one name

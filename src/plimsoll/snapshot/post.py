@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from plimsoll.errors import ActionError, SharingError
@@ -10,11 +11,17 @@ from plimsoll.snapshot.letters import Letters, Question
 
 logger = logging.getLogger("plimsoll.snapshot")
 
-TAKEN_S = 1.0
-"""A worker looks five times a second: one that has not taken a question by then is blocked, and the question is taken
-back."""
-
 POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds. A question that nobody has taken within `taken_s` is taken back: a worker looks five times a second. One
+    that was taken is to be answered within `answered_s`."""
+
+    taken_s: float
+    answered_s: float
+
 
 Do = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
 """Does what is asked for, with its words.
@@ -28,7 +35,9 @@ class SilentError(ActionError):
     """The worker did not take the question, or did not answer it."""
 
 
-async def asked(letters: Letters, to: str, what: str, words: Mapping[str, str], limit_s: float) -> Mapping[str, Any]:
+async def asked(
+    letters: Letters, to: str, what: str, words: Mapping[str, str], patience: Patience
+) -> Mapping[str, Any]:
     """The answer of the worker at the place `to`.
 
     Raises:
@@ -40,7 +49,7 @@ async def asked(letters: Letters, to: str, what: str, words: Mapping[str, str], 
     except (OSError, SharingError) as error:
         raise SilentError(f"The worker cannot be asked, so nothing was done: {error}.") from error
     try:
-        found = await _answered(letters, to, number, limit_s)
+        found = await _answered(letters, to, number, patience)
     except BaseException:
         letters.withdraw(to, number)
         raise
@@ -50,21 +59,21 @@ async def asked(letters: Letters, to: str, what: str, words: Mapping[str, str], 
     return found
 
 
-async def _answered(letters: Letters, to: str, number: str, limit_s: float) -> Mapping[str, Any]:
+async def _answered(letters: Letters, to: str, number: str, patience: Patience) -> Mapping[str, Any]:
     loop = asyncio.get_running_loop()
     began_s, is_taken = loop.time(), False
     while (found := letters.answer(number)) is None:
         passed_s = loop.time() - began_s
-        if not is_taken and passed_s > min(TAKEN_S, limit_s):
+        if not is_taken and passed_s > patience.taken_s:
             if letters.withdraw(to, number):
                 raise SilentError(
                     "The worker lives and does not answer, so nothing was done, and nothing will be: something blocks "
                     "its event loop, or the process is stopped."
                 )
             is_taken = True
-        if passed_s > limit_s:
+        if is_taken and passed_s > patience.answered_s:
             raise SilentError(
-                f"The worker has taken this on and not answered within {limit_s:g} s; it may be done yet."
+                f"The worker has taken this on and not answered within {patience.answered_s:g} s; it may be done yet."
             )
         await asyncio.sleep(POLL_S)
     return found

@@ -11,7 +11,7 @@ from plimsoll.errors import SharingError
 from plimsoll.settings.service import ALONE
 from plimsoll.snapshot.directory import directory_of_siblings
 from plimsoll.snapshot.model import Snapshot
-from plimsoll.snapshot.post import Answering, Do, asked
+from plimsoll.snapshot.post import Answering, Do, Patience, asked
 from plimsoll.snapshot.shared import Others, Shared
 
 logger = logging.getLogger("plimsoll.snapshot")
@@ -70,7 +70,7 @@ class Together:
         return None if self._shared is None else await self._shared.ask(tell=tell)
 
     async def ask_one(
-        self, worker: str, what: str, words: Mapping[str, str], limit_s: float
+        self, worker: str, what: str, words: Mapping[str, str], patience: Patience
     ) -> Mapping[str, Any] | None:
         """What the worker of this name (`host:pid`) answers; None where no other of this host has it.
 
@@ -82,7 +82,7 @@ class Together:
         places = [] if shared is None else shared.places(worker)
         if shared is None or not places:
             return None
-        return await asked(shared.letters, places[0], what, words, limit_s)
+        return await asked(shared.letters, places[0], what, words, patience)
 
     def names(self) -> tuple[str, ...]:
         """Of the other workers of this host that live."""
