@@ -59,7 +59,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         panel(
             "Not ready, silent",
             "none",
-            (f"count by (instance) (plimsoll_ready{{{OF}}} == 0)", "{{instance}} not ready"),
+            (f"sum by (instance) (plimsoll_ready{{{OF}}} == bool 0)", "{{instance}} not ready"),
             (f"plimsoll_silent_workers{{{OF}}}", "{{instance}} silent"),
             width=6,
         ),
@@ -167,6 +167,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             (f"sum(increase(plimsoll_pool_lost_total{{{OF}}}[{RATE}]))", "never given back"),
             (f"sum(increase(plimsoll_pool_idle_transactions_total{{{OF}}}[{RATE}]))", "idle in transaction"),
             (f"sum(increase(plimsoll_pool_timeouts_total{{{OF}}}[{RATE}]))", "waited in vain"),
+            (f"sum(increase(plimsoll_records_written_total{{{OF}}}[{RATE}]))", "black-box records kept"),
         ),
         panel(
             "Opened and closed",
