@@ -1,19 +1,21 @@
 """OpenTelemetry's SDK collects the pool by the names of its semantic conventions."""
 
-from dataclasses import replace
-
+from fastapi import FastAPI
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint, Sum
 from opentelemetry.semconv._incubating.attributes import db_attributes
 from opentelemetry.semconv._incubating.metrics import db_metrics
 
+from plimsoll import Database, DatabaseSettings
+from plimsoll.fastapi import install
 from plimsoll.metrics import otel
-from plimsoll.snapshot import SettingView
+from plimsoll.snapshot.source import Source
 from tests.metrics.source import Still
+from tests.servers import TestDatabase
 from tests.snapshot.samples import EXHAUSTED, HEALTHY
 
 
-def collected(source: Still) -> dict[tuple[str, str], tuple[float, str, str]]:
+def collected(source: Source) -> dict[tuple[str, str], tuple[float, str, str]]:
     """By name and state: the number, the unit and the kind."""
     reader = InMemoryMetricReader()
     provider = MeterProvider((reader,))
@@ -52,10 +54,15 @@ def test_the_pool_is_there_by_the_names_of_the_conventions() -> None:
     assert {state for _, state in found if state} == states
 
 
-def test_least_idle_connections_are_known_where_the_setting_is() -> None:
-    """DB_POOL_MIN_IDLE."""
-    known = replace(HEALTHY, settings=(SettingView("DB_POOL_MIN_IDLE", "3", "environment", ""),))
-    assert collected(Still(known))[db_metrics.DB_CLIENT_CONNECTION_IDLE_MIN, ""] == (3, "{connection}", "up-down")
+async def test_an_installed_application_has_all_of_them(sqlite_database: TestDatabase) -> None:
+    """Also the least that are kept idle, which the settings tell with their unit."""
+    database = Database(DatabaseSettings(database_url=sqlite_database.url, pool_min_idle=2))
+    app = FastAPI()
+    install(app, database)
+    async with app.router.lifespan_context(app):
+        found = collected(app.state.plimsoll.observer)
+    assert found[db_metrics.DB_CLIENT_CONNECTION_IDLE_MIN, ""] == (2, "{connection}", "up-down")
+    assert found[db_metrics.DB_CLIENT_CONNECTION_MAX, ""][0] == 40
 
 
 def test_times_have_their_sums_and_counts_under_names_of_our_own() -> None:

@@ -66,7 +66,9 @@ def _states(now: Snapshot) -> Sequence[tuple[dict[str, str], float]]:
 
 
 def _idle_min(now: Snapshot) -> Sequence[tuple[dict[str, str], float]]:
-    return [({}, int(each.value)) for each in now.settings if each.name == MIN_IDLE and each.value.isdecimal()]
+    # As it is shown, with its unit: `2 connections`.
+    values = [each.value.partition(" ")[0] for each in now.settings if each.name == MIN_IDLE]
+    return [({}, int(value)) for value in values if value.isdecimal()]
 
 
 _GAUGES: tuple[tuple[str, str, str, _Values], ...] = (
