@@ -308,6 +308,12 @@ def test_few_errors_are_no_storm() -> None:
     assert keys(routes(route("GET /a", 4, e_5xx=4), route("GET /b", 1_000, e_5xx=10)), replace(BEFORE, routes=())) == []
 
 
+def test_errors_of_requests_whose_route_is_not_known_are_told_in_words() -> None:
+    """They failed before it was found."""
+    (problem,) = problems(routes(route("unknown", 40, e_5xx=40)), replace(BEFORE, routes=()))
+    assert problem.sentence.startswith("a route that is not known answers with errors: 40 of 40 requests")
+
+
 def test_refusals_for_want_of_memory_are_not_laid_to_the_database() -> None:
     """They are counted by their own name."""
     now = replace(

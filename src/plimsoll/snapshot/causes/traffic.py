@@ -156,7 +156,7 @@ def _route_errors(case: Case) -> Found | None:
     more = f"; {counted(others, 'other route')} {verb(others, 'fails', 'fail')} as well" if others else ""
     return Found(
         "critical" if errors >= thresholds.HALF * requests else "warning",
-        f"{plain(name)} answers with errors: {errors:,.0f} of {counted(requests, 'request')} "
+        f"{owner(name)} answers with errors: {errors:,.0f} of {counted(requests, 'request')} "
         f"({percent(errors, requests)}) {case.lately} got a 5xx{more}.",
         "The log has the traceback of each kind. If a release has just begun to serve (Events), take it back.",
     )
@@ -171,7 +171,7 @@ def _deadlines(case: Case) -> Found | None:
     limit = f" of {time(limit_s)}" if limit_s else ""
     return Found(
         "warning",
-        f"{plain(name)} takes longer than it may: {ended:,.0f} of {counted(requests, 'request')} {case.lately} "
+        f"{owner(name)} takes longer than it may: {ended:,.0f} of {counted(requests, 'request')} {case.lately} "
         f"{verb(ended, 'was', 'were')} ended at the limit{limit} (REQUEST_TIMEOUT).",
         "See what it waits for under Holders and Statements; long work belongs into a background job.",
     )

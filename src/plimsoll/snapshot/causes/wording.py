@@ -16,6 +16,9 @@ LONGEST_TEXT = 500
 LARGEST = 1e15
 """Numbers beyond are no counts, bytes or seconds that a worker can have: they are shown as this."""
 
+UNMATCHED = "unknown"
+"""What requests are counted as whose route nobody has found: those refused or failed before it, and wrong paths."""
+
 _LINE = re.compile(r"\.py:\d+")
 _CREDENTIALS = re.compile(r"://[^\s/@]*@")
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
@@ -46,6 +49,8 @@ def place(text: str) -> str:
 
 def owner(text: str) -> str:
     """Who holds a connection: a route, a task, or where neither is known, the line of code that made the session."""
+    if text == UNMATCHED:
+        return "a route that is not known"
     return place(text) if _LINE.search(text[-LONGEST_NAME:]) and text[:1] in "/\\." else plain(text)
 
 
