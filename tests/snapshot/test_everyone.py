@@ -194,6 +194,16 @@ async def test_what_was_known_long_ago_is_not_shown(tmp_path: Path, monkeypatch:
         assert view.snapshot().workers == ()
 
 
+async def test_what_nobody_looks_at_any_more_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Snapshots of many workers are megabytes."""
+    monkeypatch.setattr(everyone, "KNOWN_S", 0.2)
+    async with workers(tmp_path, Still(1), Still(2)) as (view, _):
+        await view.look()
+        assert view._here
+        await asyncio.sleep(0.6)
+        assert not view._here
+
+
 async def test_the_history_of_all_is_added_up_and_of_one_is_its_own(tmp_path: Path) -> None:
     """Asked of whichever worker."""
     async with workers(tmp_path, Still(1), Still(2)) as (view, _):

@@ -168,10 +168,10 @@ def _with_holder(process: ProcessView, held: tuple[str, HolderView] | None) -> P
 
 def _events(seen: Sequence[Snapshot]) -> tuple[EventView, ...]:
     """The newest first, as many as one worker keeps."""
-    told = [replace(event, worker=name_of(each)) for each in seen for event in each.events]
+    told = [(event, name) for each in seen for name in (name_of(each),) for event in each.events]
     # A time that is none would leave those around it in any order.
-    told.sort(key=lambda event: event.at_s if event.at_s == event.at_s else 0.0, reverse=True)
-    return tuple(told[:MOST_EVENTS])
+    told.sort(key=lambda pair: pair[0].at_s if pair[0].at_s == pair[0].at_s else 0.0, reverse=True)
+    return tuple(replace(event, worker=name) for event, name in told[:MOST_EVENTS])
 
 
 def _summed(parts: Iterable[Any]) -> MappingProxyType[str, int]:

@@ -77,6 +77,7 @@ class Everyone:
         self._there = Elsewhere()
         self._here_s = self._there_s = 0.0
         self._looks: dict[str, asyncio.Task[None]] = {}
+        self._letting_go: asyncio.TimerHandle | None = None
 
     async def end(self) -> None:
         """At lifespan's end."""
@@ -86,6 +87,8 @@ class Everyone:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._letting_go is not None:
+            self._letting_go.cancel()
 
     # --- what there is to see ---
 
@@ -209,7 +212,14 @@ class Everyone:
         if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
             task = asyncio.create_task(look(), name="plimsoll looks at the other workers", context=Context())
             self._looks[where] = task
+            task.add_done_callback(self._let_go_later)
         return task
+
+    def _let_go_later(self, task: asyncio.Task[None]) -> None:
+        """Of what is known, once nobody looks any more."""
+        if self._letting_go is not None:
+            self._letting_go.cancel()
+        self._letting_go = task.get_loop().call_later(2 * KNOWN_S, self._forget, context=Context())
 
     async def _look_here(self) -> None:
         self._forget()
