@@ -274,6 +274,8 @@ async def test_directories_of_our_own_go_with_the_last_one_in_them_and_named_one
     killed.begin()
     assert killed._lock is not None
     killed.publish(HEALTHY)
+    killed.ended.add("a session's digest")
+    killed.letters.ask("12-0000000b", "kill", {})
     os.close(killed._lock)
     async with working(tmp_path / "root" / "2-b", lambda: HEALTHY) as one:
         assert [path.name for path in (tmp_path / "root").iterdir()] == ["2-b"]

@@ -21,7 +21,7 @@ from plimsoll.console.sessions import Role
 from plimsoll.errors import UnknownWorkerError
 from plimsoll.events import LimitedLog
 from plimsoll.snapshot.codec import to_json
-from plimsoll.snapshot.source import ALL, Overview
+from plimsoll.snapshot.source import ALL, SELF, Overview
 
 EVERY_S = 1.0
 
@@ -200,6 +200,8 @@ class Live:
             self._log.log(logging.ERROR, "console-refresh", "the database server's side cannot be read", error)
 
     async def _look(self) -> None:
+        if all(listener.worker == SELF for listener in self._listeners):
+            return
         try:
             await self._source.look()
         except Exception as error:  # noqa: BLE001  the snapshot goes on without them
