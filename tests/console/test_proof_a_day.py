@@ -32,11 +32,11 @@ DAY_S = 86_400.0
 STEP_S = 120.0
 FULL_AFTER_S = DAY_S / 2
 """All that is bounded by number has come to its bound by then."""
-REQUESTS, GUESSES = 7, 3
+REQUESTS, GUESSES = 20, 3
 """Of each step."""
 ROUTES = 2 * MOST_ROUTES
 """Twice as many as are counted each by itself; only the program can make more of them."""
-SLACK_BLOCKS, SLACK_BYTES = 5_000, 6 << 20
+SLACK_BLOCKS, SLACK_BYTES = 3_000, 6 << 20
 """Of Python's memory (some 100 bytes each) and of resident memory: paths and texts are forgotten all at once when there
 are too many, so there are more or fewer of them."""
 
@@ -71,6 +71,7 @@ class Anything(BaseRoute):
         assert account is not None
         account.waited(0.001 * (number % 900))
         account.ran(f"SELECT column_{number} FROM t WHERE a = '{number}'", 0.01, number % 50, number % 7 == 0)
+        account.ran(f"SELECT a FROM t WHERE b = {number}", 0.01, 1, False)
         account.held(0.001 * (number % 5_000))
         await send({"type": "http.response.start", "status": 200 + 100 * (number % 4), "headers": []})
         await send({"type": "http.response.body", "body": b""})
