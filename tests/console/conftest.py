@@ -12,7 +12,7 @@ from tests.console.trouble import Troubled
 from tests.servers import MariaDbServer, PostgresServer
 
 Visit = Callable[..., Watched]
-Trouble = Callable[[str], Troubled]
+Trouble = Callable[..., Troubled]
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,8 @@ STRANGER = {"mariadb": "python, process ", "postgres": "nightly of "}
 @contextmanager
 def stranger(database: TestDatabase) -> Iterator[Any]:
     """Another program, on a connection of its own."""
-    account = {"host": database.host, "port": database.port, "user": database.user, "password": database.password}
+    account: dict[str, Any] = {"host": database.host, "port": database.port}
+    account |= {"user": database.user, "password": database.password}
     if database.kind == "mariadb":
         connection: Any = pymysql.connect(**account, database=database.name)
     else:
