@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from plimsoll.cli.who_text import text_of
 from plimsoll.snapshot import Snapshot
-from plimsoll.visit.snapshots import workers_in
+from plimsoll.visit.snapshots import Everybody, workers_in
 from tests.snapshot.samples import EXHAUSTED, FOUR_AS_ONE, HEALTHY, holder
 
 LONG = (
@@ -13,10 +13,10 @@ LONG = (
 )
 
 
-def lines(*workers: Snapshot, width: int | None = 80) -> list[str]:
+def lines(*workers: Snapshot, width: int | None = 80, missing: tuple[str, ...] = ()) -> list[str]:
     """Of a terminal of that width."""
-    seen = [worker for snapshot in workers for worker in workers_in(snapshot)]
-    return list(text_of(seen, workers[0].server, workers[0].at_s, width))
+    seen = tuple(worker for snapshot in workers for worker in workers_in(snapshot))
+    return list(text_of(Everybody(seen, workers[0].server, missing), workers[0].at_s, width))
 
 
 def test_one_cause_is_told_once_however_many_connections_it_has() -> None:
@@ -62,3 +62,9 @@ def test_workers_that_are_shown_as_one_are_told_one_by_one() -> None:
         (line,) = [line for line in told if line.startswith((f"{row.name}, ", f"{row.name}: "))]
         assert ("it lives and does not answer" in line) == row.silent
     assert sum("taken at" in line for line in told) >= 1
+
+
+def test_a_host_whose_workers_are_not_seen_is_told() -> None:
+    """Below the workers that are."""
+    sentence = "The host at http://web2:8000 did not answer: connection refused."
+    assert lines(replace(HEALTHY, server=None), missing=(sentence,))[-3:-1] == [sentence, ""]

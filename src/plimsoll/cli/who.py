@@ -23,7 +23,7 @@ from plimsoll.server import read_facts
 from plimsoll.settings import ServiceSettings
 from plimsoll.snapshot import ServerView
 from plimsoll.snapshot.processes import IDLE_TRANSACTION_S, Ours, joined
-from plimsoll.visit.snapshots import Seen, ask_workers
+from plimsoll.visit.snapshots import Everybody, ask_workers
 from plimsoll.web.place import place_of
 
 
@@ -48,14 +48,14 @@ def who(
     Without it the process list alone is read, by DATABASE_URL.
     """
     if url is not None:
-        workers, server = asyncio.run(ask_workers(place_of(url), _token(context.obj)))
+        found = asyncio.run(ask_workers(place_of(url), _token(context.obj)))
     else:
-        workers, server = (), _process_list(context.obj)
+        found = Everybody(server=_process_list(context.obj))
     if output is Format.JSON:
-        typer.echo(json.dumps(_as_json(workers, server), indent=2))
+        typer.echo(json.dumps(_as_json(found), indent=2))
         return
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in text_of(workers, server, time.time(), width):
+    for line in text_of(found, time.time(), width):
         typer.echo(line)
 
 
@@ -105,7 +105,7 @@ def _process_list(named: Named) -> ServerView:
     return run(database, ask)
 
 
-def _as_json(workers: tuple[Seen, ...], server: ServerView | None) -> dict[str, Any]:
+def _as_json(found: Everybody) -> dict[str, Any]:
     return {
         "workers": [
             {
@@ -119,7 +119,8 @@ def _as_json(workers: tuple[Seen, ...], server: ServerView | None) -> dict[str, 
                 "waiting": each.waiting,
                 "holders": [asdict(holder) for holder in each.holders],
             }
-            for each in workers
+            for each in found.workers
         ],
-        "server": None if server is None else asdict(server),
+        "missing": list(found.missing),
+        "server": None if found.server is None else asdict(found.server),
     }

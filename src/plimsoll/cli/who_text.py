@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from plimsoll.capacity.wording import counted
 from plimsoll.checks.printable import printable
 from plimsoll.snapshot import HolderView, ProcessView, ServerView
-from plimsoll.visit.snapshots import Seen
+from plimsoll.visit.snapshots import Everybody, Seen
 
 INDENT = "  "
 
@@ -27,20 +27,20 @@ SILENT = "it lives and does not answer: something blocks its event loop."
 SEES_OWN = "This account is not shown all of other accounts' connections (docs/who.md says what it needs)."
 
 
-def text_of(
-    workers: Sequence[Seen], server: ServerView | None, now_s: float, width: int | None = None
-) -> Iterator[str]:
+def text_of(found: Everybody, now_s: float, width: int | None = None) -> Iterator[str]:
     """All of it: lines that fit into `width` characters, or of any length where nobody's screen is to hold them."""
-    for line in _lines(workers, server, now_s, width):
+    for line in _lines(found, now_s, width):
         yield from _fitted(line, width)
 
 
-def _lines(workers: Sequence[Seen], server: ServerView | None, now_s: float, width: int | None) -> Iterator[str]:
+def _lines(found: Everybody, now_s: float, width: int | None) -> Iterator[str]:
+    workers, server = found.workers, found.server
     if len(workers) > 1:
         yield _in_all(workers)
         yield ""
     for worker in workers:
         yield from _of_worker(worker, width)
+    yield from map(printable, found.missing)
     if workers:
         yield ""
     if server is not None:

@@ -21,6 +21,9 @@ PATH = "/ops/snapshot"
 ANSWER_LIMIT_S = 5.0
 """A worker answers in a second or so, also while its database is silent."""
 
+MISSING = ("host-silent", "hosts-unseen")
+"""Keys of problems that tell of hosts whose workers are not seen, or not as they are now."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -38,8 +41,17 @@ class Seen:
     silent: bool = False
 
 
-async def ask_workers(place: Place, token: str | None) -> tuple[tuple[Seen, ...], ServerView | None]:
-    """All workers that whoever answers knows, by name, and the server's side of them all.
+@dataclass(frozen=True, slots=True)
+class Everybody:
+    """All workers by name, the server's side of them all, and sentences on hosts that are not among them."""
+
+    workers: tuple[Seen, ...] = ()
+    server: ServerView | None = None
+    missing: tuple[str, ...] = ()
+
+
+async def ask_workers(place: Place, token: str | None) -> Everybody:
+    """All workers that whoever answers knows.
 
     Raises:
         CommandError: none is given; says why and what to do.
@@ -65,7 +77,8 @@ async def ask_workers(place: Place, token: str | None) -> tuple[tuple[Seen, ...]
         enough = 1 if any(snapshot.workers for snapshot in answers) else ROUNDS_WITHOUT_NEWS
         if without_news >= enough:
             break
-    return tuple(met[name] for name in sorted(met)), server_in(answers)
+    missing = {problem.sentence: None for each in answers for problem in each.problems if problem.key in MISSING}
+    return Everybody(tuple(met[name] for name in sorted(met)), server_in(answers), tuple(missing))
 
 
 def workers_in(snapshot: Snapshot) -> Iterator[Seen]:
