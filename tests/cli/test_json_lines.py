@@ -94,7 +94,7 @@ def test_every_line_is_an_object_whoever_wrote_it(
     assert (handler["request_id"], handler["logger"]) == ("proxy-1", "uvicorn.error")
     assert "worker-7" in told["ZeroDivisionError: division by zero"]["message"]
     (access,) = [line for line in by_logger["uvicorn.access"] if "/noise/" in line["message"]]
-    assert access["request_id"] == "proxy-1"
+    assert (access["request_id"], access["status"], access["path"]) == ("proxy-1", 500, "/noise/7")
 
 
 def test_lines_are_written_when_they_end() -> None:

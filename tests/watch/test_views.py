@@ -41,6 +41,24 @@ def test_a_server_that_does_not_answer_is_told_with_its_error() -> None:
     assert "  The server has listed nothing yet." in lines
 
 
+@pytest.mark.parametrize(
+    ("dialect", "version", "expected"),
+    [
+        ("mysql", "10.11.19-MariaDB-0+deb12u1 Debian 12", "Server  mysql 10.11.19-MariaDB, 9 of"),
+        ("mysql", "8.4.3", "Server  mysql 8.4.3, 9 of"),
+        ("postgresql", "PostgreSQL 15.20 (Debian 15.20-0) on x86_64-linux", "Server  PostgreSQL 15.20, 9 of"),
+    ],
+)
+def test_the_servers_line_has_room_for_when_it_was_asked(dialect: str, version: str, expected: str) -> None:
+    """In 80 columns, whatever it says of how it was built."""
+    assert HEALTHY.server is not None
+    now = replace(HEALTHY, server=replace(HEALTHY.server, dialect=dialect, version=version))
+    (line,) = [line for line in printed(now) if line.startswith("Server")]
+    assert line.startswith(expected)
+    assert line.endswith(" ago")
+    assert len(line) <= 80
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_nothing_that_steers_a_terminal_is_printed(name: str) -> None:
     """Whatever routes, statements and programs are called."""

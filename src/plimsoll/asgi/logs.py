@@ -20,6 +20,10 @@ HEADER = b"x-request-id"
 _KEY = "plimsoll.request_id"
 _RAISED_IN = "_plimsoll_scope"
 _FAILED: ContextVar[Scope | None] = ContextVar("plimsoll_failed", default=None)
+ACCESS = "uvicorn.access"
+ACCESS_ARGUMENTS = ("client", "method", "path", "http_version", "status")
+"""What uvicorn gives its lines about requests, so that programs need not take them apart."""
+
 _GOOD = re.compile(rb"[A-Za-z0-9._:=+/@-]{1,128}")
 """An id that a proxy or a client may give: as long as any in use (a UUID has 36), and nothing that breaks a line."""
 
@@ -74,8 +78,10 @@ class JsonFormatter(logging.Formatter):
             line["method"] = scope.get("method")
             # The pattern, where the router has found it; the path is the client's.
             line["route"] = getattr(scope.get("route"), "path", None)
+        if record.name == ACCESS and isinstance(record.args, tuple) and len(record.args) == len(ACCESS_ARGUMENTS):
+            line |= dict(zip(ACCESS_ARGUMENTS, record.args, strict=True))
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
             line["stack"] = record.stack_info
-        return json.dumps(line)
+        return json.dumps(line, default=str)

@@ -1,5 +1,6 @@
 """What is known of a service as text, for a log or a script."""
 
+import re
 from collections.abc import Iterator
 
 from plimsoll.snapshot import Snapshot
@@ -14,6 +15,11 @@ ROWS = 15
 
 WIDEST = 48
 """Characters of a cell but the last of its row."""
+
+LONGEST_NAME = 28
+"""Characters of the server's name and version."""
+
+_BUILD = re.compile(r" on | \(|(?<=-MariaDB)-")
 
 NEEDS_ATTENTION = ("critical", "warning")
 
@@ -46,8 +52,14 @@ def server(snapshot: Snapshot) -> str:
         return "Server  not asked yet"
     error = f"; {shown(view.error)}" if view.error else ""
     numbers = f"{amount(view.connections)} of {amount(view.max_connections)} connections"
-    name = shown(f"{view.dialect} {view.version}", 40)
+    name = shown(_short(view.dialect, view.version), LONGEST_NAME)
     return f"Server  {name}, {numbers}, as of {seconds(max(0.0, snapshot.at_s - view.at_s))} ago{error}"
+
+
+def _short(dialect: str, version: str) -> str:
+    """The server's product and version without how it was built, so that the line has room for what changes."""
+    plain = _BUILD.split(version, maxsplit=1)[0]
+    return plain if plain.lower().startswith(dialect) else f"{dialect} {plain}"
 
 
 def _table(table: Table, snapshot: Snapshot) -> Iterator[str]:
