@@ -28,8 +28,9 @@ SNAPSHOT_PATH = "/ops/snapshot"
 HISTORY_PATH = "/ops/history"
 WORKERS_PATH = "/ops/workers"
 
-SERVER_AGE_S = 5.0
-"""The server's side of a snapshot is asked for again after so long."""
+SERVER_AGE_S = 2.0
+"""The server's side of a snapshot is asked for again after so long, as the console's stream does: scripts and the
+terminal see who connects, and that the server is back, as soon."""
 
 SERVER_WAIT_S = 1.0
 """A snapshot waits no longer for it: where the server is silent it says so, and the next one has it."""

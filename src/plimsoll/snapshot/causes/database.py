@@ -136,7 +136,8 @@ def _is_down(case: Case, sentence: str) -> Found:
 
 
 def _attempts(case: Case) -> str:
-    """`; it last did 20 s ago, and 40 attempts to connect failed in the last 30 s`."""
+    """`; it last did 20 s ago, and 40 requests for a connection failed in the last 30 s`: few
+    of these are attempts to connect, between which the pool pauses."""
     server = case.now.server
     # Without a version it has never answered.
     known = server is not None and server.version and sane(server.at_s)
@@ -146,7 +147,7 @@ def _attempts(case: Case) -> str:
         failures, when = sane(case.now.pool.connect_failures), f" since the worker began {time(case.age_s)} ago"
     parts = [
         *([f"it last did {time(ago_s)} ago"] if ago_s and server is not None and server.error else []),
-        *([f"{counted(failures, 'attempt')} to connect failed{when}"] if failures else []),
+        *([f"{counted(failures, 'request')} for a connection failed{when}"] if failures else []),
     ]
     return f"; {', and '.join(parts)}" if parts else ""
 
