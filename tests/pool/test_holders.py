@@ -125,6 +125,26 @@ async def test_a_connection_taken_out_of_the_pool_is_its_users_own(driver: str, 
         assert_balanced(pool_of(engine))
 
 
+async def test_a_task_without_a_name_is_known_by_its_function(sqlite_database: TestDatabase) -> None:
+    """The number that asyncio gives it tells nobody anything; a name that somebody chose is kept."""
+    async with engine_on(sqlite_database.url, size=2) as engine:
+
+        async def nightly_export() -> None:
+            async with engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+                await asyncio.sleep(60)
+
+        tasks = [asyncio.create_task(nightly_export()), asyncio.create_task(nightly_export(), name="mails")]
+        await until(lambda: len(pool_of(engine).who()) == 2)
+        owners = sorted(holder.owner for holder in pool_of(engine).who())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    assert owners[0] == "mails"
+    assert owners[1].startswith("task test_a_task_without")
+    assert owners[1].endswith("nightly_export")
+
+
 async def test_dispose_waits_for_what_another_task_has_in_use(sqlite_database: TestDatabase) -> None:
     """Bounded: whoever holds on for longer is named; and nobody waits for itself."""
     async with engine_on(sqlite_database.url, size=2, dispose_timeout_s=20) as engine:

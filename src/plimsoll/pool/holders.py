@@ -166,4 +166,12 @@ def who_asks() -> str:
     if owner:
         return owner
     task = asyncio.current_task()
-    return task.get_name() if task is not None else "no task"
+    if task is None:
+        return "no task"
+    name = task.get_name()
+    # A number that asyncio has given it tells nobody anything.
+    return f"task {_function_of(task)}" if name.startswith("Task-") else name
+
+
+def _function_of(task: "asyncio.Task[object]") -> str:
+    return str(getattr(task.get_coro(), "__qualname__", task.get_name()))
