@@ -211,7 +211,7 @@ TROUBLES: dict[str, tuple[Snapshot, Snapshot | None]] = {
         replace(
             QUIET,
             memory=replace(MEMORY, binding=replace(BINDING, used=790 * MIB), address_space_bytes=790 * MIB),
-            client_connections=60,
+            client_connections=90,
             load_line=replace(LOAD_LINE, allowed=0, binding=BINDING.name, fits=False),
         ),
         BEFORE,

@@ -24,11 +24,10 @@ _REFUSALS = {
     "database-busy": "The database had no connection free for them in time, or the line was too long.",
     "database-unavailable": "The database did not answer.",
     "not-ready": "The service was not ready.",
-    "memory-short": "Memory was short.",
     "stopping": "The worker was being stopped.",
     "request-timeout": "Their time was up.",
 }
-"""Why requests were refused, by the code of the answer; others are the client's own fault."""
+"""Why requests were refused, by the code of the answer; others are the client's own fault, or in the log with more."""
 
 _POOL = {
     "timeouts": ("refused", "Requests waited for a database connection and got none in time."),

@@ -35,7 +35,7 @@ def _growth(case: Case) -> str:
     grown = [
         *([("resident memory", size(rss))] if rss >= thresholds.RESERVE_BYTES / 8 else []),
         *([("address space", size(space))] if space >= thresholds.RESERVE_BYTES / 8 else []),
-        *([("clients' connections", f"{clients:,.0f}")] if clients >= thresholds.FEW else []),
+        *([("clients' connections", f"{clients:,.0f}")] if clients >= thresholds.MANY_CLIENTS else []),
     ]
     parts = [f"{what} {'by' if place else 'grew by'} {by}" for place, (what, by) in enumerate(grown)]
     return f"; {', '.join(parts)} {case.lately}" if parts else ""

@@ -39,6 +39,9 @@ ERROR_SHARE = 0.05
 REFUSED_SHARE = 0.05
 """Of all requests, likewise."""
 
+MANY_CLIENTS = 50
+"""More of clients' connections than that are worth a word: one browser, also that of who looks at this, opens six."""
+
 SLOW_CONNECT_S = 0.5
 """Some ten times the dearest healthy connect that was measured (38 ms, with a TLS context of its own)."""
 
