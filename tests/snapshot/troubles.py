@@ -160,6 +160,16 @@ TROUBLES: dict[str, tuple[Snapshot, Snapshot | None]] = {
         replace(pool(connect_failures=3), server=replace(SERVER, error="(1045, \"Access denied for user 'app'\")")),
         BEFORE,
     ),
+    "the database is back": (
+        replace(
+            routes(route("GET /items", 4_700, e_5xx=518)),
+            pool=replace(POOL, connect_failures=518, opened=13),
+            events=(
+                EventView(NOW_S - 9, "connect-failed", "The database could not be connected to: Connection refused"),
+            ),
+        ),
+        replace(BEFORE, routes=(route("GET /items", 4_000),)),
+    ),
     "some connects fail": (pool(connect_failures=6, opened=14), BEFORE),
     "migrations are missing": (
         replace(QUIET, worker=replace(QUIET.worker, ready=False, startup="3 migrations are missing: 0007 to 0009.")),

@@ -159,13 +159,27 @@ def _connect_failures(case: Case) -> Found | None:
     opened = case.rose(lambda each: each.pool.opened)
     words = words_of(case)
     said = f": {quoted(words)}" if words else ""
+    again = "; the server answers by now" if opened and _answers(case) else ""
     return Found(
         "warning",
         f"{failures:,.0f} of {counted(failures + opened, 'attempt')} to connect to the database failed "
-        f"{case.lately}{said}.",
+        f"{case.lately}{said}{again}.",
         "The log has the server's words: a limit of connections (its own or the account's), a server that restarts, or "
         "a network that drops packets.",
+        _errors_of_it(case, failures),
     )
+
+
+def _answers(case: Case) -> bool:
+    """Whether the server has answered just now."""
+    server = case.now.server
+    return server is not None and not server.error and sane(case.now.at_s - server.at_s) <= thresholds.JUST_NOW_S
+
+
+def _errors_of_it(case: Case, failures: float) -> frozenset[str]:
+    """Errors of routes, if there are no more of them than requests that got no connection."""
+    errors = case.rose(lambda each: sum(sane(route.errors.get("5xx", 0)) for route in each.routes))
+    return frozenset({"route-errors"}) if errors <= failures else frozenset()
 
 
 def _not_ready(case: Case) -> Found | None:

@@ -67,6 +67,9 @@ MOST_USED = 0.85
 NOT_READY_S = 10.0
 """A worker that starts is not ready for a moment; a healthy one takes a second or two, a migration's look longer."""
 
+JUST_NOW_S = 5.0
+"""What the server has said within so long is of now: it is asked every two seconds while somebody looks."""
+
 STALE_S = 30.0
-"""The server's side is asked for again after 5 s while somebody looks: six times in vain is no accident, and an error
+"""The server's side is asked for again after 2 s while somebody looks: so long in vain is no accident, and an error
 that is older is nobody's who looks now."""
