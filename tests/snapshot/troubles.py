@@ -94,6 +94,16 @@ TROUBLES: dict[str, tuple[Snapshot, Snapshot | None]] = {
         replace(FULL, holders=tuple(holder(each, age_s=2.5 + each / 10, state="querying") for each in range(24))),
         BEFORE,
     ),
+    "held a while by some": (
+        replace(
+            pool(checked_out=5, idle=0, size=5, max_overflow=0, waiting=1),
+            holders=(
+                *(holder(each, age_s=3.0 + each, route=f"GET /{each}", state="querying") for each in range(4)),
+                holder(9, age_s=0.1, route="GET /items", state="querying"),
+            ),
+        ),
+        BEFORE,
+    ),
     "load": (
         replace(
             FULL,

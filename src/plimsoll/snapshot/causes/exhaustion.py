@@ -41,8 +41,9 @@ def _look(case: Case) -> Found | None:
     if underway >= thresholds.HALF * limit:
         return Found(level, *_not_in_use(case, limit), SYMPTOMS)
     slow = _slow(case)
-    if slow is not None:
-        return Found(level, f"{held_by([slow], _of(slow.count, limit))}{_rest(case)}.", remedy([slow]), SYMPTOMS | HELD)
+    if slow:
+        held = sum(group.count for group in slow)
+        return Found(level, f"{held_by(slow, _of(held, limit))}{_rest(case)}.", remedy(slow), SYMPTOMS | HELD)
     return Found(level, *_load(case, limit), SYMPTOMS)
 
 
@@ -72,11 +73,11 @@ def _rest(case: Case) -> str:
     return f"; {' and '.join(parts)}{f' {case.lately}' if failed or refused else ''}" if parts else ""
 
 
-def _slow(case: Case) -> Group | None:
-    """A group that holds on for a while, if not for long, and has most of the connections."""
+def _slow(case: Case) -> tuple[Group, ...]:
+    """Those that hold on for a while, if not for long, where they have most of the connections together."""
     groups = grouped(holder for holder in case.now.holders if sane(holder.age_s) >= thresholds.SLOW_S)
     enough = thresholds.HALF * sane(case.now.pool.limit)
-    return groups[0] if groups and groups[0].count >= enough else None
+    return groups if sum(group.count for group in groups) >= enough else ()
 
 
 def _not_in_use(case: Case, limit: float) -> tuple[str, str]:
@@ -125,7 +126,7 @@ RULES = (
         f"for longer than `DB_LEAK_THRESHOLD` ({thresholds.LEAK_S:g} "
         f"s) are {thresholds.LEAK_SHARE:.0%} of the places or more: critical. Otherwise it is critical only if "
         "somebody waited in vain, and the reason is half of the places being opened or closed, or half of them held "
-        f"for {thresholds.SLOW_S:g} s by one route, or load.",
+        f"for {thresholds.SLOW_S:g} s, by whichever routes, or load.",
         "Under Holders, end the statements of those who hold on, or take their connections back; then shorten what the "
         "named line does while it holds one. Under plain load, see Routes and Statements for what holds them most. "
         f"{SIZE_ADVICE}",

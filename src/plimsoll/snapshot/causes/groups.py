@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from plimsoll.snapshot.causes.wording import over, owner, place, quoted, sane, verb
 from plimsoll.snapshot.model import HolderView
 
-NAMED = 2
+NAMED = 3
 """Groups that a sentence names; the others are counted."""
 
 ASLEEP = "idle in transaction"
