@@ -105,5 +105,12 @@ def test_lines_are_written_when_they_end() -> None:
         assert stream.write(part) == len(part)
     messages = [json.loads(line)["message"] for line in below.getvalue().splitlines()]
     assert messages == ["one and a half", "two", ""]
+    below.truncate(0)
+    stream.write('\n{"event": "of structlog"}\n{"event": "half\n')
+    assert [json.loads(line).get("event") for line in below.getvalue().lstrip("\0").splitlines()] == [
+        None,
+        "of structlog",
+        None,
+    ]
     with pytest.raises(TypeError):
         stream.write(b"bytes")  # type: ignore[arg-type]

@@ -45,14 +45,14 @@ def queries() -> list[str]:
     return [target["expr"] for panel in panels for target in panel.get("targets", ())]
 
 
-def promtool(*arguments: str, cwd: Path) -> str:
+def promtool(*arguments: str, cwd: Path, given: str = "") -> str:
     """What it says; the test fails where it does, and where it is missing, as `make test` installs it."""
     program = shutil.which("promtool")
     if program is None and not SERVERS:
         pytest.skip("SERVERS=0: no promtool")
     if program is None:
         pytest.fail("promtool is missing: apt-get install --no-install-recommends prometheus", pytrace=False)
-    done = subprocess.run([program, *arguments], cwd=cwd, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([program, *arguments], cwd=cwd, input=given, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import SERVERS
-from tests.metrics.test_deploy import RULES, queries
-from tests.metrics.test_served import TOKEN, serving
+from tests.metrics.test_deploy import RULES, promtool, queries
+from tests.metrics.test_served import TOKEN, read, serving
 from tests.servers import RunningCommand, TestDatabase
 from tests.serving.stopping import UVICORN_2, Server
 
@@ -108,6 +108,7 @@ def test_it_reads_four_workers_and_each_picture_has_something_to_show(
         (target,) = ask("targets")["activeTargets"]
         assert (target["health"], target["lastError"]) == ("up", "")
         assert len(ask("query", query="plimsoll_ready == 1")["result"]) == 4
+        promtool("check", "metrics", cwd=tmp_path, given=read(service))
         rules = [rule for group in ask("rules")["groups"] for rule in group["rules"]]
         assert len(rules) > 25
         assert [rule["lastError"] for rule in rules if rule["health"] != "ok" and rule.get("lastError")] == []

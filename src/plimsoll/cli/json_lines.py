@@ -2,11 +2,12 @@
 warnings, and exceptions that nobody catches."""
 
 import io
+import json
 import logging
 import sys
 import threading
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from plimsoll.asgi.logs import JsonFormatter
 
@@ -35,6 +36,11 @@ class Printed(io.TextIOBase):
         """The stream's own: what is written there directly is as it is."""
         return self._stream.fileno()
 
+    @property
+    def buffer(self) -> BinaryIO:
+        """The same for bytes."""
+        return self._stream.buffer
+
     def write(self, text: str) -> int:
         """Whole lines; what has no end yet waits for it."""
         if not isinstance(text, str):
@@ -50,8 +56,17 @@ class Printed(io.TextIOBase):
         self._stream.flush()
 
     def _as_json(self, line: str) -> str:
+        if _is_object(line):
+            return line  # of a logger of the application's own
         level = logging.INFO if self._name == "stdout" else logging.WARNING
         return self._formatter.format(logging.LogRecord(self._name, level, "", 0, line.rstrip("\r"), None, None))
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return line.startswith("{") and isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def begin() -> None:
