@@ -11,7 +11,17 @@ from plimsoll.watch import summary
 from plimsoll.watch.feed import Sight
 from plimsoll.watch.once import once
 from plimsoll.watch.tables import EVENTS, HOLDERS, PROCESSES, ROUTES, STATEMENTS, TABLES, WORKERS
-from tests.snapshot.samples import ALL, DATABASE_DOWN, EXHAUSTED, FOUR_AS_ONE, HEALTHY, HOSTILE, HOSTILE_NAMES, POOL
+from tests.snapshot.samples import (
+    ALL,
+    DATABASE_DOWN,
+    EXHAUSTED,
+    FOUR_AS_ONE,
+    HEALTHY,
+    HOSTILE,
+    HOSTILE_NAMES,
+    POOL,
+    durations,
+)
 
 EVIL = "\x1b]0;x\x07[bold red]" + HOSTILE + "\r\n"
 
@@ -133,6 +143,14 @@ def test_every_column_of_every_table_sorts_every_state() -> None:
             for place in range(len(table.columns)):
                 there, back = (table.rows(snapshot, place, backwards=backwards) for backwards in (False, True))
                 assert sorted(row.key for row in there) == sorted(row.key for row in back)
+
+
+def test_a_latency_beyond_what_is_told_apart_says_so() -> None:
+    """Not a word that nobody understands, and it is sorted as the longest."""
+    slow = replace(HEALTHY.routes[0], name="GET /slow", latency=durations(0, 0, 0, 0, 5, total_s=300.0))
+    place = [column.title for column in ROUTES.columns].index("p99")
+    rows = ROUTES.rows(replace(HEALTHY, routes=(*HEALTHY.routes, slow)), place)
+    assert (rows[0].key, rows[0].cells[place]) == ("GET /slow", "over 5.0 s")
 
 
 def test_each_worker_is_a_row_of_several_as_one() -> None:

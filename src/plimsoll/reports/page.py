@@ -8,7 +8,7 @@ from plimsoll.reports.markup import Html, brief, folded, join, pairs, safe, stac
 from plimsoll.reports.plots import Line, plot
 from plimsoll.reports.record import Record
 from plimsoll.snapshot import HolderView, Snapshot
-from plimsoll.snapshot.amounts import amount, seconds, size
+from plimsoll.snapshot.amounts import amount, quantile, seconds, size
 from plimsoll.snapshot.processes import owner
 
 TITLES = {
@@ -217,8 +217,9 @@ def _routes(now: Snapshot) -> Rows:
     rows: Rows = []
     for each in now.routes:
         errors = ", ".join(f"{kind} {count}" for kind, count in each.errors.items())
-        times = (each.latency.mean_s, each.latency.quantile_s(0.99), each.waiting.mean_s, each.holding.mean_s)
-        rows.append((each.name, each.in_flight, each.requests, errors, *map(seconds, times)))
+        times = (seconds(each.latency.mean_s), quantile(each.latency, 0.99))
+        means = (seconds(each.waiting.mean_s), seconds(each.holding.mean_s))
+        rows.append((each.name, each.in_flight, each.requests, errors, *times, *means))
     return rows
 
 

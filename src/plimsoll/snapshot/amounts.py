@@ -2,6 +2,8 @@
 
 from math import isfinite, isinf, isnan
 
+from plimsoll.snapshot.durations import Durations
+
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 UNKNOWN = "-"
@@ -20,6 +22,14 @@ def seconds(value: float | None) -> str:
     if value < HOUR_S:
         return f"{value / MINUTE_S:.0f} min"
     return f"{value / HOUR_S:.1f} h" if value < DAY_S else f"{value / DAY_S:.1f} d"
+
+
+def quantile(durations: Durations, share: float) -> str:
+    """The duration that `share` of them keep to: `250 ms`, or `over 30.0 s` beyond all that is told apart."""
+    found_s = durations.quantile_s(share)
+    if found_s is not None and isinf(found_s) and durations.bounds_s:
+        return f"over {seconds(durations.bounds_s[-1])}"
+    return seconds(found_s)
 
 
 def size(value: float | None) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plimsoll.snapshot import Snapshot
-from plimsoll.snapshot.amounts import amount, seconds, size
+from plimsoll.snapshot.amounts import amount, quantile, seconds, size
 from plimsoll.snapshot.processes import owner
 from plimsoll.snapshot.shown import shown
 from plimsoll.watch.summary import PROBLEMS_KEY
@@ -19,13 +19,21 @@ LONGEST_CELL = 160
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`value` is what is sorted by, `words` how it is shown."""
+    """`value` is what is sorted by, `words` how it is shown; `told` how a thing is, where its value is not enough."""
 
     title: str
     value: Callable[[Any], Any]
     words: Callable[[Any], str] = str
     falling: bool = False
     """Whether the highest comes first at first."""
+    told: Callable[[Any], str] | None = None
+
+    def cell(self, thing: Any) -> str:
+        """What stands in a row."""
+        value = self.value(thing)
+        if value is None:
+            return "-"
+        return shown(self.told(thing) if self.told is not None else self.words(value), LONGEST_CELL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +70,7 @@ class Table:
         return [self._row(thing) for thing in things[:MOST_ROWS]]
 
     def _row(self, thing: Any) -> Row:
-        values = [(column, column.value(thing)) for column in self.columns]
-        cells = tuple("-" if value is None else shown(column.words(value), LONGEST_CELL) for column, value in values)
+        cells = tuple(column.cell(thing) for column in self.columns)
         return Row(self.named(thing), cells, tuple(shown(line) for line in self.details(thing)))
 
 
@@ -146,7 +153,12 @@ ROUTES = Table(
         Column("Now", _get("in_flight"), falling=True),
         Column("Requests", _get("requests"), falling=True),
         Column("Mean", lambda each: each.latency.mean_s, seconds, falling=True),
-        Column("p99", lambda each: each.latency.quantile_s(0.99), seconds, falling=True),
+        Column(
+            "p99",
+            lambda each: each.latency.quantile_s(0.99),
+            falling=True,
+            told=lambda each: quantile(each.latency, 0.99),
+        ),
         Column("Waits", lambda each: each.waiting.mean_s, seconds, falling=True),
         Column("Holds", lambda each: each.holding.mean_s, seconds, falling=True),
         Column("Statements", _get("statements"), falling=True),
