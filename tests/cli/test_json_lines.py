@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 import urllib.error
 import urllib.request
@@ -13,9 +14,10 @@ import pytest
 
 from plimsoll.cli.json_lines import Printed
 from tests.cli.conftest import APPLICATION
-from tests.servers import RunningCommand, TestDatabase
+from tests.servers import REPOSITORY, RunningCommand, TestDatabase
 
 Start = Callable[..., RunningCommand]
+PAGE = REPOSITORY / "docs" / "serving.md"
 SECRET = "hunter2-is-no-password"
 
 NOISY = (
@@ -95,6 +97,24 @@ def test_every_line_is_an_object_whoever_wrote_it(
     assert "worker-7" in told["ZeroDivisionError: division by zero"]["message"]
     (access,) = [line for line in by_logger["uvicorn.access"] if "/noise/" in line["message"]]
     assert (access["request_id"], access["status"], access["path"]) == ("proxy-1", 500, "/noise/7")
+
+
+def test_another_server_does_the_same_by_the_configuration_that_is_documented(
+    tmp_path: Path, sqlite_database: TestDatabase, start_command: Start
+) -> None:
+    """Its own lines, what is printed, and a traceback with the id of its request."""
+    (configuration,) = re.findall(r"```json\n(\{\"version\": 1.*?)```", PAGE.read_text(), re.DOTALL)
+    (tmp_path / "log.json").write_text(configuration)
+    (tmp_path / "shop.py").write_text(NOISY)
+    options = ("--port", "{port}", "--app-dir", str(tmp_path), "--log-config", str(tmp_path / "log.json"))
+    command = (sys.executable, "-m", "uvicorn", "shop:app", *options)
+    service = start_command(command, env=sqlite_database.environ()).wait_ready("/health/ready")
+    assert ask(f"{service.url}/noise/7") == 500
+    service.terminate(20)
+    lines = [json.loads(line) for line in service.output().splitlines()]
+    assert "[DB] Development mode: Tables created/verified" in {line["message"] for line in lines}
+    (failed,) = [line for line in lines if "RuntimeError: in a handler" in line.get("exception", "")]
+    assert failed["request_id"] == "proxy-1"
 
 
 def test_lines_are_written_when_they_end() -> None:
