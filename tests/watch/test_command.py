@@ -3,14 +3,15 @@
 import builtins
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from plimsoll.snapshot.codec import from_json
 from tests.cli.conftest import Ended
-from tests.snapshot.samples import EXHAUSTED, HEALTHY
+from tests.snapshot.samples import EXHAUSTED, FOUR_AS_ONE, HEALTHY
 from tests.watch.conftest import TOKEN, Service
 
 Command = Callable[..., Ended]
@@ -40,6 +41,31 @@ def test_programs_get_the_whole_snapshot(plimsoll: Command, service: Service) ->
     assert ended.status == 1
     found = from_json(json.loads(ended.out))
     assert (found.holders, found.problems) == (EXHAUSTED.holders, EXHAUSTED.problems)
+
+
+def names(document: Any, above: str = "") -> Iterator[str]:
+    """Each name in it, by the way to it, with what kind of value it has."""
+    if isinstance(document, dict):
+        for name, value in document.items():
+            yield f"{above}{name}: {'text' if isinstance(value, str) else KINDS.get(type(value), 'number')}"
+            yield from names(value, f"{above}{name}.")
+    elif isinstance(document, list):
+        for value in document:
+            yield from names(value, f"{above}[].")
+
+
+KINDS = {dict: "object", list: "list", bool: "truth", type(None): "nothing"}
+
+
+def test_what_programs_read_stays_where_it_is(plimsoll: Command, service: Service) -> None:
+    """Names may be added; one that is taken away, or is of another kind, is another format: raise the number, and write
+    another file."""
+    service.snapshot = FOUR_AS_ONE
+    found = json.loads(plimsoll("watch", "--once", "--format", "json", "--url", service.url).out)
+    assert found["format"] == 1
+    known = Path(__file__).with_name("format_1.txt").read_text().splitlines()
+    assert len(known) > 150
+    assert set(known) <= set(names(found))
 
 
 def test_one_worker_is_told_by_its_name(plimsoll: Command, service: Service) -> None:
