@@ -27,6 +27,8 @@ def test_one_cause_is_told_once_however_many_connections_it_has() -> None:
     assert "100, 101, 102, 103, 104, 105 and 24 more" in " ".join(told)
     assert " ".join(told).count("taken at") == 1
     assert len(told) < 10
+    same = tuple(replace(each, age_s=40.0) for each in many)
+    assert ": 30 connections for 40.0 s, " in lines(replace(EXHAUSTED, holders=same, server=None))[1]
 
 
 def test_no_line_is_wider_than_the_terminal() -> None:

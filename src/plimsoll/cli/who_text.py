@@ -79,9 +79,10 @@ def _alike(holders: Sequence[HolderView]) -> list[list[HolderView]]:
 
 def _of_holders(alike: Sequence[HolderView], width: int | None) -> Iterator[str]:
     oldest, newest = alike[0], alike[-1]
-    age = f"{oldest.age_s:.1f} s"
+    age, least = f"{oldest.age_s:.1f} s", f"{newest.age_s:.1f} s"
     if len(alike) > 1:
-        age = f"{len(alike)} connections for {newest.age_s:.1f} to {age}"
+        span = age if age == least else f"{newest.age_s:.1f} to {age}"
+        age = f"{len(alike)} connections for {span}"
     yield f"{INDENT}{printable(oldest.route)}: {age}, {printable(oldest.state)}{_numbers(alike)}"
     yield f"{INDENT * 3}taken at {printable(oldest.place)}"
     if oldest.statement:
