@@ -83,6 +83,17 @@ class Listener:
             self._loop.remove_reader(self._socket.fileno())
             self._socket.close()
 
+    def lacks_memory(self) -> None:
+        """There was none for a connection that was accepted. Those that were accepted with it, and the event loop, have
+        what is kept, for as long as an accept would pause."""
+        if self._spare is not None:
+            self._give_spare()
+            self._loop.call_later(PAUSE_S, self._take_spare_again)
+
+    def _take_spare_again(self) -> None:
+        if self._resume is None and self._socket.fileno() >= 0:
+            self._take_spare()
+
     def _accept_some(self) -> None:
         for _ in range(ACCEPTS_A_TURN):
             try:

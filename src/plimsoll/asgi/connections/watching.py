@@ -8,6 +8,7 @@ import os
 import socket
 import ssl as tls
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from plimsoll.asgi.connections.listener import Listener, WatchedServer
@@ -82,6 +83,8 @@ class ConnectionWatch:
         self._connecting: set[asyncio.Task[None]] = set()
         self._sweep = Sweep(loop, rules, lambda: self._open, self._report_cut)
         self._wrapped: list[str] = []
+        self._listeners: list[Listener] = []
+        self._handler_before: Any = None
 
     def start(self) -> None:
         """Wrap this loop's `create_server` and `create_unix_server`."""
@@ -90,10 +93,15 @@ class ConnectionWatch:
                 original = getattr(self._loop, name)
                 setattr(self._loop, name, functools.partial(self._create, original))
                 self._wrapped.append(name)
+        if self._wrapped:
+            self._handler_before = self._loop.get_exception_handler()
+            self._loop.set_exception_handler(self._heard)
         self._sweep.start()
 
     def stop(self) -> None:
         """Let go of the loop; sockets that listen go on as they are, connections too."""
+        if self._wrapped and self._loop.get_exception_handler() == self._heard:
+            self._loop.set_exception_handler(self._handler_before)
         while self._wrapped:
             delattr(self._loop, self._wrapped.pop())
         self._sweep.stop()
@@ -154,6 +162,7 @@ class ConnectionWatch:
             task.add_done_callback(self._connecting.discard)
 
         listener = Listener(self._loop, own, functools.partial(self._admit, has_tls), connect, self._log)
+        self._listeners.append(listener)
         return listener
 
     def _admit(self, has_tls: bool) -> bool:
@@ -215,8 +224,10 @@ class ConnectionWatch:
             transport, _ = await self._loop.connect_accepted_socket(make_protocol, connection.socket, **options)
         except (OSError, MemoryError) as error:  # a TLS error is an OSError
             connection.socket.close()
-            kind = "memory" if isinstance(error, MemoryError) else "handshake"
-            self._report_cut(kind, WORDS[kind])
+            if isinstance(error, MemoryError):
+                self._lacks_memory()
+            else:
+                self._report_cut("handshake", WORDS["handshake"])
         except BaseException:
             connection.socket.close()
             raise
@@ -226,6 +237,25 @@ class ConnectionWatch:
                 connection.takes_at_once = transport
             if connection.tls:
                 transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+
+    def _heard(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What a callback of the loop ended with, such as a TLS connection's. The loop's own words of it take memory:
+        where there is none, writing them fails, and that ends the loop and the process."""
+        try:
+            if isinstance(context.get("exception"), MemoryError):
+                self._lacks_memory()
+            elif self._handler_before is not None:
+                self._handler_before(loop, context)
+            else:
+                loop.default_exception_handler(context)
+        except MemoryError:
+            self._lacks_memory()
+
+    def _lacks_memory(self) -> None:
+        for listener in self._listeners:
+            listener.lacks_memory()
+        with suppress(MemoryError):
+            self._report_cut("memory", WORDS["memory"])
 
     def _limit_header(self, connection: Connection, protocol: Any) -> None:
         """Count what comes while the parser is inside a header. Set before the transport looks at the protocol."""
