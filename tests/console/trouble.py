@@ -12,6 +12,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
+from plimsoll.settings.service import ALONE
 from tests.console.browser import Watched, watched
 from tests.servers import REPOSITORY, RunningCommand, TestDatabase
 from tests.servers.places import HOST
@@ -20,6 +21,8 @@ TOKEN = "the-operators-token-0123"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 POOL = 4
 SIZES = {"DB_POOL_SIZE": str(POOL), "DB_MAX_OVERFLOW": "0", "DB_CLEANUP_TIMEOUT": "1"}
+SETTINGS = {**SIZES, "OPS_SHARED_DIR": ALONE}
+"""Alone: else two services that the tests have started are workers of one."""
 ADDRESS_SPACE_BYTES = 2 << 30
 SIGNED_OUT = "Failed to load resource: the server responded with a status of 401 (Unauthorized)"
 """What Chromium says of the form to sign in."""
@@ -41,7 +44,7 @@ class Troubled:
 
     def __init__(self, database: TestDatabase) -> None:
         self.database = database
-        environ = database.environ(OPS_TOKEN=TOKEN, **SIZES)
+        environ = database.environ(OPS_TOKEN=TOKEN, **SETTINGS)
         environ["PYTHONPATH"] = f"{environ['PYTHONPATH']}:{REPOSITORY}"
         words = ["prlimit", f"--as={ADDRESS_SPACE_BYTES}", sys.executable, "-m", "uvicorn"]
         words += ["tests.console.troubled:app", "--port", "{port}", "--log-level", "warning"]
