@@ -278,6 +278,13 @@ TROUBLES: dict[str, tuple[Snapshot, Snapshot | None]] = {
         holding(*(holder(each, age_s=3.2, route=f"GET /{each}", state="querying") for each in range(5))),
         BEFORE,
     ),
+    "a slow route, and one that was": (
+        replace(
+            holding(holder(1, age_s=3.2, route="GET /report", state="querying")),
+            routes=(route("GET /report", 60), route("GET /export", 40, held_s=90.0, uses=5)),
+        ),
+        replace(BEFORE, routes=(route("GET /report", 0), route("GET /export", 0))),
+    ),
     "a route that has half of the pool": (
         replace(
             routes(route("GET /items", 9_000, held_s=420.0, uses=8_000)),

@@ -39,13 +39,15 @@ def _told(case: Case) -> frozenset[str]:
 
 
 def _slow_routes(case: Case) -> list[Busy]:
+    """Those that have a connection now come first: their line is known, and something can be done about them."""
     told = _told(case)
-    return [
+    slow = [
         busy
         for busy in busy_routes(case)
         if busy.route not in told
         and (busy.mean_s >= thresholds.SLOW_S or _weighs(case, busy.share, busy.average) or _lasts(busy))
     ]
+    return sorted(slow, key=lambda busy: busy.holder is None)
 
 
 def _lasts(busy: Busy) -> bool:
