@@ -95,7 +95,11 @@ POOL = (
     counter("plimsoll_pool_timeouts_total", "Waits that ended without a connection", lambda now: now.pool.timeouts),
     counter("plimsoll_pool_refused_total", "Refused at once, without a wait", lambda now: now.pool.refused),
     counter("plimsoll_pool_cancelled_total", "Waits that were given up", lambda now: now.pool.cancelled),
-    counter("plimsoll_pool_connect_failures_total", "Connects that failed", lambda now: now.pool.connect_failures),
+    counter(
+        "plimsoll_pool_connect_failures_total",
+        "Connects that failed, and requests for one while none is tried since one failed",
+        lambda now: now.pool.connect_failures,
+    ),
     counter("plimsoll_pool_killed_total", "Statements ended on the server", lambda now: now.pool.killed),
     counter("plimsoll_pool_leaks_total", "Connections held beyond DB_LEAK_THRESHOLD", lambda now: now.pool.leaks),
     counter("plimsoll_pool_lost_total", "Connections dropped without being given back", lambda now: now.pool.lost),
