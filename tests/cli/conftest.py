@@ -1,5 +1,6 @@
 """What tests of the command share: running it in this process, and small applications written by the test."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from plimsoll.checks.loggers import WATCHED
 from plimsoll.cli import main
 from tests.servers import TestDatabase
 
@@ -68,7 +70,10 @@ def plimsoll(
         assert not any(secret in found.printed for secret in _secrets())
         return found
 
+    levels = {name: logging.getLogger(name).level for name in WATCHED}
     yield run
+    for name, level in levels.items():  # an application that a test has written may have set them
+        logging.getLogger(name).setLevel(level)
     _forget(tmp_path)
 
 

@@ -116,3 +116,14 @@ def test_a_problem_that_comes_and_goes_is_read_out_once(visit: Visit, fake: Fake
     fake.snapshot = HEALTHY
     expect(page.locator("#announce")).to_have_text("Nothing is wrong.")
     assert page.evaluate("told") == ["Nothing is wrong."]
+
+
+def test_a_page_that_was_not_delivered_whole_says_so(visit: Visit) -> None:
+    """Else it would say that it loads, for ever; the next time all of it comes."""
+    words = "a part of this page was not delivered"
+    seen = visit()
+    seen.page.route("**/static/charts.js", lambda route: route.abort())
+    seen.page.goto(seen.url)
+    expect(seen.page.get_by_text(words)).to_be_visible()
+    seen.page.unroute_all()
+    expect(seen.open().get_by_text(words)).not_to_be_attached()

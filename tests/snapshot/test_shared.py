@@ -251,8 +251,8 @@ async def test_two_workers_meet_by_their_setting(tmp_path: Path) -> None:
 
 
 def test_children_of_one_python_have_one_directory_and_of_a_shell_none() -> None:
-    """A server's workers, and a process that was started by itself."""
-    code = "from plimsoll.snapshot.directory import directory_of_siblings as d; print(d())"
+    """A server's workers, and a process that was started by itself; of another service they have another."""
+    code = "from plimsoll.snapshot.directory import directory_of_siblings as d; import sys; print(d(*sys.argv[1:]))"
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}/src"}
 
     def run(command: list[str]) -> str:
@@ -260,6 +260,7 @@ def test_children_of_one_python_have_one_directory_and_of_a_shell_none() -> None
 
     ours = [sys.executable, "-c", code]
     assert run(ours) == run(ours) != "None"
+    assert run([*ours, "another"]) not in ("None", run(ours))
     assert run(["sh", "-c", '"$0" "$@"; true', *ours]) == "None"
     assert directory_of_siblings() != Path(run(ours))
     assert socket.gethostname() not in run(ours)

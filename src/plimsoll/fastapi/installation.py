@@ -84,7 +84,13 @@ def install(
     for kind in (SQLAlchemyError, DatabaseUnavailableError):
         app.exception_handlers.setdefault(kind, answer_database_error)
     runtime.observer = observer = Observer(runtime)
-    runtime.together = together = Together(protection.settings.ops_shared_dir, observer.snapshot, errands(observer))
+    url = database.settings.url
+    runtime.together = together = Together(
+        protection.settings.ops_shared_dir,
+        observer.snapshot,
+        errands(observer),
+        service=f"{url.host}:{url.port}/{url.database}",
+    )
     runtime.peers = _peers(protection.settings)
     runtime.everyone = everyone = Everyone(observer, together, runtime.peers)
     worker = Worker(protection, observer.connection_ids)

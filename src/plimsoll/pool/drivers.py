@@ -7,6 +7,7 @@ import contextlib
 import os
 import select
 import socket
+import sqlite3
 from typing import Any, cast
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -142,7 +143,8 @@ def note_autocommit(connection: DBAPIConnection, driver: str, on: bool) -> None:
 def interrupt(connection: DBAPIConnection, driver: str) -> None:
     """End a statement that runs in a connection's thread; without one it does nothing."""
     if driver == "aiosqlite":
-        with contextlib.suppress(ValueError, AttributeError):
+        # Its thread may close it in this moment.
+        with contextlib.suppress(ValueError, AttributeError, sqlite3.ProgrammingError):
             _raw(connection)._conn.interrupt()
 
 

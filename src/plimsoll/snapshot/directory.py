@@ -14,9 +14,10 @@ CHECKLIST = "checks"
 """Files of this name, with any ending, are those of `plimsoll.checks.last`."""
 
 
-def directory_of_siblings() -> Path | None:
-    """A directory for this process and those that its parent has started beside it; None where the parent is another
-    program (a shell, systemd), and so no server with workers."""
+def directory_of_siblings(service: str = "") -> Path | None:
+    """A directory for this process and those of the same `service` that its parent has started beside it; None where
+    the parent is another program (a shell, systemd), and so no server with workers. A parent in Python may be one that
+    starts several services (supervisord)."""
     parent = os.getppid()
     try:
         if os.readlink(f"/proc/{parent}/exe") != os.readlink("/proc/self/exe"):
@@ -24,7 +25,7 @@ def directory_of_siblings() -> Path | None:
         here = os.getcwd()
     except OSError:
         return None
-    return root() / f"{parent}-{sha256(os.fsencode(here)).hexdigest()[:8]}"
+    return root() / f"{parent}-{sha256(os.fsencode(here) + service.encode()).hexdigest()[:8]}"
 
 
 def root() -> Path:

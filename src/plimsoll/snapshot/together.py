@@ -19,10 +19,11 @@ logger = logging.getLogger("plimsoll.snapshot")
 
 class Together:
     """One per application. `setting` is OPS_SHARED_DIR, `take` gives this worker's snapshot, `do` does what another
-    worker asks of this one."""
+    worker asks of this one, `service` tells those of one service from those of others."""
 
-    def __init__(self, setting: str, take: Callable[[], Snapshot], do: Do | None = None) -> None:
+    def __init__(self, setting: str, take: Callable[[], Snapshot], do: Do | None = None, service: str = "") -> None:
         self._setting = setting
+        self._service = service
         self._take = take
         self._answering = None if do is None else Answering(do)
         self._shared: Shared | None = None
@@ -32,7 +33,7 @@ class Together:
 
     def begin(self) -> None:
         """In lifespan start-up: not before, since a server may fork after the application was made."""
-        directory = _directory(self._setting)
+        directory = _directory(self._setting, self._service)
         if directory is None:
             return
         shared = Shared(directory)
@@ -101,7 +102,7 @@ class Together:
         return self._shared is not None and digest in self._shared.ended
 
 
-def _directory(setting: str) -> Path | None:
+def _directory(setting: str, service: str) -> Path | None:
     if setting == ALONE:
         return None
-    return Path(setting) if setting else directory_of_siblings()
+    return Path(setting) if setting else directory_of_siblings(service)

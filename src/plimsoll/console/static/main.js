@@ -103,6 +103,7 @@ function follow() {
 }
 
 const picker = new Picker(choose);
+document.getElementById("late").remove();
 markPage();
 begin();
 addEventListener("popstate", follow);
