@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from plimsoll.snapshot.causes.wording import sane
-from plimsoll.snapshot.durations import Durations
+from plimsoll.snapshot.durations import added
 from plimsoll.snapshot.model import RouteView, Snapshot, StatementView
 
 LAST_ROUTES = 3
@@ -34,14 +34,6 @@ def _both(one: RouteView, other: RouteView) -> RouteView:
         one.statements + other.statements,
         one.rows + other.rows,
     )
-
-
-def added(one: Durations, other: Durations) -> Durations:
-    """The sum of two histograms; where their bounds differ (workers of two versions) the one that has observed more."""
-    if one.bounds_s != other.bounds_s or len(one.counts) != len(other.counts):
-        return one if one.count >= other.count else other
-    counts = tuple(a + b for a, b in zip(one.counts, other.counts, strict=True))
-    return Durations(one.bounds_s, counts, one.total_s + other.total_s)
 
 
 def all_statements(seen: Sequence[Snapshot]) -> tuple[StatementView, ...]:

@@ -7,9 +7,9 @@ from functools import reduce
 from types import MappingProxyType
 from typing import Any
 
-from plimsoll.snapshot.adding import added
 from plimsoll.snapshot.causes.wording import bounded, listed, plain, verb
 from plimsoll.snapshot.diagnosis import GRAVITY
+from plimsoll.snapshot.durations import added
 from plimsoll.snapshot.eventlog import MOST as MOST_EVENTS
 from plimsoll.snapshot.model import (
     AdmissionView,

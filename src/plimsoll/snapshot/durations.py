@@ -46,3 +46,11 @@ class Durations:
 
 NONE = Durations()
 """Of nothing."""
+
+
+def added(one: Durations, other: Durations) -> Durations:
+    """The sum of two histograms; where their bounds differ (workers of two versions) the one that has observed more."""
+    if one.bounds_s != other.bounds_s or len(one.counts) != len(other.counts):
+        return one if one.count >= other.count else other
+    counts = tuple(a + b for a, b in zip(one.counts, other.counts, strict=True))
+    return Durations(one.bounds_s, counts, one.total_s + other.total_s)

@@ -1,10 +1,10 @@
 """A worker at one moment in a few numbers: what is gathered each second, also while nobody looks, so nothing in it
 takes more than some microseconds."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 
-from plimsoll.snapshot.durations import NONE, Durations
+from plimsoll.snapshot.durations import NONE, Durations, added
 from plimsoll.snapshot.model import AdmissionView, MemoryView, PoolView, Snapshot
 
 
@@ -47,20 +47,8 @@ class Moment:
                 errors=sum(route.errors.get("5xx", 0) for route in routes),
                 refused=sum(route.errors.get("refused", 0) for route in routes),
                 statements=sum(route.statements for route in routes),
-                latency=joined(route.latency for route in routes),
+                latency=reduce(added, (route.latency for route in routes), NONE),
             ),
             client_connections=snapshot.client_connections,
             server_connections=server.connections if server is not None else None,
         )
-
-
-def joined(parts: Iterable[Durations]) -> Durations:
-    """One histogram of several; of those with other bounds than most (workers of two versions) nothing is in it."""
-    together = NONE
-    for part in parts:
-        if len(part.counts) == len(together.counts):
-            counts = tuple(a + b for a, b in zip(part.counts, together.counts, strict=True))
-            together = Durations(part.bounds_s, counts, together.total_s + part.total_s)
-        elif not together.count:
-            together = part
-    return together
