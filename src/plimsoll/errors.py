@@ -10,7 +10,12 @@ class PlimsollError(Exception):
     code = "PLE000"
 
     def __str__(self) -> str:
-        return f"{super().__str__()} [{self.code}]"
+        return f"{self.message} [{self.code}]"
+
+    @property
+    def message(self) -> str:
+        """What it says, without its code."""
+        return super().__str__()
 
     def _code_str(self) -> str:
         # SQLAlchemy, where its class is a base too, would name a page about the code, which it does not have.

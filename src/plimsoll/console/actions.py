@@ -85,7 +85,7 @@ def operator_of(request: Request, access: Access) -> Visitor | Response:
 
 def not_done(error: ActionError) -> Response:
     """The answer where it cannot be done."""
-    return problem(Refusal(409, "not-done", "Conflict", str(error.args[0]) if error.args else str(error)))
+    return problem(Refusal(409, "not-done", "Conflict", error.message))
 
 
 def _who(visitor: Visitor, scope: Scope) -> str:

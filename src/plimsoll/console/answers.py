@@ -47,7 +47,7 @@ def problem(refusal: Refusal) -> Response:
 
 def unknown(error: UnknownWorkerError) -> Response:
     """No worker has the name that was asked for."""
-    return problem(Refusal(404, "unknown-worker", "Not Found", str(error.args[0]) if error.args else str(error)))
+    return problem(Refusal(404, "unknown-worker", "Not Found", error.message))
 
 
 def page(text: str, status: int = 200) -> Response:

@@ -103,7 +103,7 @@ class Answering:
         try:
             answer = await self._do(question.what, question.words)
         except ActionError as error:
-            answer = {"refused": str(error.args[0]) if error.args else str(error)}
+            answer = {"refused": error.message}
         except Exception:
             logger.exception("what another worker has asked for could not be done")
             answer = {"refused": "It could not be done there; the log of that worker has the reason."}
