@@ -3,8 +3,9 @@ what is gathered once a second (`seeing_app.py`).
 
 One uvicorn worker on a core of its own; `wrk` with 32 connections and MariaDB have the other. A route without the
 database, and one with three statements. Sides: *unseen*; *nobody looks*; *looked at*: a console is open (its stream is
-read), and `/metrics` is asked every 5 s. Turns alternate, and each block has new workers, since two processes of one
-program differ by a percent or two for as long as they live. Before that, what each part takes (`seeing_parts.py`).
+read), and `/metrics` is asked, once in each turn. One process changes sides between short turns, since two of the same
+differ by a percent or two for as long as they live, and a machine from minute to minute; each block has a new one.
+Before that, what each part takes (`seeing_parts.py`).
 
 Run: `python bench/bench_seeing.py [--quick]`, or `make bench`.
 """
@@ -12,6 +13,7 @@ Run: `python bench/bench_seeing.py [--quick]`, or `make bench`.
 import argparse
 import json
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -23,7 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.loading import CONNECTIONS, Rounds, cores, find_wrk, load, serving, spread
+from bench.loading import CONNECTIONS, Rounds, cores, find_wrk, load, median_between, serving, spread
 from bench.overload_load import heading, make_table
 from tests.servers import REPOSITORY, MariaDbServer, RunningCommand, ServerDatabase, clean_environ
 
@@ -31,11 +33,8 @@ PATHS = {"/plain": "without the database", "/three": "three statements"}
 UNSEEN, UNLOOKED, LOOKED = "unseen", "nobody looks", "looked at"
 SIDES = {UNSEEN: "unseen", UNLOOKED: "seen", LOOKED: "seen"}
 TOKEN = "who-bears-this-may-look"
-SCRAPE_EVERY_S = 5.0
 POOL_SIZE = 16
-WARM_S = 1.0
-TURN_S = SCRAPE_EVERY_S
-"""A turn has one reading of the metrics."""
+WARM_S = TURN_S = 1
 
 
 @dataclass(frozen=True)
@@ -48,16 +47,16 @@ class Measure:
 
 
 QUICK = Measure(blocks=1, turns=2)
-FULL = Measure(blocks=6, turns=4)
+FULL = Measure(blocks=4, turns=25)
 
 
 @contextmanager
-def worker(side: str, database: ServerDatabase) -> Iterator[RunningCommand]:
-    """A side's worker, warm."""
+def worker(database: ServerDatabase) -> Iterator[RunningCommand]:
+    """One, warm."""
     command = [sys.executable, "-m", "uvicorn", "--factory", "bench.seeing_app:make_app", "--port", "{port}"]
     command += ["--no-access-log", "--log-level", "warning"]
     environ = {"DATABASE_URL": database.url_for("aiomysql"), "DB_POOL_SIZE": str(POOL_SIZE), "OPS_READ_TOKEN": TOKEN}
-    with serving(side, "", POOL_SIZE, "auto", command=command, **environ) as served:
+    with serving("", "", POOL_SIZE, "auto", command=command, **environ) as served:
         for path in PATHS:
             load(find_wrk(), served, WARM_S, None, path)
         yield served
@@ -65,7 +64,7 @@ def worker(side: str, database: ServerDatabase) -> Iterator[RunningCommand]:
 
 @contextmanager
 def looking(url: str) -> Iterator[None]:
-    """Somebody has the console open, and Prometheus reads the metrics: one thread each."""
+    """For a turn somebody has the console open, and Prometheus reads the metrics: one thread each."""
     ended = threading.Event()
 
     def ask(path: str) -> "urllib.request.Request":
@@ -77,11 +76,9 @@ def looking(url: str) -> Iterator[None]:
                 assert stream.readline()
 
     def scrape() -> None:
-        while not ended.wait(SCRAPE_EVERY_S / 2):
+        if not ended.wait(TURN_S / 2):
             with urllib.request.urlopen(ask("/metrics"), timeout=30) as answer:
                 assert b"plimsoll_requests_total" in answer.read()
-            if ended.wait(SCRAPE_EVERY_S / 2):
-                return
 
     threads = [threading.Thread(target=each) for each in (listen, scrape)]
     for thread in threads:
@@ -114,16 +111,23 @@ def measured(database: ServerDatabase, measure: Measure) -> Found:
     """By path and side."""
     wrk = find_wrk()
     found = {path: {name: Rounds() for name in SIDES} for path in PATHS}
+    shuffled = random.Random(0)
     for _ in range(measure.blocks):
-        with ExitStack() as stack:
-            sides = {side: stack.enter_context(worker(side, database)) for side in ("unseen", "seen")}
+        with worker(database) as served:
             for path in PATHS:
-                for turn in range(measure.turns):
-                    for name in SIDES if turn % 2 else reversed(SIDES):
-                        served = sides[SIDES[name]]
+                for _ in range(measure.turns):
+                    # Whoever always comes after the same one would always have what that one leaves behind.
+                    for name in shuffled.sample(list(SIDES), len(SIDES)):
+                        become(served.url, SIDES[name])
                         with looking(served.url) if name == LOOKED else ExitStack():
                             load(wrk, served, TURN_S, found[path][name], path)
     return found
+
+
+def become(url: str, side: str) -> None:
+    """Have the worker change sides."""
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/side/{side}", method="PUT"), timeout=30):
+        pass
 
 
 def print_tables(found: Found) -> None:
@@ -133,13 +137,19 @@ def print_tables(found: Found) -> None:
         for name, got in sides.items():
             row = (PATHS[path], name, spread(got.rates), spread(got.p99_ms, 1), spread(got.cpu_us))
             print(f"| {' | '.join(row)} |")
-    print("\n" + heading(("route", "against unseen", "throughput", "CPU of a request"), 2))
+    print("\n" + heading(("route", "against unseen", "throughput", "its median", "CPU of a request", "its median"), 2))
     for path, sides in found.items():
         base = sides[UNSEEN]
         for name in (UNLOOKED, LOOKED):
             both = ((sides[name].rates, base.rates), (sides[name].cpu_us, base.cpu_us))
-            ratios = [spread([a / b for a, b in zip(mine, theirs, strict=True)], 3) for mine, theirs in both]
-            print(f"| {PATHS[path]} | {name} | {' | '.join(ratios)} |", flush=True)
+            cells = [cell for mine, theirs in both for cell in compared(mine, theirs)]
+            print(f"| {PATHS[path]} | {name} | {' | '.join(cells)} |", flush=True)
+
+
+def compared(mine: list[float], theirs: list[float]) -> tuple[str, str]:
+    """The ratios of turns that followed one another, and where their median lies, as far as they tell."""
+    ratios = [a / b for a, b in zip(mine, theirs, strict=True)]
+    return spread(ratios, 3), "{:.3f} to {:.3f}".format(*median_between(ratios))
 
 
 def main() -> None:
