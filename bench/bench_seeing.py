@@ -3,7 +3,7 @@ what is gathered once a second (`seeing_app.py`).
 
 One uvicorn worker on a core of its own; `wrk` with 32 connections and MariaDB have the other. A route without the
 database, and one with three statements. Sides: *unseen*; *nobody looks*; *looked at*: a console is open (its stream is
-read), and `/metrics` is asked, once in each turn. One process changes sides between short turns, since two of the same
+read), and `/metrics` is asked once in each turn. One process changes sides between short turns, since two of the same
 differ by a percent or two for as long as they live, and a machine from minute to minute; each block has a new one.
 Before that, what each part takes (`seeing_parts.py`).
 
@@ -64,8 +64,8 @@ def worker(database: ServerDatabase) -> Iterator[RunningCommand]:
 
 @contextmanager
 def looking(url: str) -> Iterator[None]:
-    """For a turn somebody has the console open, and Prometheus reads the metrics: one thread each."""
-    ended = threading.Event()
+    """Somebody has the console open since a moment, and Prometheus reads the metrics once: a thread each."""
+    opened, ended = threading.Event(), threading.Event()
 
     def ask(path: str) -> "urllib.request.Request":
         return urllib.request.Request(f"{url}{path}", headers={"Authorization": f"Bearer {TOKEN}"})
@@ -73,22 +73,24 @@ def looking(url: str) -> Iterator[None]:
     def listen() -> None:
         with urllib.request.urlopen(ask("/ops/live"), timeout=30) as stream:
             while not ended.is_set():
-                assert stream.readline()
+                if stream.readline().startswith(b"data:"):
+                    opened.set()
 
     def scrape() -> None:
         if not ended.wait(TURN_S / 2):
             with urllib.request.urlopen(ask("/metrics"), timeout=30) as answer:
                 assert b"plimsoll_requests_total" in answer.read()
 
-    threads = [threading.Thread(target=each) for each in (listen, scrape)]
-    for thread in threads:
-        thread.start()
+    listener, reader = (threading.Thread(target=each) for each in (listen, scrape))
+    listener.start()
+    assert opened.wait(30)
+    reader.start()
     try:
         yield
     finally:
         ended.set()
-        for thread in threads:
-            thread.join()
+        listener.join()
+        reader.join()
 
 
 def print_parts() -> None:

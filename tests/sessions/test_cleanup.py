@@ -138,6 +138,25 @@ async def test_against_a_silent_server_the_connection_is_dropped_and_the_task_en
     await asyncio.to_thread(test_database.wait_connection_count, 1)
 
 
+async def test_a_connection_that_was_lost_is_told_in_one_line(
+    server_database: TestDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A crowd of them would fill the log with tracebacks that say no more than the database's own words."""
+    database = make_database(server_database.url)
+    await database.start()
+    try:
+        async with database.session() as session:
+            await session.execute(text("SELECT 1"))
+            assert server_database.server.kill_connections(server_database) > 0
+        (told,) = [record for record in caplog.records if record.name == "plimsoll.session"]
+        assert "could not be rolled back" in told.getMessage()
+        assert "onnection" in told.getMessage().partition("committed: ")[2]
+        assert "\n" not in told.getMessage()
+        assert told.exc_info is None
+    finally:
+        await database.close()
+
+
 async def _run(use: Callable[[], Awaitable[None]], *, cancel: bool) -> None:
     task = asyncio.ensure_future(use())
     if cancel:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import TracebackType
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from plimsoll.errors import SessionScopeError
 from plimsoll.events import Counters, LimitedLog
+from plimsoll.server.words import words_of
 from plimsoll.session.cleanup import finish
 from plimsoll.session.guarded import GuardedAsyncSession
 from plimsoll.session.writing import watch
@@ -133,17 +135,22 @@ class SessionScope:
             in_time = await finish(self._session.close(), self._source.cleanup_timeout_s)
         except asyncio.CancelledError:
             raise
-        except Exception as error:  # noqa: BLE001 - the connection is gone either way; the caller's outcome stands
+        # The connection is gone either way; the caller's outcome stands.
+        except DBAPIError as error:
+            self._report_cleanup(
+                "the session could not be rolled back at its end, so its connection was dropped, and the server rolls "
+                f"back what was not committed: {words_of(error)}"
+            )
+        except Exception as error:  # noqa: BLE001
             self._report_cleanup("closing the session failed; its connection was dropped", error)
         else:
             if not in_time:
                 self._report_cleanup(
                     f"the database did not answer the roll-back within {self._source.cleanup_timeout_s:g} s "
-                    "(DB_CLEANUP_TIMEOUT); the connection was dropped",
-                    None,
+                    "(DB_CLEANUP_TIMEOUT); the connection was dropped"
                 )
 
-    def _report_cleanup(self, what: str, error: Exception | None) -> None:
+    def _report_cleanup(self, what: str, error: Exception | None = None) -> None:
         owner = self._session.sync_session.owner
         self._source.counters.add("cleanup_failures")
         self._source.log.log(logging.ERROR, f"cleanup:{owner}", f"{owner}: {what}", error)
