@@ -142,6 +142,7 @@ async def test_a_connection_that_was_lost_is_told_in_one_line(
     server_database: TestDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A crowd of them would fill the log with tracebacks that say no more than the database's own words."""
+    assert server_database.server is not None
     database = make_database(server_database.url)
     await database.start()
     try:
