@@ -102,6 +102,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture
+def patient_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An application in this process has passed its gate once it is started, also on a busy machine: as shipped it
+    listens after two seconds, and answers 503 until it has."""
+    monkeypatch.setattr("plimsoll.fastapi.runtime.GRACE_S", 60.0)
+
+
 # Shared servers: started by the first test that needs them, healed before each.
 
 

@@ -28,7 +28,7 @@ class Served:
         self._certificates = certificates
         self._stack = ExitStack()
 
-    def connect(self, timeout_s: float = 10.0, receive_buffer: int = 0) -> socket.socket:
+    def connect(self, timeout_s: float = 30.0, receive_buffer: int = 0) -> socket.socket:
         """A plain connection, closed at the end of the test."""
         client = socket.socket()
         if receive_buffer:
@@ -74,7 +74,7 @@ class Served:
         figures: dict[str, Any] = json.loads(answer.body)
         return figures
 
-    def wait_figures(self, what: Callable[[dict[str, Any]], bool], timeout_s: float = 10.0) -> dict[str, Any]:
+    def wait_figures(self, what: Callable[[dict[str, Any]], bool], timeout_s: float = 30.0) -> dict[str, Any]:
         """The figures once `what` is so of them."""
         deadline = time.monotonic() + timeout_s
         while not what(figures := self.figures()):
@@ -125,7 +125,7 @@ def tls_clients(served: Served, count: int) -> Iterator[list[ssl.SSLSocket]]:
     with ExitStack() as stack:
         inside = []
         for _ in range(count):
-            client = stack.enter_context(socket.create_connection((HOST, served.port), timeout=10))
+            client = stack.enter_context(socket.create_connection((HOST, served.port), timeout=30))
             try:
                 inside.append(stack.enter_context(context.wrap_socket(client, server_hostname=HOST)))
             except OSError:

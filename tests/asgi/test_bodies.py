@@ -39,7 +39,7 @@ def test_a_body_announced_too_large_is_refused_before_it_is_sent(serve: Serve, h
     client = served.connect()
     client.sendall(f"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: {LIMIT + 1}\r\n\r\n".encode())
     assert is_problem(read_answer(client), 413, "body-too-large")
-    client.settimeout(5)
+    client.settimeout(20)
     assert ended(client)
     assert "/echo" not in served.figures()["seen"]
 
@@ -104,7 +104,7 @@ def test_a_body_of_a_few_bytes_a_second_is_ended(serve: Serve, path: str) -> Non
     client.settimeout(0.05)
     began = time.monotonic()
     while True:
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
         client.sendall(b"x")
         try:
             client.recv(1, socket.MSG_PEEK)
@@ -126,12 +126,13 @@ def test_a_client_that_sent_much_at_first_may_not_rest_on_it(serve: Serve) -> No
 
 def test_a_body_faster_than_the_minimum_is_taken_however_long_it_takes(serve: Serve) -> None:
     """The grace is a bucket that arriving bytes refill, not a limit for the whole."""
-    client = serve(min_rate_bytes=1000, grace_s=0.5).connect()
-    client.sendall(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 8000\r\n\r\n")
-    for _ in range(20):
+    # A busy machine may keep the client, too, from what it does for a second or two.
+    client = serve(min_rate_bytes=1000, grace_s=3).connect()
+    client.sendall(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 24000\r\n\r\n")
+    for _ in range(60):
         client.sendall(b"x" * 400)
         time.sleep(0.1)
-    assert read_answer(client).body == b"8000"
+    assert read_answer(client).body == b"24000"
 
 
 def test_time_in_which_the_handler_does_not_read_is_not_the_clients(serve: Serve) -> None:

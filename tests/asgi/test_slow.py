@@ -3,6 +3,7 @@
 import http.client
 import socket
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -59,10 +60,11 @@ def test_a_reader_of_a_byte_at_a_time_is_given_up(serve: Serve, loop: str, path:
         plain = served.connect(receive_buffer=HELD)
         client = served.context().wrap_socket(plain, server_hostname="127.0.0.1")
         client.sendall(f"GET {path}?bytes={BODY} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 30
     while "slow_readers" not in served.figures()["counters"]:
         assert time.monotonic() < deadline
-        client.recv(1)
+        with suppress(ConnectionError):  # it may be given up after the figures were read
+            client.recv(1)
         time.sleep(0.1)
     assert ended(client)
     figures = served.wait_figures(lambda now: now["connections"]["open"] == 1)
@@ -76,14 +78,15 @@ def test_a_reader_of_a_byte_at_a_time_is_given_up(serve: Serve, loop: str, path:
 
 def test_a_reader_above_the_minimum_is_served_to_the_end(serve: Serve, loop: str) -> None:
     """A client that takes many times as long as the grace reads all, since it reads fast enough."""
-    served = serve("app", "--loop", loop, min_rate_bytes=200_000, grace_s=0.3)
+    # At this rate the buffer is worth three seconds, for which a busy machine may keep the client from reading.
+    served = serve("app", "--loop", loop, min_rate_bytes=40_000, grace_s=0.3)
     client = ask(served, f"/big?bytes={8 * MIB}")
     response = http.client.HTTPResponse(client)
     response.begin()
     length = 0
     while part := response.read(131_072):
         length += len(part)
-        time.sleep(0.05)
+        time.sleep(0.07)
     assert length == 8 * MIB
 
 
@@ -98,7 +101,7 @@ def waits_after_its_end(served: Served, size: int) -> bool:
     """Whether an unread answer of this size is given up by the sweep and not by the application's `send`."""
     client = ask(served, f"/big?bytes={size}", version="1.0")
     # Where the kernel takes all of it the connection is gone too, and nothing has been given up.
-    figures = served.wait_figures(lambda now: now["connections"]["open"] == 1, timeout_s=20)
+    figures = served.wait_figures(lambda now: now["connections"]["open"] == 1, timeout_s=30)
     client.close()
     return "connections_cut_slow_reader" in figures["counters"]
 
@@ -114,7 +117,7 @@ def test_a_client_that_pipelines_and_reads_nothing_is_given_up(serve: Serve, loo
             client.sendall(request)
     except (TimeoutError, ConnectionError):
         pass
-    figures = served.wait_figures(lambda now: now["connections"]["open"] == 1, timeout_s=20)
+    figures = served.wait_figures(lambda now: now["connections"]["open"] == 1, timeout_s=30)
     assert figures["counters"]["slow_readers"] == 1
 
 

@@ -22,10 +22,11 @@ STOPS: dict[str, Callable[[Served], object]] = {
 @pytest.mark.parametrize("connections", STOPS)
 def test_a_signal_to_stop_ends_the_server_in_order(serve: Serve, loop: str, connections: str) -> None:
     """SIGTERM with no request in work: the lifespan ends, and the process at once."""
-    served = serve("app", "--loop", loop)
+    # What is kept alive would end by itself only much later.
+    served = serve("app", "--loop", loop, "--timeout-keep-alive", "600")
     STOPS[connections](served)
     served.wait_figures(lambda now: now["connections"]["open"] >= 1)
-    served.command.terminate(timeout_s=5)
+    served.command.terminate(timeout_s=20)
     assert "lifespan ended" in served.command.output()
     assert "Traceback" not in served.command.output()
 
@@ -34,7 +35,7 @@ def test_a_request_in_work_is_finished_before_the_server_ends(serve: Serve, loop
     """SIGTERM with a request in work: it is answered, new connections are refused, then the lifespan ends."""
     served = serve("app", "--loop", loop, tls=True)
     with tls_clients(served, 1) as (client,):
-        client.sendall(b"GET /sleep?s=1 HTTP/1.1\r\nhost: x\r\n\r\n")
+        client.sendall(b"GET /sleep?s=3 HTTP/1.1\r\nhost: x\r\n\r\n")
         served.wait_figures(lambda now: now["connections"]["open"] == 2)
         os.kill(served.command.pid, 15)
         served.command.wait_output("Waiting for connections to close")
@@ -43,7 +44,7 @@ def test_a_request_in_work_is_finished_before_the_server_ends(serve: Serve, loop
         response = http.client.HTTPResponse(client)
         response.begin()
         assert response.read() == b"slept"
-    served.command.wait(5)
+    served.command.wait(20)
     assert "lifespan ended" in served.command.output()
     assert "Traceback" not in served.command.output()
 
@@ -61,5 +62,5 @@ def test_several_workers_share_a_listening_socket(serve: Serve, loop: str) -> No
         for client in others:
             client.close()
     assert len(pids) == 2
-    served.command.terminate(timeout_s=15)
+    served.command.terminate(timeout_s=20)
     assert served.command.output().count("lifespan ended") == 2

@@ -1,6 +1,7 @@
 """The two health pages as an application has them: reachable, described, and silent about what is nobody's business."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ PAGES = ("/health/live", "/health/ready")
 
 
 @pytest.fixture
-def database(sqlite_database: SqliteDatabase) -> Database:
+def database(sqlite_database: SqliteDatabase, patient_start: None) -> Database:
     """A database that nobody has started."""
     return Database(DatabaseSettings(database_url=sqlite_database.url))
 
@@ -103,6 +104,7 @@ def test_they_are_described_with_both_answers(database: Database) -> None:
     assert set(paths["/health/ready"]["get"]["responses"]) == {"200", "503"}
 
 
+@pytest.mark.usefixtures("patient_start")
 def test_a_ready_service_names_nothing_of_its_database(any_database: TestDatabase) -> None:
     """Neither page has the host, the port, the account, the password or the database's name."""
     app = make_app(make_database(DatabaseSettings(database_url=any_database.url)))
@@ -126,6 +128,7 @@ def admin_check(database: TestDatabase, account: AdminAccount, **settings: Any) 
     return answer.status_code, answer.json()["checks"]["admin"]
 
 
+@pytest.mark.usefixtures("patient_start")
 def test_the_admin_account_is_a_check_that_names_nobody_and_takes_nothing_out_of_service(
     any_database: TestDatabase,
 ) -> None:
@@ -147,7 +150,9 @@ def test_a_service_whose_schema_is_missing_names_revisions_and_no_more(any_datab
     """What is to be run is shown; where the database is, is not."""
     settings = DatabaseSettings(database_url=any_database.url, environment="production")
     with TestClient(make_app(make_database(settings))) as client:
-        answer = client.get("/health/ready")
+        ends_s = time.monotonic() + 30
+        while "plimsoll migrate" not in (answer := client.get("/health/ready")).text and time.monotonic() < ends_s:
+            time.sleep(0.1)
     assert answer.status_code == 503
     page = answer.json()
     assert "Run 'plimsoll migrate'" in page["checks"]["startup"]["detail"]

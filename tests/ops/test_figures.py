@@ -1,7 +1,6 @@
 """`/ops/figures`: what a worker tells operators, to whom, and that nothing keeps it from answering."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,6 +18,8 @@ from plimsoll.fastapi import install
 from plimsoll.fastapi.metrics import METRICS_PATH
 from plimsoll.settings import ServiceSettings
 from tests.servers import MariaDbServer, SqliteDatabase, TestDatabase
+
+pytestmark = pytest.mark.usefixtures("patient_start")
 
 TOKEN = "figures-are-for-operators"
 PATH = "/ops/figures"
@@ -68,19 +69,21 @@ async def test_a_worker_tells_who_it_is_and_how_its_pool_was_used(mariadb_databa
 
 
 async def test_an_exhausted_pool_does_not_keep_it_from_answering(mariadb_database: TestDatabase) -> None:
-    """It tells how many wait."""
-    async with service(mariadb_database.url, pool_size=1, max_overflow=0, pool_timeout_s=1) as (database, client):
+    """It tells how many wait, while they do."""
+    async with service(mariadb_database.url, pool_size=1, max_overflow=0, pool_timeout_s=60) as (database, client):
 
         async def use() -> None:
             async with database.session() as session:
-                await session.execute(text("SELECT SLEEP(0.5)"))
+                await session.execute(text("SELECT SLEEP(60)"))
 
         users = [asyncio.create_task(use()) for _ in range(3)]
-        await asyncio.sleep(0.2)
-        began_s = time.monotonic()
-        pool = (await client.get(PATH, headers=BEARER)).json()["pool"]
-        assert time.monotonic() - began_s < 0.3
+        async with asyncio.timeout(30):
+            while (pool := (await client.get(PATH, headers=BEARER)).json()["pool"])["waiting"] < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert not any(user.done() for user in users), "it was not answered until a connection came back"
         assert (pool["checked_out"], pool["waiting"], pool["most_taken"], pool["most_waiting"]) == (1, 2, 1, 2)
+        for user in users:
+            user.cancel()
         await asyncio.gather(*users, return_exceptions=True)
 
 
@@ -88,7 +91,7 @@ async def test_it_answers_while_the_database_is_away_and_asks_it_nothing(mariadb
     """Whether the server is stopped, or up: then it counts no statement more."""
     server = mariadb_database.server
     assert isinstance(server, MariaDbServer)
-    async with service(mariadb_database.url, start_timeout_s=1) as (_, client):
+    async with service(mariadb_database.url) as (_, client):
         before = mariadb_database.query_count()
         assert (await client.get(PATH, headers=BEARER)).status_code == 200
         assert mariadb_database.query_count() == before

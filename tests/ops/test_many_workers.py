@@ -33,6 +33,9 @@ BUSY_S = 5.0
 """What a busy machine may take beyond the patience that we have with a worker."""
 
 
+NOTHING_DONE = "nothing was done, and nothing will be"
+
+
 @dataclass(frozen=True)
 class Service:
     """The service; each request is a connection of its own, so any worker may answer."""
@@ -61,6 +64,21 @@ class Service:
         while not true(found := self.snapshot()):
             assert time.monotonic() < deadline_s, (found, self.command.output())
             time.sleep(0.1)
+        return found
+
+    def until_told(self, path: str, true: Callable[[Any], bool]) -> Any:
+        """What is answered at a path, once it is so: a busy machine may keep workers from answering one another."""
+        deadline_s = time.monotonic() + SOON_S
+        while not true(found := self.ask(path)):
+            assert time.monotonic() < deadline_s, (found, self.command.output())
+            time.sleep(0.1)
+        return found
+
+    def act(self, path: str) -> Any:
+        """What comes of an operator's action; asked again where its worker has not taken it on, and never will."""
+        deadline_s = time.monotonic() + SOON_S
+        while NOTHING_DONE in (found := self.ask(path, "POST")).get("detail", ""):
+            assert time.monotonic() < deadline_s, (found, self.command.output())
         return found
 
     def hold(self, count: int) -> None:
@@ -107,17 +125,17 @@ def _totals_are_those_of_the_rows(service: Service) -> None:
     assert one.pool.limit == sum(row.limit for row in one.workers) == SIZE * WORKERS
     assert one.memory.rss_bytes == sum(row.rss_bytes for row in one.workers)
     # A worker that has just begun has no history yet.
-    service.until(lambda _: service.ask("/ops/history")["values"]["pool_limit"][-1:] == [SIZE * WORKERS])
-    found = service.ask("/ops/workers")
-    assert (len(found["workers"]), found["silent"]) == (WORKERS, 0)
+    service.until_told("/ops/history", lambda found: found["values"]["pool_limit"][-1:] == [SIZE * WORKERS])
+    service.until_told("/ops/workers", lambda found: (len(found["workers"]), found["silent"]) == (WORKERS, 0))
 
 
 def _each_is_seen_by_its_name(service: Service, names: set[str]) -> None:
     for name in names:
-        alone = service.snapshot(name)
+        alone = from_json(service.until_told(f"/ops/snapshot?worker={name}", lambda found: "worker" in found))
         assert f"{alone.worker.host}:{alone.worker.pid}" == name
         assert (alone.workers, alone.pool.limit) == ((), SIZE)
-        assert service.ask(f"/ops/history?worker={name}")["values"]["pool_limit"][-1] == SIZE
+        history = service.until_told(f"/ops/history?worker={name}", lambda found: "values" in found)
+        assert history["values"]["pool_limit"][-1] == SIZE
     assert f"{(own := service.snapshot('self').worker).host}:{own.pid}" in names
     unknown = service.ask("/ops/snapshot?worker=nobody:1")
     assert (unknown["status"], unknown["code"]) == (404, "unknown-worker")
@@ -139,9 +157,9 @@ def _holders_are_ended_through_any_worker(service: Service) -> None:
     assert held.server is not None
     for holder in held.holders[:8]:
         # Eight connections to four workers: some of them ask one that has another's holder.
-        said = service.ask(f"/ops/holders/{holder.id}/return", "POST")
+        said = service.act(f"/ops/holders/{holder.id}/return")
         assert said.get("result", "").startswith("The connection of POST /do/hold was closed"), said
-        again = service.ask(f"/ops/holders/{holder.id}/return", "POST")
+        again = service.act(f"/ops/holders/{holder.id}/return")
         assert (again["status"], again["code"]) == (409, "not-done"), again
     left = service.until(lambda one: one.pool.checked_out == 2)
     assert {holder.id for holder in left.holders} == {holder.id for holder in held.holders[8:]}

@@ -5,16 +5,22 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from plimsoll.snapshot import Problem
 from tests.ops.test_observer import Service, ended, service
 from tests.servers import MariaDbServer, TestDatabase
 
+pytestmark = pytest.mark.usefixtures("patient_start")
+
 SOON_S = 5.0
 
+BUSY_S = 25.0
+"""What a busy machine may take beyond it."""
 
-async def told(it: Service, key: str, within_s: float = SOON_S) -> Problem:
+
+async def told(it: Service, key: str, within_s: float = SOON_S + BUSY_S) -> Problem:
     """The problem of this key, once it is told."""
     found: dict[str, Problem] = {}
     for _ in range(int(within_s / 0.2)):
@@ -27,7 +33,7 @@ async def told(it: Service, key: str, within_s: float = SOON_S) -> Problem:
 
 async def gone(it: Service, key: str) -> None:
     """Wait until it is told no longer. The server is asked again when what is known of it is five seconds old."""
-    for _ in range(int(2 * SOON_S / 0.2)):
+    for _ in range(int((2 * SOON_S + BUSY_S) / 0.2)):
         if key not in {problem.key for problem in (await it.snapshot()).problems}:
             return
         await asyncio.sleep(0.2)
@@ -49,7 +55,7 @@ async def test_who_exhausts_a_pool_is_named(server_database: TestDatabase) -> No
         everything = [each.key for each in (await it.snapshot()).problems]
         await ended(*requests)
     assert problem.level == "critical"
-    assert problem.sentence.startswith("2 of 2 connections are held by GET /hold for over 1 s, taken at ")
+    assert re.match(r"2 of 2 connections are held by GET /hold for over \d+ s, taken at ops/", problem.sentence)
     assert "ops/test_observer.py:" in problem.sentence
     assert problem.sentence.endswith("; 1 waits for one.")
     assert not {"connections-held", "slow-route", "pool-timeouts"} & set(everything)
@@ -58,11 +64,11 @@ async def test_who_exhausts_a_pool_is_named(server_database: TestDatabase) -> No
 async def test_a_slow_route_is_named(server_database: TestDatabase) -> None:
     """While its statement runs."""
     async with service(server_database.url) as it:
-        requests = ask(it, "/hold?asleep=true&seconds=20")
+        requests = ask(it, "/hold?asleep=true&seconds=60")
         problem = await told(it, "slow-route")
         await ended(*requests)
-    # A busy machine looks a second or two later.
-    words = r"GET /hold has held a connection for over [2-9] s, taken at ops/test_observer\.py:"
+    # A busy machine looks some seconds later.
+    words = r"GET /hold has held a connection for over ([2-9]|[1-5]\d) s, taken at ops/test_observer\.py:"
     assert re.match(words, problem.sentence)
     assert "sleep" in problem.action.lower()
 
