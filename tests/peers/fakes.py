@@ -45,6 +45,8 @@ class Host:
     url: str = ""
     reply: bytes = b""
     pause_s: float = 0.0
+    holds_back: bool = False
+    """Whether it answers nothing until it is told to."""
     asked: list[str] = field(default_factory=list)
 
 
@@ -60,6 +62,8 @@ async def host(reply: bytes) -> AsyncIterator[Host]:
             except asyncio.IncompleteReadError:
                 return
             await asyncio.sleep(made.pause_s)
+            while made.holds_back:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
             writer.write(made.reply)
             await writer.drain()
 

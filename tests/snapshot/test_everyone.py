@@ -13,17 +13,38 @@ from unittest.mock import patch
 import pytest
 
 from plimsoll.errors import ActionError, UnknownWorkerError
-from plimsoll.snapshot import HolderView, Snapshot, everyone
+from plimsoll.snapshot import HolderView, Snapshot, everyone, shared
 from plimsoll.snapshot.everyone import Everyone, errands
 from plimsoll.snapshot.history import SERIES, History, Series, Span
 from plimsoll.snapshot.moment import Moment
 from plimsoll.snapshot.post import Patience
+from plimsoll.snapshot.shared import Shared
 from plimsoll.snapshot.source import ALL, HOST, SELF, Action, Elsewhere
 from plimsoll.snapshot.together import Together
 from tests.snapshot.samples import HEALTHY, NOW_S, holder
 
 HOST_NAME = socket.gethostname()
 WHO = "operator at 10.1.2.3"
+
+
+ASK = Shared.ask
+LONG_S = 30.0
+"""For those who all answer, which a busy machine may keep from it."""
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who does not answer is waited for longer than as shipped."""
+    have_patience(monkeypatch, LONG_S)
+    monkeypatch.setattr(everyone, "LOOK_WAIT_S", 2 * LONG_S)
+    monkeypatch.setattr(everyone, "HOST_WAIT_S", 2 * LONG_S)
+    monkeypatch.setattr(everyone, "HISTORY_PATIENCE", Patience(LONG_S, LONG_S))
+    monkeypatch.setattr(everyone, "ACTION_PATIENCE", Patience(LONG_S, LONG_S))
+
+
+def have_patience(monkeypatch: pytest.MonkeyPatch, patience_s: float) -> None:
+    """With the other workers of a host."""
+    monkeypatch.setattr(Shared, "ask", lambda self, **more: ASK(self, patience_s, **more))
 
 
 @dataclass
@@ -166,19 +187,26 @@ async def test_nobody_is_asked_while_nobody_looks_and_once_for_all_who_do(
         assert next(asks) == 1
 
 
-async def test_a_blocked_worker_is_waited_for_once_and_then_marked(tmp_path: Path) -> None:
+async def test_a_blocked_worker_is_waited_for_once_and_then_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The others are there meanwhile; it is so until it answers."""
+    patience_s = 6.0
+    have_patience(monkeypatch, patience_s)
+    monkeypatch.setattr(shared, "LATE_NS", int(60e9))
     async with workers(tmp_path, Still(1), Still(2)) as (view, _):
         async with blocked(tmp_path, Still(3)):
             task = asyncio.create_task(view.look())
-            await asyncio.sleep(0.7)
-            assert len(view.snapshot().workers) == 2
+            async with asyncio.timeout(LONG_S):
+                while len(view.snapshot().workers) < 2:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            assert not task.done()
             await task
             assert [row.silent for row in view.snapshot().workers] == [False, False, True]
             assert "silent-worker" in {problem.key for problem in view.snapshot().problems}
             began_s = time.monotonic()
             await view.look()
-            assert time.monotonic() - began_s < 0.9
+            assert time.monotonic() - began_s < patience_s - 1
             assert [row.silent for row in view.snapshot().workers] == [False, False, True]
             (seen, silent) = await view.of_this_host()
             assert ([each.worker.pid for each in seen], silent) == ([1, 2], (f"{HOST_NAME}:3",))
@@ -200,8 +228,9 @@ async def test_what_nobody_looks_at_any_more_is_let_go(tmp_path: Path, monkeypat
     async with workers(tmp_path, Still(1), Still(2)) as (view, _):
         await view.look()
         assert view._here
-        await asyncio.sleep(0.6)
-        assert not view._here
+        async with asyncio.timeout(LONG_S):
+            while view._here:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
 
 
 async def test_the_history_of_all_is_added_up_and_of_one_is_its_own(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ async def test_who_waits_in_vain_for_what_was_begun_is_told_so(tmp_path: Path) -
     """It may be done yet."""
     async with working(tmp_path / "d") as one, working(tmp_path / "d") as two:
         with pytest.raises(SilentError, match="may be done yet"):
-            await asked(one.place.letters, two.name, "wait", {}, Patience(1.5, 1.5))
+            await asked(one.place.letters, two.name, "wait", {}, Patience(5.0, 5.0))
 
 
 async def test_a_question_of_one_who_is_gone_is_taken_back(tmp_path: Path) -> None:
