@@ -10,14 +10,16 @@ import pymysql
 if TYPE_CHECKING:
     from tests.servers.database import TestDatabase
 
-TIMEOUT_S = 2
-"""For a connect and for an answer."""
+TIMEOUT_S = 20
+"""For a connect and for an answer: a busy machine may hold a server up for some seconds."""
 
 REFUSED = (pymysql.err.OperationalError, psycopg.OperationalError)
 """What the drivers raise when they cannot connect, or have lost their connection."""
 
 
-def connect(database: TestDatabase, *, tls: bool = False, client_certificate: bool = False) -> Any:
+def connect(
+    database: TestDatabase, *, tls: bool = False, client_certificate: bool = False, timeout_s: int = TIMEOUT_S
+) -> Any:
     """Connect as the database's user, with verified TLS or with none."""
     cert, key = (database.client_cert, database.client_key) if client_certificate else (None, None)
     if database.kind == "mariadb":
@@ -29,8 +31,8 @@ def connect(database: TestDatabase, *, tls: bool = False, client_certificate: bo
             user=database.user,
             password=database.password or "",
             database=database.name,
-            connect_timeout=TIMEOUT_S,
-            read_timeout=TIMEOUT_S,
+            connect_timeout=timeout_s,
+            read_timeout=timeout_s,
             ssl_disabled=not tls,
             ssl_ca=str(database.ca) if tls else None,
             ssl_cert=str(cert) if cert else None,
@@ -40,7 +42,7 @@ def connect(database: TestDatabase, *, tls: bool = False, client_certificate: bo
         )
     return psycopg.connect(
         database.url_for(""),
-        connect_timeout=TIMEOUT_S,
+        connect_timeout=timeout_s,
         sslmode="verify-full" if tls else "disable",
         sslrootcert=str(database.ca) if tls else None,
         sslcert=str(cert or "/nonexistent"),

@@ -72,7 +72,7 @@ class RunningCommand:
         # Read at a place of its own: the offset of the descriptor is where the process writes next.
         return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
 
-    def wait_ready(self, path: str = "/health/live", timeout_s: float = 20.0) -> Self:
+    def wait_ready(self, path: str = "/health/live", timeout_s: float = 60.0) -> Self:
         """Wait for an HTTP answer on `path`, of any status; AssertionError with the output if none comes."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -92,7 +92,7 @@ class RunningCommand:
             return False
         return True
 
-    def wait_output(self, text: str, timeout_s: float = 20.0) -> str:
+    def wait_output(self, text: str, timeout_s: float = 60.0) -> str:
         """Wait until `text` has been printed; return all the output."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -103,19 +103,19 @@ class RunningCommand:
             time.sleep(POLL_S)
         raise AssertionError(f"{text!r} was not printed within {timeout_s} s:\n{self.output()}")
 
-    def wait(self, timeout_s: float = 20.0) -> int:
+    def wait(self, timeout_s: float = 30.0) -> int:
         """Wait for the end and return the exit code; AssertionError with the output if it does not come."""
         try:
             return self._process.wait(timeout=timeout_s)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.command} still runs after {timeout_s} s:\n{self.output()}") from None
 
-    def terminate(self, timeout_s: float = 10.0) -> int:
+    def terminate(self, timeout_s: float = 20.0) -> int:
         """Ask the process to end (SIGTERM), as a service manager does, and return its exit code."""
         self._process.send_signal(signal.SIGTERM)
         return self.wait(timeout_s)
 
-    def interrupt(self, timeout_s: float = 10.0) -> int:
+    def interrupt(self, timeout_s: float = 20.0) -> int:
         """Ask the process to end (SIGINT), as Ctrl-C does, and return its exit code."""
         self._process.send_signal(signal.SIGINT)
         return self.wait(timeout_s)
@@ -124,7 +124,7 @@ class RunningCommand:
         """End the process and its children at once."""
         if self._process.poll() is None:
             kill_all(family(self.pid))
-        return self._process.wait(timeout=10)
+        return self._process.wait(timeout=30)
 
     def close(self) -> None:
         """Kill what still runs, and forget the output."""

@@ -86,7 +86,7 @@ class TestDatabase(ABC):
         """The environment of a subprocess that shall use this database and no other."""
         return clean_environ() | {"DATABASE_URL": self.url} | extra
 
-    def wait_connection_count(self, expected: int, timeout_s: float = 5.0) -> int:
+    def wait_connection_count(self, expected: int, timeout_s: float = 30.0) -> int:
         """Wait until the server counts exactly `expected` connections.
 
         Raises AssertionError with the server's own list of them if it does not within the time.

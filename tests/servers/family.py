@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-END_TIMEOUT_S = 10.0
+END_TIMEOUT_S = 30.0
 POLL_S = 0.005
 
 

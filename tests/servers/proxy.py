@@ -86,7 +86,7 @@ class FaultProxy:
         self._triggered.clear()
         self._trigger = (needle, action)
 
-    def wait_triggered(self, timeout_s: float = 5.0) -> None:
+    def wait_triggered(self, timeout_s: float = 20.0) -> None:
         """Wait until the action of `on_client_bytes` has been taken; AssertionError if it is not."""
         assert self._triggered.wait(timeout_s), f"the client did not send the bytes within {timeout_s} s"
 

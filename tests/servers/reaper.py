@@ -64,7 +64,7 @@ class Reaper:
         if self._process is not None:
             assert self._process.stdin is not None
             self._process.stdin.close()
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=30)
             self._process = None
 
 

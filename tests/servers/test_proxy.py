@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from tests.servers import TestDatabase
 
-TIMEOUT_S = 0.3
+PATIENCE_S = 20.0
+"""For what takes a moment, on a machine that does other things as well."""
+
+SILENT_S = 0.3
+"""What says nothing for so long is taken to be silent."""
 
 
 class EchoServer:
@@ -67,8 +71,8 @@ def proxy(echo: EchoServer, fault_proxy: Callable[[int], FaultProxy]) -> FaultPr
 
 
 def connect(proxy: FaultProxy) -> socket.socket:
-    """A client of the proxy that waits TIMEOUT_S for anything."""
-    return socket.create_connection((proxy.host, proxy.port), timeout=TIMEOUT_S)
+    """A client of the proxy."""
+    return socket.create_connection((proxy.host, proxy.port), timeout=PATIENCE_S)
 
 
 def ask(client: socket.socket, data: bytes = b"hello") -> bytes:
@@ -86,8 +90,8 @@ def hear(client: socket.socket) -> bytes:
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
-    """Whether a condition comes true within a second."""
-    deadline = time.monotonic() + 1
+    """Whether a condition comes true, however busy the machine is."""
+    deadline = time.monotonic() + PATIENCE_S
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.005)
     return condition()
@@ -107,7 +111,6 @@ def test_large_bodies_arrive_whole(proxy: FaultProxy) -> None:
     """A megabyte comes back as it was sent."""
     body = bytes(range(256)) * 4096
     with connect(proxy) as client:
-        client.settimeout(10)
         sender = threading.Thread(target=client.sendall, args=(body,))
         sender.start()
         received = bytearray()
@@ -132,8 +135,10 @@ def test_refuse_closes_the_port_and_leaves_open_connections(proxy: FaultProxy) -
 def test_deaf_accepts_and_says_nothing(proxy: FaultProxy, echo: EchoServer) -> None:
     """A new client is accepted, hears nothing, and nothing of it reaches the server."""
     proxy.deaf()
-    with connect(proxy) as client, pytest.raises(TimeoutError):
-        ask(client)
+    with connect(proxy) as client:
+        client.settimeout(SILENT_S)
+        with pytest.raises(TimeoutError):
+            ask(client)
     assert echo.heard == b""
 
 
@@ -142,8 +147,10 @@ def test_freeze_holds_data_back_until_it_forwards_again(proxy: FaultProxy) -> No
     with connect(proxy) as client:
         assert ask(client) == b"hello"
         proxy.freeze()
+        client.settimeout(SILENT_S)
         with pytest.raises(TimeoutError):
             ask(client, b"later")
+        client.settimeout(PATIENCE_S)
         proxy.forward()
         assert client.recv(100) == b"later"
 
@@ -222,10 +229,11 @@ def test_freeze_at_a_command(proxy: FaultProxy, echo: EchoServer, action: str, h
         client.sendall(b"COM")
         time.sleep(0.02)
         client.sendall(b"MIT")
+        proxy.wait_triggered()
+        client.settimeout(SILENT_S)
         with pytest.raises(TimeoutError):
             hear(client)
-        proxy.wait_triggered()
-        assert echo.heard.removeprefix(b"COM") == heard.removeprefix(b"COM")
+        assert eventually(lambda: echo.heard.removeprefix(b"COM") == heard.removeprefix(b"COM"))
 
 
 def test_waiting_for_a_command_that_does_not_come_fails(proxy: FaultProxy) -> None:
