@@ -1,6 +1,7 @@
 """Engines on the pool alone, as a user of plain SQLAlchemy makes them, with each driver of each server."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -84,6 +85,20 @@ async def write(engine: AsyncEngine) -> None:
     async with AsyncSession(engine) as session:
         await session.execute(text("INSERT INTO note VALUES ('a')"))
         await session.commit()
+
+
+def may_go_ahead(pool: PlimsollPool) -> Callable[[float], None]:
+    """Give a pool that nobody has used yet a clock that can be put forward by so many seconds: whatever it does by its
+    times then depends on no machine's speed."""
+    ahead_s = 0.0
+
+    def put_forward(seconds: float) -> None:
+        nonlocal ahead_s
+        ahead_s += seconds
+
+    pool.clock = lambda: time.monotonic() + ahead_s
+    pool._begin()  # its parts, with that clock
+    return put_forward
 
 
 async def until(holds: Callable[[], bool], seconds: float = 60) -> None:

@@ -174,6 +174,7 @@ async def test_waits_are_told_of_also_those_in_vain(driver: str, database: TestD
             async with engine.connect():
                 with pytest.raises(PoolTimeout):
                     await ask(first)
+                pool_of(engine)._line.timeout_s = 60
                 waiting = asyncio.create_task(ask(second))
                 await asyncio.sleep(0.1)
         await waiting

@@ -16,7 +16,7 @@ from sqlalchemy.util import await_only
 from plimsoll.engine import build_engine
 from plimsoll.errors import DatabaseDownError
 from plimsoll.settings import DatabaseSettings
-from tests.pool.conftest import SERVERS, SLEEP, engine_on
+from tests.pool.conftest import SERVERS, SLEEP, engine_on, until
 from tests.pool.rivals import SLOW_ROWS, give_up_before_rivals, slow_commits
 from tests.pool.sweep_works import (
     CASES,
@@ -215,22 +215,25 @@ async def test_the_place_is_kept_while_the_server_cannot_be_told(
     assert database.port is not None
     proxy = fault_proxy(database.port)
     async with (
-        engine_on(database.url_for(driver, port=proxy.port), size=1, pool_timeout=0.1) as engine,
+        engine_on(database.url_for(driver, port=proxy.port), size=1, pool_timeout=60) as engine,
         scene_on(database, engine) as scene,
     ):
         await warm(scene)
         while database.kind == "mariadb" and int(database.sql("SHOW GLOBAL STATUS LIKE 'Uptime'")[0][1]) < 2:
             time.sleep(0.1)  # noqa: ASYNC251 - it tells whole seconds, and one just started looks restarted
         task = asyncio.create_task(sleep(scene))
-        await asyncio.sleep(0.2)
+        await until(lambda: "sleep" in str(database.connections()).lower())
         proxy.refuse()
         task.cancel()
         await asyncio.wait({task}, timeout=20)
+        line = scene.pool._line
+        usual_s, line.timeout_s = line.timeout_s, 0.1
         for _ in range(5):
             with pytest.raises((PoolTimeout, DatabaseDownError)):
                 await engine.connect()
             await asyncio.sleep(0.1)
         assert scene.pool.snapshot().closing == 1
+        line.timeout_s = usual_s
         proxy.forward()
         await scene.check()
         assert scene.pool.snapshot().killed == 1

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plimsoll.errors import PoolTimeoutError
-from tests.pool.conftest import SLEEP, MakeProxy, assert_balanced, engine_on, pool_of, proxied, until
+from tests.pool.conftest import MakeProxy, assert_balanced, engine_on, pool_of, proxied, until
 from tests.servers import TestDatabase
 
 
@@ -74,7 +74,7 @@ async def test_a_connection_that_was_handed_to_a_user_cancelled_meanwhile_goes_t
     driver: str, database: TestDatabase, turns: int
 ) -> None:
     """Cancelled so many turns of the loop after the return that served it: before it ran, or just after."""
-    async with engine_on(database.url_for(driver), size=1, pool_timeout=5) as engine:
+    async with engine_on(database.url_for(driver), size=1, pool_timeout=20) as engine:
         held = await engine.connect()
         unlucky = asyncio.create_task(use(engine))
         behind = asyncio.create_task(use(engine))
@@ -91,22 +91,28 @@ async def test_a_connection_that_was_handed_to_a_user_cancelled_meanwhile_goes_t
 async def test_a_pool_that_was_saturated_until_users_timed_out_serves_as_before(
     driver: str, database: TestDatabase
 ) -> None:
-    """Slow queries hold all connections, ten users give up; then twenty are served by the same connections."""
-    async with engine_on(database.url_for(driver), pool_timeout=0.3) as engine:
-        slow = [asyncio.create_task(_sleep(engine, database, 1.0)) for _ in range(2)]
+    """Slow work holds all connections, ten users give up; then twenty are served by the same connections."""
+    done = asyncio.Event()
+
+    async def work() -> None:
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+            await done.wait()
+
+    async with engine_on(database.url_for(driver)) as engine:
+        line = pool_of(engine)._line
+        slow = [asyncio.create_task(work()) for _ in range(2)]
         await until(lambda: pool_of(engine).snapshot().checked_out == 2)
+        usual_s, line.timeout_s = line.timeout_s, 0.3
         outcomes = await asyncio.gather(*(use(engine) for _ in range(10)), return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} == {PoolTimeoutError}
+        line.timeout_s = usual_s
+        done.set()
         await asyncio.gather(*slow)
         for _ in range(10):
             await asyncio.gather(use(engine), use(engine))
         assert pool_of(engine).snapshot().opened == 2
         await settled(engine, database)
-
-
-async def _sleep(engine: AsyncEngine, database: TestDatabase, seconds: float) -> None:
-    async with engine.connect() as connection:
-        await connection.execute(text(SLEEP[database.dialect].format(seconds)))
 
 
 # Cancelled where a connection is checked, reset, or opened.
@@ -125,7 +131,7 @@ async def test_a_user_cancelled_while_its_connection_is_checked_leaves_nothing(
         await until(lambda: pool_of(engine).snapshot().pings == 1)
         await asyncio.sleep(0.1)
         task.cancel()
-        await asyncio.wait([task], timeout=10)
+        await asyncio.wait([task], timeout=20)
         assert task.cancelled()
         proxy.forward()
         await use(engine)
@@ -151,9 +157,10 @@ async def test_a_user_cancelled_while_its_work_is_rolled_back_leaves_nothing(
         await written.wait()
         await asyncio.sleep(0.1)
         task.cancel()
-        await asyncio.wait([task], timeout=20)
+        await asyncio.wait([task], timeout=30)
         assert task.done()
         proxy.forward()
+        pool_of(engine).links._cleanup_timeout_s = 20.0  # that half a second was for the silence
         await use(engine)
         await settled(engine, database)
         assert database.sql("SELECT count(*) FROM note") == [(0,)]
@@ -169,7 +176,7 @@ async def test_a_user_cancelled_while_it_connects_leaves_nothing(
         task = asyncio.create_task(use(engine))
         await until(lambda: pool_of(engine).snapshot().opening == 1)
         task.cancel()
-        await asyncio.wait([task], timeout=10)
+        await asyncio.wait([task], timeout=20)
         assert task.cancelled()
         assert_balanced(pool_of(engine))
         proxy.forward()
@@ -185,14 +192,14 @@ async def test_a_connect_that_hangs_holds_up_nobody_who_can_be_served_otherwise(
 ) -> None:
     """One user's connection does not come; ten others share the one that is open."""
     url, proxy = proxied(driver, database, fault_proxy)
-    async with engine_on(url, size=1, overflow=1, pool_timeout=20) as engine:
+    async with engine_on(url, size=1, overflow=1, pool_timeout=120, connect_timeout_s=120) as engine:
         held = await engine.connect()
         proxy.deaf()
         hanging = asyncio.create_task(use(engine))
         await until(lambda: pool_of(engine).snapshot().opening == 1)
         others = [asyncio.create_task(use(engine)) for _ in range(10)]
         await held.close()
-        await asyncio.wait_for(asyncio.gather(*others), 10)
+        await asyncio.wait_for(asyncio.gather(*others), 60)
         assert not hanging.done()
         hanging.cancel()
         await asyncio.wait([hanging])
@@ -205,7 +212,7 @@ async def test_a_growth_that_fails_costs_no_place_and_what_is_open_goes_on(
 ) -> None:
     """The second connection cannot be opened; the first is used on, and once the server is back there are two."""
     url, proxy = proxied(driver, database, fault_proxy)
-    async with engine_on(url, pool_timeout=5) as engine:
+    async with engine_on(url, pool_timeout=20) as engine:
         held = await engine.connect()
         proxy.refuse()
         for _ in range(5):
