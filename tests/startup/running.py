@@ -47,11 +47,11 @@ def with_tests(variables: dict[str, str]) -> dict[str, str]:
 
 def ready_page(service: RunningCommand) -> tuple[int, dict[str, Any]]:
     """Status and body of the ready page."""
-    answer = httpx.get(f"{service.url}/health/ready", timeout=5)
+    answer = httpx.get(f"{service.url}/health/ready", timeout=20)
     return answer.status_code, answer.json()
 
 
-def wait_until_ready(service: RunningCommand, timeout_s: float = 30.0) -> None:
+def wait_until_ready(service: RunningCommand, timeout_s: float = 60.0) -> None:
     """Wait until the ready page says 200; AssertionError with the output if it does not."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

@@ -23,7 +23,7 @@ DRIVERS = [
     pytest.param(("asyncpg", "postgres_database"), id="asyncpg", marks=pytest.mark.postgres),
     pytest.param(("psycopg", "postgres_database"), id="psycopg", marks=pytest.mark.postgres),
 ]
-SLACK_S = 3.0
+SLACK_S = 9.0
 """For a machine that does other things as well; what is told apart here differs by ten seconds and more."""
 
 
@@ -71,7 +71,7 @@ async def test_a_server_that_says_nothing_to_a_new_connection_is_given_up_in_tim
     driver, database = driver_and_database
     proxy = fault_proxy(port_of(database))
     proxy.deaf()
-    await assert_given_up_in_time(database.url_for(driver, port=proxy.port))
+    await assert_given_up_in_time(database.url_for(driver, port=proxy.port), start_timeout_s=4)
     assert proxy.connections_total >= 2
 
 
@@ -94,14 +94,15 @@ async def test_a_server_that_falls_silent_while_tables_are_made_is_given_up_too(
     server_database: TestDatabase, fault_proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is left on the server, and the lock is free again."""
-    monkeypatch.setattr(gate, "CREATE_LIMIT_S", 1.0)
     proxy = fault_proxy(port_of(server_database))
     proxy.on_client_bytes(b"CREATE TABLE boat", "freeze")
     url = server_database.url_for(port=proxy.port)
-    limits = {"start_timeout_s": 1, "migration_lock_timeout_s": 0.5}
+    limits = {"start_timeout_s": 0, "migration_lock_timeout_s": 0.5}
     made = make_database(DatabaseSettings(database_url=url, **limits))
-    with pytest.raises(DatabaseUnavailableError, match="the tables were not made in time"):
-        await made.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(gate, "CREATE_LIMIT_S", 1.0)
+        with pytest.raises(DatabaseUnavailableError, match="the tables were not made in time"):
+            await made.start()
     await made.close()
     proxy.forward()
     await asyncio.to_thread(server_database.wait_connection_count, 0)
@@ -109,14 +110,14 @@ async def test_a_server_that_falls_silent_while_tables_are_made_is_given_up_too(
     await made.close()
 
 
-async def assert_given_up_in_time(url: str) -> None:
+async def assert_given_up_in_time(url: str, start_timeout_s: float = 2) -> None:
     """Assert that start-up ends about when it should, with the right error, and leaves nothing checked out."""
-    made = Database(DatabaseSettings(database_url=url, start_timeout_s=2, connect_timeout_s=0.5))
+    made = Database(DatabaseSettings(database_url=url, start_timeout_s=start_timeout_s, connect_timeout_s=0.5))
     began_s = time.monotonic()
     with pytest.raises(DatabaseUnavailableError, match=r"could not be used within .* DB_START_TIMEOUT") as caught:
         await made.start()
     assert not isinstance(caught.value, DatabaseRefusedError)
-    assert 2 <= time.monotonic() - began_s < 2 + SLACK_S
+    assert start_timeout_s <= time.monotonic() - began_s < start_timeout_s + SLACK_S
     assert made.gate.report.state is State.FAILED
     await made.close()
 
@@ -155,7 +156,7 @@ async def test_a_full_server_is_waited_for(server_database: TestDatabase) -> Non
         await asyncio.sleep(0.7)
         assert made.gate.report.state is State.WAITING
     await holder.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await start
     await made.close()
 
@@ -247,10 +248,9 @@ async def test_those_who_start_together_share_a_failure() -> None:
     """The second does not wait a second time for a database that the first has given up."""
     url = f"mysql+aiomysql://someone:secret@127.0.0.1:{free_port()}/somewhere"
     made = Database(DatabaseSettings(database_url=url, start_timeout_s=1))
-    began_s = time.monotonic()
-    outcomes = await asyncio.gather(made.start(), made.start(), return_exceptions=True)
-    assert time.monotonic() - began_s < 1.9
-    assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailableError] * 2
+    first, second = await asyncio.gather(made.start(), made.start(), return_exceptions=True)
+    assert type(first) is DatabaseUnavailableError
+    assert second is first
     await made.close()
 
 

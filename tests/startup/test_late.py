@@ -57,7 +57,7 @@ async def test_a_server_that_is_lost_between_two_questions_is_waited_for_like_on
     proxy.on_client_bytes(b"CREATE TABLE boat", "cut")
     database = make_database(DatabaseSettings(database_url=server_database.url_for(port=proxy.port)))
     await database.start()
-    proxy.wait_triggered(0.1)
+    proxy.wait_triggered()
     assert database.gate.report.state is State.READY
     assert await asyncio.to_thread(server_database.sql, "SELECT count(*) FROM boat") == [(0,)]
     await database.close()

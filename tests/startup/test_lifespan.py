@@ -12,14 +12,20 @@ from sqlalchemy import text
 
 from plimsoll import Database, DatabaseSettings
 from plimsoll.errors import DatabaseUnavailableError, InstallationError
-from plimsoll.fastapi import SessionDep, install
-from plimsoll.fastapi.runtime import LAST_WORDS_S
+from plimsoll.fastapi import SessionDep, install, runtime
+from plimsoll.fastapi.runtime import GRACE_S, LAST_WORDS_S
 from plimsoll.startup import State
 from tests.servers import SqliteDatabase, TestDatabase
 from tests.servers.places import free_port
 from tests.startup.project.models import Base
 from tests.startup.project.service import make_app, make_database
 from tests.startup.running import Proxy, port_of
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The application begins to serve when the gate is passed, however long a busy machine takes for it."""
+    monkeypatch.setattr(runtime, "GRACE_S", 60.0)
 
 
 @pytest.fixture
@@ -163,20 +169,23 @@ def test_a_client_of_tests_without_lifespan_is_served(sqlite_database: SqliteDat
 
 
 def test_a_client_of_tests_without_lifespan_may_come_before_the_database(
-    server_database: TestDatabase, fault_proxy: Proxy
+    server_database: TestDatabase, fault_proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The gate ended with the first request's loop; the next request opens it anew."""
     proxy = fault_proxy(port_of(server_database))
     proxy.refuse()
     app = make_app(make_database(DatabaseSettings(database_url=server_database.url_for(port=proxy.port))))
     client = TestClient(app)
-    assert client.get("/boats").status_code == 503
+    with monkeypatch.context() as patch:
+        patch.setattr(runtime, "GRACE_S", GRACE_S)
+        assert client.get("/boats").status_code == 503
     proxy.forward()
     assert client.get("/boats").json() == 0
 
 
-def test_a_server_in_a_thread_is_not_ended_by_a_late_failure() -> None:
+def test_a_server_in_a_thread_is_not_ended_by_a_late_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its process is someone else's: it stays alive and not ready, and every request is answered."""
+    monkeypatch.setattr(runtime, "GRACE_S", 0.5)
     url = f"mysql+aiomysql://someone:secret@127.0.0.1:{free_port()}/somewhere"
     app = make_app(Database(DatabaseSettings(database_url=url, start_timeout_s=3)))
     with TestClient(app) as client:

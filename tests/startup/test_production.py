@@ -9,6 +9,7 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, event
 
 from plimsoll import Database, DatabaseSettings
 from plimsoll.errors import NotReadyError
+from plimsoll.fastapi.runtime import GRACE_S
 from plimsoll.startup import DEVELOPMENT_LINE, PRODUCTION_LINE, State
 from tests.servers import MariaDbServer, TestDatabase
 from tests.startup.project.models import MIGRATIONS
@@ -144,9 +145,12 @@ def test_a_service_without_its_schema_is_alive_and_says_what_to_run_and_serves_o
         assert not page["checks"][check]["ok"]
         assert "0001 (Boats), 0002 (Colours of boats)" in page["checks"][check]["detail"]
     assert "Run 'plimsoll migrate'" in page["checks"]["startup"]["detail"]
-    began_s = time.monotonic()
-    assert_refused_for_now(httpx.get(f"{service.url}/boats"))
-    assert time.monotonic() - began_s < 1, "nothing is gained by holding a request back for a person's work"
+    took_s = []
+    for _ in range(5):  # the quickest: a busy machine may hold some of them back, the service would hold back all
+        began_s = time.monotonic()
+        assert_refused_for_now(httpx.get(f"{service.url}/boats", timeout=20))
+        took_s.append(time.monotonic() - began_s)
+    assert min(took_s) < GRACE_S / 2, "nothing is gained by holding a request back for a person's work"
     command = start_command(plimsoll("migrate"), env=environ(any_database, ENVIRONMENT="production"))
     assert command.wait(60) == 0, command.output()
     wait_until_ready(service)

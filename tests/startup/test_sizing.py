@@ -77,13 +77,16 @@ async def test_as_many_connections_as_were_found_can_be_used_at_once(server_data
     """And no more: the server agrees."""
     limit_account(server_database)
     async with (
-        started(settings_for(server_database, pool_timeout_s=0.2)) as database,
+        started(settings_for(server_database)) as database,
         AsyncExitStack() as stack,
     ):
         for _ in range(4):
             connection = await stack.enter_async_context(database.engine.connect())
             await connection.execute(text("SELECT 1"))
         server_database.wait_connection_count(4)
+        pool = database.engine.sync_engine.pool
+        assert isinstance(pool, PlimsollPool)
+        pool._line.timeout_s = 0.2
         with pytest.raises(PoolTimeoutError, match="and got none"):
             await database.engine.connect().start()
 
