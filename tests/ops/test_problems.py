@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -97,3 +98,33 @@ async def test_a_database_that_stops_is_told(new_mariadb: Callable[..., MariaDbS
         server.start()
         await it.client.get("/hold?seconds=0")
         await gone(it, "database-down")
+
+
+@pytest.mark.parametrize("looked", [False, True], ids=["looked at now", "looked at before"])
+async def test_a_database_that_is_frozen_is_told(mariadb_database: TestDatabase, looked: bool) -> None:
+    """Its connections stay open and were used a moment ago: that nobody is answered any more is enough. No route is
+    blamed for what it waits for."""
+    server = mariadb_database.server
+    assert isinstance(server, MariaDbServer)
+    async with service(mariadb_database.url, pool_size=4, max_overflow=0) as it:
+        for _ in range(3):
+            assert (await it.client.get("/hold?seconds=0")).status_code == 200
+        if looked:
+            assert (await it.snapshot()).problems == ()
+        server.freeze()
+        requests = ask(it, "/hold?seconds=0", 2)
+        try:
+            began_s = time.monotonic()
+            problem = await told(it, "database-down")
+            took_s = time.monotonic() - began_s
+            everything = [each.key for each in (await it.snapshot()).problems]
+        finally:
+            server.heal()
+        assert {answer.status_code for answer in await asyncio.gather(*requests)} == {200}
+        await gone(it, "database-down")
+    print(f"frozen: told after {took_s:.2f} s: {problem.sentence}")
+    assert took_s < 3 * SOON_S  # five seconds are what is wanted, and printed; other tests may run beside
+    assert problem.sentence.startswith("The database does not answer: the server ")
+    assert "2 connections wait for it" in problem.sentence
+    assert problem.action.startswith("Its connections stay open")
+    assert not {"slow-route", "server-unseen", "pool-exhausted"} & set(everything)

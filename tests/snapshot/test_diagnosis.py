@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pytest
 
 from plimsoll.settings import DatabaseSettings, ServiceSettings
-from plimsoll.snapshot import EventView, Problem, SettingView, Snapshot
+from plimsoll.snapshot import EventView, HolderView, Problem, SettingView, Snapshot
 from plimsoll.snapshot.causes import thresholds
 from plimsoll.snapshot.causes.case import Case
 from plimsoll.snapshot.causes.exhaustion import HELD
@@ -20,6 +20,7 @@ from tests.snapshot.troubles import (
     BEFORE,
     FULL,
     QUIET,
+    RUNNING,
     SERVER,
     TROUBLES,
     YOUNG,
@@ -204,6 +205,39 @@ def test_a_slow_answer_of_a_database_that_works_is_not_its_death() -> None:
     """Connections were reused meanwhile."""
     works = pool(reused=POOL.reused + 300, checkouts=POOL.checkouts + 300)
     assert keys(replace(works, server=server(error="it did not answer within 2 s").server), BEFORE) == ["server-unseen"]
+
+
+def frozen(error: str, *holders: HolderView, quiet_s: float | None = 3.0, asked_s: float = 2.2) -> Snapshot:
+    """A server that has left a question unanswered, with connections that were used a moment ago."""
+    used = holding(*holders, reused=POOL.reused + 300, checkouts=POOL.checkouts + 300, quiet_s=quiet_s)
+    return replace(used, server=replace(SERVER, at_s=NOW_S - 9, asked_s=NOW_S - asked_s, error=error))
+
+
+def test_a_database_that_answers_nobody_is_down_although_it_was_used_a_moment_ago() -> None:
+    """Its list is not enough; that a connect is not answered, or what others have asked, is."""
+    waits = holder(9, age_s=3.2, route="GET /items", state=RUNNING)
+    late, closed = "the server did not answer within 2 s", "the server answered no connect within 2 s"
+    for now in (frozen(late, waits), frozen(closed), frozen(closed, waits, quiet_s=60.0)):
+        assert keys(now, BEFORE) == ["database-down"]
+    opening = frozen(late)
+    assert keys(replace(opening, pool=replace(opening.pool, opening=1)), BEFORE) == ["database-down"]
+    assert only(frozen(late, waits), BEFORE).sentence == (
+        "The database does not answer: the server did not answer within 2 s; it last did 3 s ago, "
+        "and 1 connection waits for it."
+    )
+
+
+def test_a_server_that_is_slow_with_one_thing_is_not_frozen() -> None:
+    """Its list, while nobody waits or others are answered meanwhile; a report; or a pool that has nothing left."""
+    report = holder(9, age_s=31.0, route="GET /report", state=RUNNING)
+    late, closed = "the server did not answer within 2 s", "the server answered no connect within 2 s"
+    assert keys(frozen(late), BEFORE) == ["server-unseen"]
+    assert keys(frozen(late, replace(report, age_s=1.0), quiet_s=0.1), BEFORE) == ["server-unseen"]
+    assert keys(frozen(closed, quiet_s=0.1), BEFORE) == ["server-unseen"]
+    assert keys(frozen("", report, asked_s=0.5), BEFORE) == ["connections-held"]
+    full = tuple(replace(report, id=f"h{number}") for number in range(40))
+    exhausted = frozen("", *full, quiet_s=31.0, asked_s=0.5)
+    assert keys(replace(exhausted, pool=replace(exhausted.pool, idle=0, waiting=9)), BEFORE) == ["pool-exhausted"]
 
 
 def test_who_sends_statements_is_not_asleep() -> None:

@@ -63,6 +63,7 @@ def routes(*given: RouteView) -> Snapshot:
     return replace(QUIET, routes=given)
 
 
+RUNNING = "running a statement"
 FULL = pool(checked_out=40, idle=0, waiting=25)
 BUSY = tuple(holder(each, age_s=0.4, route="GET /items", state="querying") for each in range(40))
 FULL_SERVER = (
@@ -166,6 +167,14 @@ TROUBLES: dict[str, tuple[Snapshot, Snapshot | None]] = {
         BEFORE,
     ),
     "database down at start": (replace(YOUNG, worker=WAITING, pool=replace(POOL, connect_failures=9)), None),
+    "database frozen": (
+        replace(
+            pool(checked_out=2, idle=4, reused=POOL.reused + 90, checkouts=POOL.checkouts + 90, quiet_s=3.1),
+            holders=tuple(holder(each, age_s=3.0, route="GET /items", state=RUNNING) for each in range(2)),
+            server=replace(SERVER, at_s=NOW_S - 5.2, asked_s=NOW_S - 2.2, error="the server did not answer within 2 s"),
+        ),
+        BEFORE,
+    ),
     "database refuses": (
         replace(pool(connect_failures=3), server=replace(SERVER, error="(1045, \"Access denied for user 'app'\")")),
         BEFORE,

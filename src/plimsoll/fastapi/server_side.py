@@ -70,6 +70,8 @@ class ServerSide:
     _before: tuple[str, float] | None = None
     """Which server answered last, and when it was started, on our clock."""
     _asked_s: float = float("-inf")
+    _began_s: float = 0.0
+    """When the last question began: a time of day, where `_asked_s` is when it was answered or given up."""
 
     async def refresh(self, max_age_s: float) -> None:
         """See to it that `view` is no older than that, or says why it is."""
@@ -80,9 +82,7 @@ class ServerSide:
             # Nobody's context: it works under no request's deadline. And nobody's who goes away meanwhile.
             work = asyncio.get_running_loop().create_task(self._ask(), name="plimsoll server's side", context=Context())
             self._work = work
-        done, _ = await asyncio.wait({work}, timeout=LIMIT_S)
-        if not done:
-            self._note(f"the server did not answer within {LIMIT_S:g} s")
+        await asyncio.wait({work}, timeout=LIMIT_S)
 
     async def close(self, limit_s: float) -> None:
         """Ask no more, and leave no connection."""
@@ -94,9 +94,11 @@ class ServerSide:
         await finish(self._hang_up(), limit_s)
 
     async def _ask(self) -> None:
-        """Every failure of it is words in the view."""
+        """Every failure of it is words in the view; also of those who look at it without waiting for so long."""
         if self._timer is not None:
             self._timer.cancel()
+        self._began_s = time.time()
+        late = asyncio.get_running_loop().call_later(LIMIT_S, self._note_silence, context=Context())
         try:
             async with asyncio.timeout(FACTS_LIMIT_S if self._facts_are_old else LIMIT_S):
                 kept = self._connection is not None
@@ -104,7 +106,7 @@ class ServerSide:
                 if kept and not _answered(found):  # somebody, or wait_timeout, ended that one connection
                     found = await self._read()
         except TimeoutError:
-            self._note(f"the server did not answer within {LIMIT_S:g} s")
+            self._note_silence()
             await self._hang_up(politely=False)
         except Exception as error:  # noqa: BLE001 - whatever the server or the driver makes of it, somebody looks at it
             self._note(words_of(error))
@@ -113,6 +115,8 @@ class ServerSide:
             if found.unread.get("clients"):
                 self._note(found.unread["clients"])
             self._timer = asyncio.get_running_loop().call_later(KEPT_S, self._let_go, context=Context())
+        finally:
+            late.cancel()
 
     async def _read(self) -> ServerClients:
         """What is found is looked at; where the connection was lost, nothing is, and it is given up."""
@@ -200,7 +204,12 @@ class ServerSide:
         """What was known before stays, with its age, and the reason why it is not newer."""
         self._asked_s = time.monotonic()
         known = self.view or ServerView(time.time(), self.settings.dialect, "", None, None)
-        self.view = replace(known, error=error, asked_s=time.time())
+        self.view = replace(known, error=error, asked_s=self._began_s)
+
+    def _note_silence(self) -> None:
+        """A connect tells more than a question: no statement of others makes it wait."""
+        silence = "answered no connect" if self._connection is None else "did not answer"
+        self._note(f"the server {silence} within {LIMIT_S:g} s")
 
     def _let_go(self) -> None:
         if self._work is not None and not self._work.done():

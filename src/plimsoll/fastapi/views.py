@@ -65,6 +65,7 @@ def pool_view(now: PoolSnapshot, timeout_s: float) -> PoolView:
         acquire=_durations(now.acquire),
         use=_durations(now.use),
         create=_durations(now.create),
+        quiet_s=now.quiet_s,
     )
 
 

@@ -50,6 +50,7 @@ class Figures(Pool):
             killed=self.killing.killed,
             most_taken=self.places.most_taken,
             most_waiting=self.places.most_waiting,
+            quiet_s=self.links.quiet_s(),
         )
 
     def status(self) -> str:

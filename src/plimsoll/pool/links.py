@@ -147,6 +147,11 @@ class Links:
         links = self._by_connection.values()
         return sorted(link.server_id for link in links if link.server_id is not None and not link.taken_back)
 
+    def quiet_s(self) -> float | None:
+        """How long ago the server has last answered on any of them; None where there is none."""
+        times_s = [max(link.opened_s, link.answered_s) for link in self._by_connection.values()]
+        return self._holders.clock() - max(times_s) if times_s else None
+
     # --- what `statements` reports ---
 
     def knows(self, connection: DBAPIConnection) -> bool:

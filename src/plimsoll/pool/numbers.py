@@ -96,6 +96,8 @@ class PoolSnapshot:
     most_taken: int = 0
     """The most places that users had at a time since the pool was made, and the most users who waited for one."""
     most_waiting: int = 0
+    quiet_s: float | None = None
+    """How long ago the server has last answered on a connection that is open."""
 
     @property
     def closed_total(self) -> int:
@@ -207,6 +209,7 @@ class Numbers:
         killed: int,
         most_taken: int = 0,
         most_waiting: int = 0,
+        quiet_s: float | None = None,
     ) -> PoolSnapshot:
         """All of it, frozen, with the gauges of the moment."""
         counts = self.counts
@@ -237,6 +240,7 @@ class Numbers:
             create=self.create.snapshot(),
             most_taken=most_taken,
             most_waiting=most_waiting,
+            quiet_s=quiet_s,
         )
 
 

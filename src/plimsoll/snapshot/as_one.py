@@ -93,6 +93,7 @@ def _pool(own: Snapshot, seen: Sequence[Snapshot]) -> PoolView:
         acquire=reduce(added, (pool.acquire for pool in pools)),
         use=reduce(added, (pool.use for pool in pools)),
         create=reduce(added, (pool.create for pool in pools)),
+        quiet_s=min((pool.quiet_s for pool in pools if pool.quiet_s is not None), default=None),
     )
 
 

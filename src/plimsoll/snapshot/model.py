@@ -47,6 +47,9 @@ class PoolView:
     """Seconds a connection was held."""
     create: Durations = NONE
     """Seconds a connect took."""
+    quiet_s: float | None = None
+    """How long ago the server has last answered on a connection that is open; None where there is none, or that is not
+    told."""
 
     @property
     def limit(self) -> int:
@@ -194,7 +197,8 @@ class ServerView:
     """Whether this account may see everybody's connections."""
     error: str = ""
     asked_s: float | None = None
-    """When it was last asked, in vain or not: an error of long ago says nothing of now. None where that is not told."""
+    """When the last question to it began, in vain or not: an error of long ago says nothing of now. None where that is
+    not told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ import re
 
 from plimsoll.snapshot.causes import thresholds
 from plimsoll.snapshot.causes.case import Case
+from plimsoll.snapshot.causes.groups import RUNNING
 from plimsoll.snapshot.causes.rule import Found, Rule
-from plimsoll.snapshot.causes.wording import counted, plain, quoted, sane, time
+from plimsoll.snapshot.causes.wording import counted, plain, quoted, sane, time, verb
 from plimsoll.snapshot.model import EventView
 
 REFUSED = re.compile(
@@ -23,7 +24,9 @@ AWAY = re.compile(
     re.IGNORECASE,
 )
 SILENT = re.compile(r"timed? ?out|answer", re.IGNORECASE)
-"""Words of the servers and of their drivers, by what they mean: a snapshot has no error numbers."""
+NO_CONNECT = re.compile(r"no connect", re.IGNORECASE)
+"""Words of the servers and of their drivers, by what they mean: a snapshot has no error numbers. Those of silence are
+our own, too."""
 
 SYMPTOMS = frozenset(
     {
@@ -41,6 +44,16 @@ SYMPTOMS = frozenset(
         "server-full",
         "server-unseen",
     }
+)
+
+
+AWAY_ADVICE = (
+    "Start the database's server, or see why it is not reached from this host (MYSQL_HOST or DATABASE_URL, network, "
+    "firewall)."
+)
+SILENT_ADVICE = (
+    "Its connections stay open, so its process is stopped or hangs, or the network drops packets: look at the server's "
+    "host (load, disk, log) and at the firewall, and start it again if it hangs."
 )
 
 
@@ -118,6 +131,8 @@ def _down(case: Case) -> Found | None:
     if not worker.ready and "for the database" in worker.startup:
         return _is_down(case, f"The database has not answered since this worker began {time(case.age_s)} ago{said}")
     error = _error(case)
+    if _is_silent(case):
+        return _is_down(case, f"The database does not answer{said}", SILENT_ADVICE)
     unused = not (pool.checked_out or pool.idle) or not _works(case)
     away = bool(AWAY.search(error)) and (_failures(case) > 0 or unused)
     if not (away or (SILENT.search(error) and unused) or _none_gets_in(case)):
@@ -125,31 +140,53 @@ def _down(case: Case) -> Found | None:
     return _is_down(case, f"The database does not answer{said}")
 
 
-def _is_down(case: Case, sentence: str) -> Found:
+def _is_silent(case: Case) -> bool:
+    """Whether the server has not answered what it was asked, nor since then anything on an open connection of the pool.
+    A list of connections that is slow to come is no more than that, while nobody else waits; but whoever lives answers
+    a connect."""
+    error, server, pool = _error(case), case.now.server, case.now.pool
+    if server is None or server.asked_s is None or pool.quiet_s is None or not SILENT.search(error):
+        return False
+    heard_since = case.now.at_s - sane(pool.quiet_s) >= server.asked_s
+    return not heard_since and (bool(NO_CONNECT.search(error)) or _waiting(case) > 0)
+
+
+def _waiting(case: Case) -> float:
+    """Connections on which the server owes an answer, and such as are being opened."""
+    return sum(holder.state in RUNNING for holder in case.now.holders) + sane(case.now.pool.opening)
+
+
+def _is_down(case: Case, sentence: str, advice: str = AWAY_ADVICE) -> Found:
     return Found(
         "critical",
         f"{sentence}{_attempts(case)}.",
-        "Start the database's server, or see why it is not reached from this host (MYSQL_HOST or DATABASE_URL, "
-        "network, firewall). Requests are answered 503 meanwhile; the pool connects again by itself within a second.",
+        f"{advice} Requests are answered 503 meanwhile; the pool connects again by itself within a second.",
         SYMPTOMS,
     )
 
 
 def _attempts(case: Case) -> str:
-    """`; it last did 20 s ago, and 40 requests for a connection failed in the last 30 s`: few
+    """`; it last did 20 s ago, 2 connections wait, and 40 requests for a connection failed in the last 30 s`: few
     of these are attempts to connect, between which the pool pauses."""
-    server = case.now.server
-    # Without a version it has never answered.
-    known = server is not None and server.version and sane(server.at_s)
-    ago_s = sane(case.now.at_s - server.at_s) if server is not None and known else 0.0
+    server, waiting = case.now.server, _waiting(case) if _is_silent(case) else 0.0
+    ago_s = _answered_ago_s(case)
     failures, when = _failures(case), f" {case.lately}"
     if not failures:
         failures, when = sane(case.now.pool.connect_failures), f" since the worker began {time(case.age_s)} ago"
     parts = [
         *([f"it last did {time(ago_s)} ago"] if ago_s and server is not None and server.error else []),
+        *([f"{counted(waiting, 'connection')} {verb(waiting, 'waits', 'wait')} for it"] if waiting else []),
         *([f"{counted(failures, 'request')} for a connection failed{when}"] if failures else []),
     ]
-    return f"; {', and '.join(parts)}" if parts else ""
+    return f"; {', '.join(parts[:-1])}{', and ' if parts[1:] else ''}{parts[-1]}" if parts else ""
+
+
+def _answered_ago_s(case: Case) -> float:
+    """When it last did: when its side was read, or a connection of the pool was answered. 0 where neither is known."""
+    server, quiet_s = case.now.server, case.now.pool.quiet_s
+    # Without a version it has never answered.
+    read_s = sane(case.now.at_s - server.at_s) if server is not None and server.version and sane(server.at_s) else 0.0
+    return min((each for each in (read_s, sane(quiet_s)) if each), default=0.0)
 
 
 def _connect_failures(case: Case) -> Found | None:
@@ -214,7 +251,9 @@ RULES = (
         "critical",
         "The database does not answer. Requests that need it are answered 503.",
         "Attempts to connect failed lately and none succeeded; or the server's side could not be read, in words that "
-        "mean so, and connects failed or no open connection was used either; or a worker still waits for it at start.",
+        "mean so, and connects failed or no open connection was used either; or the server has left that question "
+        "unanswered for two seconds, and since then everything on open connections too, while somebody waits there or "
+        "the question was a connect; or a worker still waits for it at start.",
         "Start the server, or see why it is not reached from this host. The pool connects again by itself within a "
         "second.",
         _down,
