@@ -1,11 +1,12 @@
 """A worker at one moment in a few numbers: what is gathered each second, also while nobody looks, so nothing in it
 takes more than some microseconds."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
 
 from plimsoll.snapshot.durations import NONE, Durations, added
-from plimsoll.snapshot.model import AdmissionView, MemoryView, PoolView, Snapshot
+from plimsoll.snapshot.model import AdmissionView, MemoryView, PoolView, RouteView, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,17 @@ class Sums:
     refused: int = 0
     statements: int = 0
     latency: Durations = NONE
+
+    @classmethod
+    def of(cls, routes: Sequence[RouteView]) -> "Sums":
+        """Those of a snapshot's routes; all but the latency, which takes longer than the rest and not everybody
+        needs."""
+        return cls(
+            requests=sum(route.requests for route in routes),
+            errors=sum(route.errors.get("5xx", 0) for route in routes),
+            refused=sum(route.errors.get("refused", 0) for route in routes),
+            statements=sum(route.statements for route in routes),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +54,7 @@ class Moment:
             pool=snapshot.pool,
             admission=snapshot.admission,
             memory=snapshot.memory,
-            sums=Sums(
-                requests=sum(route.requests for route in routes),
-                errors=sum(route.errors.get("5xx", 0) for route in routes),
-                refused=sum(route.errors.get("refused", 0) for route in routes),
-                statements=sum(route.statements for route in routes),
-                latency=reduce(added, (route.latency for route in routes), NONE),
-            ),
+            sums=replace(Sums.of(routes), latency=reduce(added, (route.latency for route in routes), NONE)),
             client_connections=snapshot.client_connections,
             server_connections=server.connections if server is not None else None,
         )

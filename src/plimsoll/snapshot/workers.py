@@ -9,6 +9,7 @@ from plimsoll.snapshot.causes import server
 from plimsoll.snapshot.causes.wording import bounded, counted, listed, plain, sane
 from plimsoll.snapshot.diagnosis import GRAVITY, RULES, problems
 from plimsoll.snapshot.model import HolderView, LoadLineView, Problem, RouteView, Snapshot, StatementView
+from plimsoll.snapshot.moment import Sums
 from plimsoll.snapshot.rows import Level, WorkerRow
 
 STALE_S = 30.0
@@ -109,6 +110,7 @@ def _age(snapshot: Snapshot) -> tuple[float, float]:
 
 def _row(snapshot: Snapshot, *, stale: bool) -> WorkerRow:
     worker, pool, binding = snapshot.worker, snapshot.pool, snapshot.memory.binding
+    sums = Sums.of(snapshot.routes)
     return WorkerRow(
         name=name_of(snapshot),
         at_s=snapshot.at_s,
@@ -122,9 +124,9 @@ def _row(snapshot: Snapshot, *, stale: bool) -> WorkerRow:
         limit=pool.limit,
         waiting=pool.waiting + snapshot.admission.waiting,
         in_flight=snapshot.admission.in_flight,
-        requests=sum(route.requests for route in snapshot.routes),
-        errors=sum(route.errors.get("5xx", 0) for route in snapshot.routes),
-        refused=sum(route.errors.get("refused", 0) for route in snapshot.routes),
+        requests=sums.requests,
+        errors=sums.errors,
+        refused=sums.refused,
         rss_bytes=snapshot.memory.rss_bytes,
         memory_left_bytes=None if binding is None else binding.left,
         worst=_worst(snapshot),
