@@ -67,16 +67,47 @@ def test_a_worker_that_was_not_seen_lately_is_shown_and_not_counted() -> None:
 
 
 def test_problems_name_their_workers() -> None:
-    """One kind once, in the words of the worker where it is gravest."""
+    """One kind once; who holds what is told of all that have it together."""
     (alone,) = together((*FOUR, worker(5, HELD))).problems
     assert alone.sentence == (
         "web-1:5: 12 of 40 connections are held by GET /export for over 30 s, taken at app/export.py:41 in export; "
         "25 wait for one."
     )
-    (both,) = together((worker(5, HELD), worker(6, HELD), worker(7, HELD, host="web-2"))).problems
-    assert both.sentence.startswith("web-1:5 (also web-1:6 and web-2:7): 12 of 40 connections")
+    (three,) = together((*FOUR, worker(5, HELD), worker(6, HELD), worker(7, HELD, host="web-2"))).problems
+    assert three.sentence == (
+        "web-1:5, web-1:6 and web-2:7 together: 36 of 120 connections are held by GET /export for over 30 s, "
+        "taken at app/export.py:41 in export; 75 wait for one."
+    )
+    assert (three.level, three.action) == (alone.level, alone.action)
     (many,) = together([worker(number, HELD) for number in range(9)]).problems
-    assert many.sentence.startswith("web-1:0 (also web-1:1, web-1:2 and 6 more): 12 of 40 connections")
+    assert many.sentence.startswith("web-1:0, web-1:1 and 7 more together: 108 of 360 connections are held by")
+    held = holding(holder(1, age_s=130.0, state="querying"))
+    (two,) = together((*FOUR, worker(5, held), worker(6, held))).problems
+    assert two.sentence.startswith("web-1:5 and web-1:6 together: 2 of 80 connections are held by GET /export for over")
+
+
+def test_numbers_that_are_not_added_up_are_said_to_be_of_one_worker() -> None:
+    """And how many have the problem: what happened lately, and what would be told as less grave of all together."""
+    now, before = TROUBLES["memory errors"]
+
+    def failed(number: int, errors: int, when: float = 30.0) -> Snapshot:
+        then = replace(worker(number, before or now), at_s=NOW_S - when)
+        one = worker(number, now, memory=replace(now.memory, errors=errors))
+        return replace(one, problems=problems(one, then))
+
+    (same,) = together((*FOUR[2:], failed(5, 3), failed(6, 9))).problems
+    assert same.sentence.startswith("In 2 of 4 workers, such as web-1:5 (also web-1:6): 3 MemoryErrors in the last")
+    over = worker(1, TROUBLES["a memory error long ago"][0])
+    (worse,) = together((over, failed(5, 3), failed(6, 9), failed(7, 9), failed(8, 9), *FOUR[1:])).problems
+    assert worse.sentence.startswith(
+        "In 5 of 8 workers, such as web-1:5 (also web-1:6, web-1:7 and 2 more): 3 MemoryErrors in the last 30 s"
+    )
+    (worst,) = together((over, failed(5, 3))).problems
+    assert worst.sentence.startswith("In 2 of 2 workers, worst in web-1:5 (also web-1:1): 3 MemoryErrors in the last")
+    vain, then = TROUBLES["load without admission"]
+    both = [replace(each, problems=problems(each, then)) for each in (worker(4711, vain), worker(4711, vain, "web-2"))]
+    (lately,) = together(both).problems
+    assert lately.sentence.startswith("In 2 of 2 workers, worst in web-1:4711 (also web-2:4711): More comes in than 40")
 
 
 def test_the_gravest_of_all_workers_is_first() -> None:

@@ -1,23 +1,17 @@
 """Several workers as one snapshot, for whatever renders a snapshot. Pure, as `together` is, which it is made of."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import fields, replace
-from functools import reduce
-from types import MappingProxyType
-from typing import Any
+from dataclasses import replace
 
+from plimsoll.snapshot.adding import all_lines, all_pools, summed
 from plimsoll.snapshot.causes.wording import bounded, listed, plain, verb
 from plimsoll.snapshot.diagnosis import GRAVITY
-from plimsoll.snapshot.durations import added
 from plimsoll.snapshot.eventlog import MOST as MOST_EVENTS
 from plimsoll.snapshot.model import (
-    AdmissionView,
     EventView,
     HolderView,
     LimitView,
     MemoryView,
-    PoolView,
     Problem,
     ProcessView,
     ServerView,
@@ -46,8 +40,8 @@ def as_one(own: Snapshot, others: Sequence[Snapshot], silent: Collection[str] = 
     seen = tuple(each for each in known if name_of(each) in counted)
     return replace(
         own,
-        pool=_pool(own, seen),
-        admission=_admission(seen),
+        pool=all_pools(seen, like=own.pool),
+        admission=all_lines(seen),
         memory=_memory(seen),
         holders=tuple(
             replace(holder, id=_address(holder, name), worker=name) for name, holder in fleet.holders[:MOST_HOLDERS]
@@ -57,7 +51,7 @@ def as_one(own: Snapshot, others: Sequence[Snapshot], silent: Collection[str] = 
         server=_server(own, seen),
         load_line=fleet.load_line,
         events=_events(seen),
-        counters=_summed(each.counters for each in seen),
+        counters=summed(each.counters for each in seen),
         client_connections=_sum_of_known(each.client_connections for each in seen),
         problems=_with_silent(fleet.problems, silent),
         workers=_rows(fleet.rows, silent),
@@ -78,37 +72,6 @@ def one_of(found: Snapshot, own: Snapshot, silent: Collection[str] = ()) -> Snap
 
 def _address(holder: HolderView, name: str) -> str:
     return f"{name.rpartition(':')[0]}:{holder.id}"
-
-
-def _pool(own: Snapshot, seen: Sequence[Snapshot]) -> PoolView:
-    """Sums; of `most_taken` and `most_waiting`, which each worker had at a time of its own, that is at most so many."""
-    pools = [each.pool for each in seen]
-    sums: dict[str, Any] = {
-        field.name: sum(getattr(pool, field.name) for pool in pools) for field in fields(PoolView) if field.type is int
-    }
-    return replace(
-        own.pool,
-        **sums,
-        closed=_summed(pool.closed for pool in pools),
-        acquire=reduce(added, (pool.acquire for pool in pools)),
-        use=reduce(added, (pool.use for pool in pools)),
-        create=reduce(added, (pool.create for pool in pools)),
-        quiet_s=min((pool.quiet_s for pool in pools if pool.quiet_s is not None), default=None),
-    )
-
-
-def _admission(seen: Sequence[Snapshot]) -> AdmissionView:
-    lines = [each.admission for each in seen]
-    return AdmissionView(
-        limit=sum(line.limit for line in lines),
-        inside=sum(line.inside for line in lines),
-        waiting=sum(line.waiting for line in lines),
-        refused=sum(line.refused for line in lines),
-        in_flight=sum(line.in_flight for line in lines),
-        overloaded=any(line.overloaded for line in lines),
-        stopping=all(line.stopping for line in lines),
-        memory_pressed=any(line.memory_pressed for line in lines),
-    )
 
 
 def _memory(seen: Sequence[Snapshot]) -> MemoryView:
@@ -173,13 +136,6 @@ def _events(seen: Sequence[Snapshot]) -> tuple[EventView, ...]:
     # A time that is none would leave those around it in any order.
     told.sort(key=lambda pair: pair[0].at_s if pair[0].at_s == pair[0].at_s else 0.0, reverse=True)
     return tuple(replace(event, worker=name) for event, name in told[:MOST_EVENTS])
-
-
-def _summed(parts: Iterable[Any]) -> MappingProxyType[str, int]:
-    sums: Counter[str] = Counter()
-    for part in parts:
-        sums.update(part)
-    return MappingProxyType(dict(sums))
 
 
 def _sum_of_known(numbers: Iterable[int | None]) -> int | None:

@@ -4,8 +4,9 @@ against what they may ask for. Pure: who finds the workers brings their snapshot
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from plimsoll.snapshot.adding import all_routes, all_statements
+from plimsoll.snapshot.adding import all_lines, all_pools, all_routes, all_statements
 from plimsoll.snapshot.causes import server
+from plimsoll.snapshot.causes.case import Case
 from plimsoll.snapshot.causes.wording import bounded, counted, listed, plain, sane
 from plimsoll.snapshot.diagnosis import GRAVITY, RULES, problems
 from plimsoll.snapshot.model import HolderView, LoadLineView, Problem, RouteView, Snapshot, StatementView
@@ -23,6 +24,9 @@ SHARED = frozenset({rule.key for rule in server.RULES} - {"server-unseen"})
 """Problems of the server, which every worker sees alike: told once, without a worker."""
 
 LOAD_LINE = "load-line"
+
+JOINT = {rule.key: rule for rule in RULES if rule.key in ("pool-exhausted", "connections-held")}
+"""Problems that are of who holds what now: places and holders of several workers can be added up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +163,11 @@ def _totals(rows: Sequence[WorkerRow], hosts: int) -> Totals:
 
 
 def _problems(seen: Sequence[Snapshot], totals: Totals, load_line: LoadLineView | None) -> tuple[Problem, ...]:
-    by_key: dict[str, list[tuple[str, Problem]]] = {}
+    by_key: dict[str, list[tuple[Snapshot, Problem]]] = {}
     for snapshot in seen:
         for problem in snapshot.problems:
-            by_key.setdefault(problem.key, []).append((name_of(snapshot), problem))
-    told = [_of_workers(found) for key, found in by_key.items() if key not in SHARED and key != LOAD_LINE]
+            by_key.setdefault(problem.key, []).append((snapshot, problem))
+    told = [_of_workers(found, len(seen)) for key, found in by_key.items() if key not in SHARED and key != LOAD_LINE]
     told += _of_server(seen)
     line = _of_load_line(totals, load_line) or _first(by_key.get(LOAD_LINE, []))
     if line is not None:
@@ -174,19 +178,56 @@ def _problems(seen: Sequence[Snapshot], totals: Totals, load_line: LoadLineView 
     )
 
 
-def _first(found: Sequence[tuple[str, Problem]]) -> Problem | None:
+def _first(found: Sequence[tuple[Snapshot, Problem]]) -> Problem | None:
     """The gravest."""
-    return min((problem for _name, problem in found), key=lambda each: GRAVITY[each.level], default=None)
+    return min((problem for _snapshot, problem in found), key=lambda each: GRAVITY[each.level], default=None)
 
 
-def _of_workers(found: Sequence[tuple[str, Problem]]) -> Problem:
-    """One kind of problem: the words of the worker where it is gravest, and who has it as well."""
-    ordered = sorted(found, key=lambda each: (GRAVITY[each[1].level], each[0]))
-    (name, gravest), others = ordered[0], [plain(name) for name, _problem in ordered[1:]]
-    more = len(others) - NAMED + 1
-    shown = others if len(others) <= NAMED else [*others[: NAMED - 1], f"{more} more"]
-    also = f" (also {listed(shown)})" if shown else ""
-    return replace(gravest, sentence=bounded(f"{plain(name)}{also}: {gravest.sentence}"))
+def _of_workers(found: Sequence[tuple[Snapshot, Problem]], workers: int) -> Problem:
+    """One kind of problem: of one worker in its words; of several with the numbers of all of them together, or else in
+    the words of one where it is gravest, which are then said to be of that one."""
+    ordered = sorted(found, key=lambda each: (GRAVITY[each[1].level], name_of(each[0])))
+    (_, gravest), names = ordered[0], [plain(name_of(each)) for each, _problem in ordered]
+    if len(names) == 1:
+        return replace(gravest, sentence=bounded(f"{names[0]}: {gravest.sentence}"))
+    joint = _joint(gravest, [each for each, _problem in ordered])
+    if joint is not None:
+        return replace(joint, sentence=bounded(f"{_named(names)} together: {joint.sentence}"))
+    worst = "worst in" if gravest.level != ordered[1][1].level else "such as"
+    one = f"In {len(names)} of {counted(workers, 'worker')}, {worst} {names[0]} (also {_named(names[1:])})"
+    return replace(gravest, sentence=bounded(f"{one}: {gravest.sentence}"))
+
+
+def _named(names: Sequence[str]) -> str:
+    """web-1:1, web-1:2 and 6 more."""
+    more = len(names) - NAMED + 1
+    return listed(names if len(names) <= NAMED else [*names[: NAMED - 1], f"{more} more"])
+
+
+def _joint(gravest: Problem, having: Sequence[Snapshot]) -> Problem | None:
+    """The problem of those who have it as if they were one worker, where it is of what they hold now and no less grave
+    for that: what each has counted lately is not to be had of several."""
+    rule = JOINT.get(gravest.key)
+    if rule is None:
+        return None
+    one = having[0]
+    began_s = min(sane(each.worker.started_s) for each in having)
+    found = rule.look(
+        Case(
+            replace(
+                one,
+                worker=replace(one.worker, started_s=began_s),
+                pool=all_pools(having, like=one.pool),
+                admission=all_lines(having),
+                holders=tuple(holder for each in having for holder in each.holders),
+                routes=(),
+                statements=(),
+            )
+        )
+    )
+    if found is None or GRAVITY[found.level] > GRAVITY[gravest.level]:
+        return None
+    return Problem(found.level, gravest.key, found.sentence, bounded(found.action))
 
 
 def _of_server(seen: Sequence[Snapshot]) -> list[Problem]:

@@ -24,8 +24,12 @@ critical pool-exhausted
   down) is not told beside it.
 - "Lately" is since the snapshot that the present one is compared with, some 30 s ago; in the first minute of a worker,
   since its start.
-- Where several workers are seen together a problem begins with the worker, and those that have it as well; what is the
-  server's is told once. The load line is then held against all that were seen.
+- Where several workers are seen together a problem begins with the worker that has it. Where several have it, an
+  exhausted pool and connections that are held are told with the numbers of all of them together
+  (`web-1:5 and web-1:6 together: 24 of 80 connections are held by ...`); of any other kind it is said how many have it,
+  and the numbers are those of the worker that is named first
+  (`In 3 of 4 workers, worst in web-1:5 (also web-1:6 and web-2:7): ...`, or `such as` where it is as grave in the
+  others). What is the server's is told once. The load line is then held against all that were seen.
 - **silent-worker** is told there only: a worker lives and has not answered the others within a second, since something
   blocks its event loop or the process is stopped ([workers.md](workers.md)).
 - So are **host-silent**, a host that did not answer, and **hosts-unseen**, hosts that use the database and are not
