@@ -42,9 +42,9 @@ def line_of(function: str, words: str) -> str:
 class Troubled:
     """The service. Its address space has a limit, which nothing comes near unless it is told to."""
 
-    def __init__(self, database: TestDatabase) -> None:
+    def __init__(self, database: TestDatabase, **settings: str) -> None:
         self.database = database
-        environ = database.environ(OPS_TOKEN=TOKEN, **SETTINGS)
+        environ = database.environ(**{"OPS_TOKEN": TOKEN, **SETTINGS, **settings})
         environ["PYTHONPATH"] = f"{environ['PYTHONPATH']}:{REPOSITORY}"
         words = ["prlimit", f"--as={ADDRESS_SPACE_BYTES}", sys.executable, "-m", "uvicorn"]
         words += ["tests.console.troubled:app", "--port", "{port}", "--log-level", "warning"]

@@ -20,6 +20,9 @@ STATEMENT_LINES = 2
 
 IDS_TOLD = 6
 
+LONGEST_NAME = 300
+"""Characters of a worker's, a route's, or a user's: a host's has up to 255."""
+
 _COLUMNS = re.compile(r"^(SELECT [^,]+,).*? FROM ", re.DOTALL)
 
 BY_URL = "Routes and lines of code are known to the workers only: plimsoll who --url http://127.0.0.1:8000 asks them."
@@ -40,7 +43,7 @@ def _lines(found: Everybody, now_s: float, width: int | None) -> Iterator[str]:
         yield ""
     for worker in workers:
         yield from _of_worker(worker, width)
-    yield from map(printable, found.missing)
+    yield from map(_line, found.missing)
     if workers:
         yield ""
     if server is not None:
@@ -59,12 +62,12 @@ def _in_all(workers: Sequence[Seen]) -> str:
 
 
 def _of_worker(worker: Seen, width: int | None) -> Iterator[str]:
-    release = f", release {printable(worker.release)}" if worker.release else ""
+    release = f", release {_name(worker.release)}" if worker.release else ""
     numbers = f"{worker.taken} of {worker.limit} connections taken, {worker.idle} idle, {worker.waiting} waiting"
     if worker.silent:
         numbers = f"it lives and does not answer; when it last did: {numbers}" if worker.limit else SILENT
     nobody = "" if worker.holders or worker.silent else "; nobody holds one"
-    yield f"{printable(worker.name)}{release}: {numbers}{nobody}"
+    yield f"{_name(worker.name)}{release}: {numbers}{nobody}"
     for alike in _alike(worker.holders):
         yield from _of_holders(alike, width)
 
@@ -83,10 +86,10 @@ def _of_holders(alike: Sequence[HolderView], width: int | None) -> Iterator[str]
     if len(alike) > 1:
         span = age if age == least else f"{newest.age_s:.1f} to {age}"
         age = f"{len(alike)} connections for {span}"
-    yield f"{INDENT}{printable(oldest.route)}: {age}, {printable(oldest.state)}{_numbers(alike)}"
-    yield f"{INDENT * 3}taken at {printable(oldest.place)}"
+    yield f"{INDENT}{_name(oldest.route)}: {age}, {_line(oldest.state)}{_numbers(alike)}"
+    yield f"{INDENT * 3}taken at {_line(oldest.place)}"
     if oldest.statement:
-        yield f"{INDENT * 3}last statement: {_short_statement(printable(oldest.statement), width)}"
+        yield f"{INDENT * 3}last statement: {_short_statement(_line(oldest.statement), width)}"
 
 
 def _numbers(alike: Sequence[HolderView]) -> str:
@@ -119,19 +122,19 @@ def _fitted(line: str, width: int | None) -> list[str]:
 
 def _of_server(server: ServerView, now_s: float) -> Iterator[str]:
     if server.error:
-        yield f"The server does not answer: {printable(server.error)}"
+        yield f"The server does not answer: {_line(server.error)}"
     if server.connections is None and not server.processes:
         return
     most = f" of {server.max_connections}" if server.max_connections is not None else ""
     age_s = now_s - server.at_s
     old = f", {age_s:.0f} s ago" if age_s >= 1 else ""
     count = counted(server.connections if server.connections is not None else len(server.processes), "connection")
-    yield f"{printable(_short(server.version))}: {count}{most}{old}"
+    yield f"{_line(_short(server.version))}: {count}{most}{old}"
     told = [process for process in server.processes if _is_told(process)]
     yield from (f"{INDENT}{_of_process(process)}" for process in told)
     rest = Counter(process.worker or process.user for process in server.processes if not _is_told(process))
     for name, number in sorted(rest.items()):
-        yield f"{INDENT}{counted(number, 'connection')} of {printable(name)}, idle"
+        yield f"{INDENT}{counted(number, 'connection')} of {_name(name)}, idle"
     if not server.sees_all:
         yield f"{INDENT}{SEES_OWN}"
 
@@ -142,15 +145,15 @@ def _is_told(process: ProcessView) -> bool:
 
 
 def _of_process(process: ProcessView) -> str:
-    name = f" ({printable(process.application)})" if process.application and not process.worker else ""
-    words = [f"id {process.id}", f"{printable(process.worker or process.user)}{name}"]
+    name = f" ({_name(process.application)})" if process.application and not process.worker else ""
+    words = [f"id {process.id}", f"{_name(process.worker or process.user)}{name}"]
     if process.host:
-        words.append(f"from {printable(process.host)}")
-    words.append(f"{printable(process.state)}{_for(process.seconds)}")
+        words.append(f"from {_line(process.host)}")
+    words.append(f"{_line(process.state)}{_for(process.seconds)}")
     if process.transaction_s is not None and process.state != "idle in transaction":
         words.append(f"in a transaction{_for(process.transaction_s)}")
     if process.route:
-        words.append(printable(process.route))
+        words.append(_name(process.route))
     mark = f"  <- {process.mark}" if process.mark else ""
     return f"{', '.join(words)}{mark}"
 
@@ -158,6 +161,17 @@ def _of_process(process: ProcessView) -> str:
 def _short(version: str) -> str:
     """A server's words for its version without how it was built."""
     return version.partition(" on ")[0].partition(" (")[0]
+
+
+def _line(text: str) -> str:
+    """Without line breaks: what comes after one would seem to be told of another."""
+    return printable(" ".join(text.split()))
+
+
+def _name(text: str) -> str:
+    """One that is cut where no name is as long."""
+    line = _line(text)
+    return line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1]}…"
 
 
 def _for(seconds: float | None) -> str:

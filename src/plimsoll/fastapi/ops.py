@@ -3,11 +3,11 @@ it, to those who bear `OPS_TOKEN`, whatever load or fault there is."""
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import Request
-from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
@@ -39,7 +39,7 @@ SERVER_WAIT_S = 1.0
 def ops_routes(runtime: Runtime, worker: Worker, access: Access) -> list[APIRoute]:
     """The routes; they are free of the application's dependencies and not part of its described interface."""
 
-    async def figures(request: Request) -> JSONResponse:
+    async def figures(request: Request) -> Response:
         """This worker's figures."""
         return access.refusal(request.scope) or _document(worker.figures(ready=runtime.ready))
 
@@ -101,5 +101,7 @@ def _route(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> API
     return OwnRoute(path, endpoint, methods=["GET"], include_in_schema=False, response_model=None)
 
 
-def _document(content: dict[str, Any]) -> JSONResponse:
-    return JSONResponse(content, headers={"Cache-Control": "no-store"})
+def _document(content: dict[str, Any]) -> Response:
+    # In ASCII: a name may have half a character in it (of a file's or a host's name), which has no other form.
+    text = json.dumps(content, allow_nan=False, separators=(",", ":"))
+    return Response(text, headers={"Cache-Control": "no-store"}, media_type="application/json")

@@ -48,7 +48,6 @@ MOST_WORKERS = 256
 """As `WEB_CONCURRENCY` allows."""
 
 MOST_SWEPT = 32
-
 TRIES = 20
 
 MOST_BYTES = 4 << 20
@@ -58,8 +57,8 @@ LONGEST_NAME = 300
 """Bytes of a worker's name: a host's has up to 64, or 255 in the domain name system."""
 
 _LOCK = re.compile(rf"{NAME}\.lock")
-_ASKED = "asked"
-_ENDED = "ended"
+_CALLED = re.compile(r".+:[0-9]{1,10}")
+_ASKED, _ENDED = "asked", "ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +212,11 @@ class Shared:
     def _worker_at(self, name: str) -> str:
         """As its lock tells: containers that share a directory have names of their own for their host."""
         told = (read(self._path(".lock", name), LONGEST_NAME) or b"").decode("utf-8", "replace")
-        return told if told and told.isprintable() else f"{socket.gethostname()}:{name.partition('-')[0]}"
+        return (
+            told
+            if told.isprintable() and _CALLED.fullmatch(told)
+            else f"{socket.gethostname()}:{name.partition('-')[0]}"
+        )
 
     async def serve(self, take: Callable[[], Snapshot], begin: Callable[[Question], object] = lambda _: None) -> None:
         """Answer with what `take` gives, when somebody asks, until this is cancelled. `begin` is given what is asked
