@@ -57,6 +57,8 @@ class FakeService:
     """What `checks.json` has."""
     on_run: dict[str, Any] = field(default_factory=dict)
     """What becomes of it where it is asked to run."""
+    elsewhere: str = ""
+    """Where who signs out is not signed out."""
     streams: int = 0
     stopping: bool = False
     began_s: float = field(default_factory=time.time)
@@ -65,7 +67,7 @@ class FakeService:
         """As at first."""
         self.snapshot, self.role, self.mode, self.refusal = HEALTHY, "operator", "live", ""
         self.workers.clear()
-        self.checklist, self.on_run = {}, {}
+        self.checklist, self.on_run, self.elsewhere = {}, {}, ""
         self.done.clear()
 
     def shown(self, request: Request) -> Snapshot | None:
@@ -181,7 +183,7 @@ class FakeService:
     async def logout(self, request: Request) -> Response:
         """From then on, 401."""
         self.mode = "signed out"
-        return Response(status_code=204)
+        return JSONResponse({"result": "Signed out.", "elsewhere": self.elsewhere})
 
     def application(self) -> Starlette:
         """The console's addresses, below a prefix as a proxy may have one."""

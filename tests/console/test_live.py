@@ -118,6 +118,16 @@ def test_who_is_signed_out_can_sign_in_again(visit: Visit, fake: FakeService) ->
     expect(page.get_by_label("Token")).to_be_visible()
 
 
+def test_who_is_not_signed_out_of_every_host_is_told_so(visit: Visit, fake: FakeService) -> None:
+    """Where the button was; the page says that it has no session any more."""
+    fake.elsewhere = "Not signed out of http://web2:8000 (no answer within 2 s)."
+    page = visit(PHONE).open()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.locator("footer")).to_contain_text(fake.elsewhere)
+    expect(page.locator("#state")).to_have_text("Signed out")
+    expect(page.locator("footer")).to_contain_text(fake.elsewhere)
+
+
 def test_a_page_that_nobody_looks_at_asks_nothing(visit: Visit, fake: FakeService) -> None:
     """Half a minute after it was left its stream is closed, and opened again when it is looked at."""
     seen = visit()

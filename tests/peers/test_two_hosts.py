@@ -1,6 +1,7 @@
 """Two hosts on one database are seen as one from either; each has a name of its own, where this machine allows that."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -8,11 +9,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from plimsoll.web import PEER_HEADER
@@ -153,6 +155,40 @@ def test_two_hosts_are_seen_as_one(postgres_database: TestDatabase, start_host: 
     assert f"at http://127.0.0.1:{ports[1]} did not answer: " in silent
     assert TOKEN not in one.service.output()
     assert READ_TOKEN not in one.service.output()
+
+
+def test_who_signs_out_of_one_host_is_signed_out_of_all(
+    postgres_database: TestDatabase, start_host: Callable[..., Host]
+) -> None:
+    """A copy of the cookie is worth nothing on another host either; a host that cannot be told is named in the answer
+    and in the events."""
+    ports = free_port(), free_port()
+    peers = ",".join(f"http://127.0.0.1:{port}" for port in ports)
+    one, two = (start_host(postgres_database, f"web{n + 1}", ports[n], OPS_PEERS=peers) for n in (0, 1))
+
+    def signed_in() -> tuple[httpx.Client, str]:
+        browser = httpx.Client(base_url=one.service.url, timeout=20)
+        browser.post("/ops/login", data={"token": TOKEN})
+        (csrf,) = re.findall('name="csrf" content="([^"]+)"', browser.get("/ops/").text)
+        return browser, csrf
+
+    browser, csrf = signed_in()
+    with closing(browser), httpx.Client(base_url=two.service.url, timeout=20) as thief:
+        thief.headers["Cookie"] = f"plimsoll_ops={browser.cookies['plimsoll_ops']}"
+        assert thief.get("/ops/snapshot").status_code == 200
+        assert browser.post("/ops/logout", headers={"X-Plimsoll-CSRF": csrf}).json() == {
+            "result": "Signed out.",
+            "elsewhere": "",
+        }
+        assert thief.get("/ops/snapshot").status_code == 401
+    browser, csrf = signed_in()
+    two.service.kill()
+    with closing(browser):
+        words = browser.post("/ops/logout", headers={"X-Plimsoll-CSRF": csrf}).json()["elsewhere"]
+        assert words.startswith(f"Not signed out of http://127.0.0.1:{ports[1]} (")
+        assert words.endswith("the session goes on there for what is left of its 12 h.")
+        assert words in [event["text"] for event in one.get("/ops/snapshot?worker=self")["events"]]
+    assert csrf not in one.service.output()
 
 
 def test_hosts_that_nobody_looks_at_are_told(postgres_database: TestDatabase, start_host: Callable[..., Host]) -> None:

@@ -19,7 +19,7 @@ from plimsoll.snapshot.history import SERIES, History, Series, Span
 from plimsoll.snapshot.moment import Moment
 from plimsoll.snapshot.post import Patience
 from plimsoll.snapshot.shared import Shared
-from plimsoll.snapshot.source import ALL, HOST, SELF, Action, Elsewhere
+from plimsoll.snapshot.source import ALL, HOST, SELF, Action, Elsewhere, Headers
 from plimsoll.snapshot.together import Together
 from tests.snapshot.samples import HEALTHY, NOW_S, holder
 
@@ -117,6 +117,10 @@ class Abroad:
         """Noted."""
         self.done.append((action, holder, who))
         return "done there"
+
+    async def sign_out(self, headers: Headers) -> tuple[str, ...]:
+        """Nobody is."""
+        return ()
 
 
 @asynccontextmanager

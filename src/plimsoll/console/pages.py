@@ -1,5 +1,6 @@
 """The pages, their files, signing in and out."""
 
+import logging
 from collections.abc import Mapping
 from urllib.parse import parse_qs
 
@@ -7,11 +8,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from plimsoll.asgi.messages import Refusal
-from plimsoll.console.access import Access, Visitor, retry_after
+from plimsoll.console.access import COOKIE, CSRF_HEADER, Access, Visitor, retry_after
 from plimsoll.console.answers import page, plain, problem, to
 from plimsoll.console.files import document, served
 from plimsoll.console.forms import FormError, fields_of
-from plimsoll.console.sessions import Role
+from plimsoll.console.sessions import LASTS_S, Role
+from plimsoll.events import LimitedLog
+from plimsoll.snapshot.causes.wording import bounded, listed
+from plimsoll.snapshot.source import Overview
+from plimsoll.web import PEER_HEADER
 
 NAMES = ("", "routes", "statements", "connections", "settings", "events", "checks")
 """The pages, each below `/ops/`."""
@@ -24,6 +29,8 @@ NOT_OURS = Refusal(
 )
 NOT_SIGNED_IN = Refusal(401, "not-signed-in", "Unauthorized", "Sign in first, or bear the token.")
 
+HOURS = LASTS_S // 3_600
+
 FOLLOWED = '<!doctype html><meta http-equiv="refresh" content="0"><title>Plimsoll</title>'
 """Asks for the page again. Who follows a link from another site comes without the cookie (SameSite=Strict)."""
 
@@ -31,8 +38,10 @@ FOLLOWED = '<!doctype html><meta http-equiv="refresh" content="0"><title>Plimsol
 class Pages:
     """All of them."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, source: Overview, log: LimitedLog) -> None:
         self._access = access
+        self._source = source
+        self._log = log
 
     async def go_inside(self, _: Request) -> Response:
         """`/ops`: pages lie below it."""
@@ -98,9 +107,27 @@ class Pages:
         if foreign or (visitor.session is not None and not self._access.may_change(request.scope, visitor)):
             return problem(NOT_OURS)
         self._access.sign_out(visitor)
-        answer = JSONResponse({"result": "Signed out."})
+        answer = JSONResponse(
+            {"result": "Signed out.", "elsewhere": await self._signed_out_elsewhere(request, visitor)}
+        )
         answer.headers["Set-Cookie"] = self._access.cookie(request.scope, None)
         return answer
+
+    async def _signed_out_elsewhere(self, request: Request, visitor: Visitor) -> str:
+        """Where the session goes on, in a sentence; empty where it does not. Another host that asks tells all others
+        itself."""
+        session = visitor.session
+        if session is None or PEER_HEADER in request.headers:
+            return ""
+        headers = ((b"cookie", f"{COOKIE}={session.text}".encode()), (CSRF_HEADER, session.csrf.encode()))
+        failed = await self._source.sign_out(headers)
+        if not failed:
+            return ""
+        words = bounded(
+            f"Not signed out of {listed(failed)}: the session goes on there for what is left of its {HOURS} h."
+        )
+        self._log.log(logging.WARNING, "sign-out", words)
+        return words
 
 
 def _form(visitor: Visitor, name: str) -> Response:

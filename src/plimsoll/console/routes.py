@@ -35,7 +35,7 @@ def console_routes(
     log: LimitedLog,
 ) -> list[Route]:
     """The routes. `stopping` says whether the process is to end, and does with it what is live."""
-    pages, actions, checklist = Pages(access), Actions(access, source), Checklist(access, on_demand)
+    pages, actions, checklist = Pages(access, source, log), Actions(access, source), Checklist(access, on_demand)
     live = Live(source, access, stopping=stopping, log=log)
     stream = SlowReaders(
         Endpoint(access, GET=live.stream), min_rate_bytes=MIN_RATE_BYTES, grace_s=GRACE_S, counters=counters, log=log

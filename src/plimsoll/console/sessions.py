@@ -93,7 +93,7 @@ class Sessions:
         return self._workers is None or not self._workers.has_ended(_digest(session))
 
     def end(self, session: Session) -> None:
-        """Accept it no more, in any worker of this host; a worker of another one does until it expires."""
+        """Accept it no more, in any worker of this host. Those of OPS_PEERS are told by whoever calls this."""
         if self._workers is not None:
             self._workers.end_session(_digest(session))
         self._ended[session.text] = None

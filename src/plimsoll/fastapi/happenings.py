@@ -15,6 +15,7 @@ _KINDS = {
     "ended": "ended",
     "cleanup": "clean-up",
     "lost": "lost-write",
+    "sign-out": "sign-out",
 }
 """Events by the first word of a log's kind; others are counted, and no events."""
 

@@ -10,6 +10,7 @@ from plimsoll.errors import PeerError
 from plimsoll.peers.answers import Told, read_workers, words_of
 from plimsoll.peers.finding import Finder
 from plimsoll.snapshot.causes.wording import plain
+from plimsoll.snapshot.source import Headers
 from plimsoll.snapshot.workers import name_of
 from plimsoll.web import PEER_HEADER
 from plimsoll.web.line import Answer, Line
@@ -75,10 +76,11 @@ class Peer:
         """Whether it is this host itself, which need not be asked: all hosts may have the same list."""
         return any(name_of(each) == self._me for each in self.told.snapshots)
 
-    def line(self, limit_s: float, who: str = "") -> Line:
-        """A connection to it, for whoever asks for something else; `who` is the operator that wants it done."""
+    def line(self, limit_s: float, who: str = "", more: Headers = ()) -> Line:
+        """A connection to it, for whoever asks for something else; `who` is the operator that wants it done, `more` are
+        headers of the request."""
         asks = f"{self._me}; {plain(who, LONGEST_WHO)}" if who else self._me
-        headers = ((b"user-agent", b"plimsoll"), (PEER_HEADER.encode(), asks.encode("ascii", "replace")))
+        headers = ((b"user-agent", b"plimsoll"), (PEER_HEADER.encode(), asks.encode("ascii", "replace")), *more)
         return Line(self.place, limit_s, _tls() if self.place.scheme == "https" else None, self._find, headers)
 
     def ask(self, max_age_s: float) -> asyncio.Task[None] | None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+from http import HTTPStatus
 from itertools import chain
 from urllib.parse import urlencode
 
@@ -17,7 +18,7 @@ from plimsoll.snapshot import Snapshot
 from plimsoll.snapshot.history import Series, Span
 from plimsoll.snapshot.hosts import Unheard, with_hosts
 from plimsoll.snapshot.processes import worker_name
-from plimsoll.snapshot.source import ALL, HOST, Action, Elsewhere
+from plimsoll.snapshot.source import ALL, HOST, Action, Elsewhere, Headers
 from plimsoll.snapshot.workers import name_of
 from plimsoll.web.place import read_place
 
@@ -25,6 +26,7 @@ logger = logging.getLogger("plimsoll.peers")
 
 HISTORY_PATH = "/ops/history"
 HOLDERS_PATH = "/ops/holders"
+SIGN_OUT_PATH = "/ops/logout"
 
 FRESH_S = 0.5
 """What is no older is not asked for again: many may look, each once a second."""
@@ -34,6 +36,10 @@ HISTORY_LIMIT_S = 2.0
 
 ACTION_LIMIT_S = 14.0
 """For an operator's action: just below the console's own limit, so that the words tell what was being done."""
+
+
+SIGN_OUT_LIMIT_S = 2.0
+"""For all hosts, which are asked at once: a browser waits for it."""
 
 
 class Peers:
@@ -121,6 +127,26 @@ class Peers:
         if status != 200:
             raise ActionError(words)
         return words
+
+    async def sign_out(self, headers: Headers) -> tuple[str, ...]:
+        """Have each host do what a browser with these headers asks for that signs out; where each is that did not, and
+        why. The headers prove whose session it is, so no token is sent."""
+        asked = [self._sign_out(peer, headers) for peer in self._peers if not peer.is_here]
+        return tuple(words for words in await asyncio.gather(*asked) if words)
+
+    async def _sign_out(self, peer: Peer, headers: Headers) -> str:
+        line = peer.line(SIGN_OUT_LIMIT_S, more=headers)
+        try:
+            async with asyncio.timeout(SIGN_OUT_LIMIT_S):
+                answer = await line.post(SIGN_OUT_PATH)
+            status, words = read_words(answer)
+        except TimeoutError:
+            return f"{peer.url} (no answer within {SIGN_OUT_LIMIT_S:g} s)"
+        except PeerError as error:
+            return f"{peer.url} ({words_of(error)})"
+        finally:
+            line.close()
+        return "" if status == HTTPStatus.OK else f"{peer.url} ({words.rstrip('.')})"
 
     # --- who it is ---
 

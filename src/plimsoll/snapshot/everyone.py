@@ -16,7 +16,7 @@ from plimsoll.snapshot.hosts import with_hosts
 from plimsoll.snapshot.model import Snapshot
 from plimsoll.snapshot.post import Do, Patience
 from plimsoll.snapshot.series import series_as_one
-from plimsoll.snapshot.source import ALL, HOST, SELF, Action, Elsewhere, Peers, Source
+from plimsoll.snapshot.source import ALL, HOST, SELF, Action, Elsewhere, Headers, Peers, Source
 from plimsoll.snapshot.together import Together
 from plimsoll.snapshot.workers import name_of
 
@@ -60,6 +60,10 @@ class NoPeers:
         raise ActionError(
             "There is no such checkout on this host: it has ended meanwhile, or is another host's. Look again."
         )
+
+    async def sign_out(self, headers: Headers) -> tuple[str, ...]:
+        """Nobody is."""
+        return ()
 
 
 class Everyone:
@@ -179,6 +183,10 @@ class Everyone:
     async def give_back(self, holder: str, who: str) -> str:
         """Take a connection back, whichever worker has it. The same otherwise."""
         return await self._act("return", holder, who)
+
+    async def sign_out(self, headers: Headers) -> tuple[str, ...]:
+        """Have the other hosts end a browser's session; those of this host know by themselves."""
+        return await self.peers.sign_out(headers)
 
     async def _act(self, action: Action, holder: str, who: str) -> str:
         own = self._own.snapshot().worker

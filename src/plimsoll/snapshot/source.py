@@ -1,5 +1,6 @@
 """Where views have their snapshots from, and what an operator may do there: one worker, all of them, other hosts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -16,6 +17,7 @@ SELF = "self"
 """The worker that answers."""
 
 Action = Literal["kill", "return"]
+Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Source(Protocol):
@@ -76,6 +78,10 @@ class Overview(Protocol):
     async def give_back(self, holder: str, who: str) -> str:
         """The same."""
 
+    async def sign_out(self, headers: Headers) -> tuple[str, ...]:
+        """Have all other hosts do what a browser with these headers asks for that signs out. Says of each that did not
+        where it is and why; within two seconds or so; raises nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
@@ -104,3 +110,6 @@ class Peers(Protocol):
         Raises:
             ActionError: no such host is known, it does not answer, or it cannot be done there; says why.
         """
+
+    async def sign_out(self, headers: Headers) -> tuple[str, ...]:
+        """As of an `Overview`."""

@@ -15,7 +15,7 @@ from plimsoll.errors import ActionError, UnknownWorkerError
 from plimsoll.events import Counters, LimitedLog
 from plimsoll.fastapi.first import FirstRoutes
 from plimsoll.snapshot import Snapshot
-from plimsoll.snapshot.source import ALL
+from plimsoll.snapshot.source import ALL, Headers
 from tests.snapshot.samples import HEALTHY
 
 TOKEN = "operators-token-0123456789"
@@ -69,6 +69,11 @@ class Fake:
     async def give_back(self, holder: str, who: str) -> str:
         """Noted."""
         return self._do("return", holder, who)
+
+    async def sign_out(self, headers: Headers) -> tuple[str, ...]:
+        """Noted."""
+        self.done.append(("sign out", b"; ".join(value for _, value in headers).decode(), ""))
+        return ("http://web2 (it answers 502)",) if self.refused else ()
 
     def _do(self, what: str, holder: str, who: str) -> str:
         if self.refused:

@@ -11,6 +11,7 @@ from plimsoll.console.forms import MOST_BYTES
 from plimsoll.console.pages import NAMES
 from plimsoll.console.routes import PATHS
 from plimsoll.console.sessions import LASTS_S, Role
+from plimsoll.web import PEER_HEADER
 from tests.console.served.service import CSRF, OWN, READ_TOKEN, TOKEN, Console, csrf_of, sign_in
 
 pytestmark = pytest.mark.usefixtures("static")
@@ -168,6 +169,21 @@ async def test_signing_out_ends_the_session_itself() -> None:
         )
         assert (await browser.get("/ops/")).status_code == 401
         assert (await thief.get("/ops/", headers=cookie)).status_code == 401
+
+
+async def test_other_hosts_are_told_who_signs_out_by_the_host_that_was_asked() -> None:
+    """Not by those that it tells. One that cannot be told is named, to the browser and in the log."""
+    console = Console()
+    console.source.refused = "yes"
+    for more in ({}, {PEER_HEADER: "web2:1"}):
+        browser, csrf = await console.signed_in()
+        async with browser:
+            session = browser.cookies["plimsoll_ops"]
+            answer = await browser.post("/ops/logout", headers={**OWN, CSRF: csrf, **more})
+        asked = [("sign out", f"plimsoll_ops={session}; {csrf}", "")]
+        told = "Not signed out of http://web2 (it answers 502): the session goes on there for what is left of its 12 h."
+        assert (console.source.done, answer.json()["elsewhere"]) == (([], "") if more else (asked, told))
+        console.source.done.clear()
 
 
 @pytest.mark.parametrize("action", ["login", "logout"])

@@ -1,6 +1,6 @@
 // Picks the page by its address, and hands it every snapshot.
 
-import { el, setText } from "./dom.js";
+import { announce, el, setText } from "./dom.js";
 import { duration } from "./format.js";
 import { Live } from "./live.js";
 import * as checks from "./page_checks.js";
@@ -111,8 +111,10 @@ logout.hidden = !isSignedIn;
 logout.addEventListener("click", async () => {
   logout.disabled = true;
   try {
-    await post("logout");
-    location.reload();
+    const { elsewhere } = await (await post("logout")).json();
+    if (!elsewhere) return location.reload();
+    announce(elsewhere);
+    logout.replaceWith(el("strong", {}, elsewhere));
   } catch {
     logout.disabled = false;
     about.append(el("strong", {}, " Not signed out: the service does not answer."));
