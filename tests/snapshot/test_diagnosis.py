@@ -119,6 +119,25 @@ def test_an_exhausted_pool_is_told_once() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        (
+            f"SELECT venues.id, {', '.join(f'venues.x{each}' for each in range(40))} FROM venues WHERE venues.x = ?",
+            "SELECT venues.id, … FROM venues WHERE venues.x = ?",
+        ),
+        ("SELECT venues.id, venues.name FROM venues", "SELECT venues.id, venues.name FROM venues"),
+        ("UPDATE v SET a=?" + ",b=?" * 60, "UPDATE v SET a=?" + ",b=?" * 35 + ",..."),
+    ],
+    ids=["long", "short", "no-select"],
+)
+def test_of_a_long_statement_its_tables_are_told(statement: str, told: str) -> None:
+    """Columns fill the space for what tells the reader which it is; and what was cut off is seen to be."""
+    one = replace(holder(1, age_s=60.0, state="running a statement"), statement=statement)
+    (problem,) = problems(replace(pool(size=1, max_overflow=0, checked_out=1, idle=0), holders=(one,)))
+    assert problem.action.endswith(f"(locks, an index): {told}")
+
+
 def test_one_that_holds_on_is_not_why_forty_are_busy() -> None:
     """It is told beside the load."""
     holders = (

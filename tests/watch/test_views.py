@@ -164,6 +164,16 @@ def test_each_worker_is_a_row_of_several_as_one() -> None:
     assert "web-1:4711" in PROCESSES.rows(HEALTHY, PROCESSES.sorted_by)[1].cells
 
 
+def test_of_a_long_statement_its_tables_are_seen() -> None:
+    """A terminal has no room for its columns too; whoever asks for the row gets them."""
+    text = "SELECT venues.id, venues.vendor_id, venues.name, venues.city FROM venues WHERE venues.id = ?"
+    (held,) = HOLDERS.rows(replace(HEALTHY, holders=(replace(HEALTHY.holders[0], statement=text),)), None)
+    (sent,) = STATEMENTS.rows(replace(HEALTHY, statements=(replace(HEALTHY.statements[0], text=text),)), None)
+    assert held.cells[4] == sent.cells[4] == "SELECT venues.id, … FROM venues WHERE venues.id = ?"
+    assert text in sent.details[0]
+    assert text in held.details[1]
+
+
 def test_each_table_tells_more_of_a_row_when_asked() -> None:
     """A holder's stack, who sent a statement, what is unknown."""
     assert EXHAUSTED.holders[0].stack[1] in HOLDERS.rows(EXHAUSTED, 0)[0].details

@@ -1,6 +1,5 @@
 """`plimsoll who` in lines for people. What comes from clients and other programs steers no terminal."""
 
-import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -8,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from plimsoll.capacity.wording import counted
 from plimsoll.checks.printable import printable
 from plimsoll.snapshot import HolderView, ProcessView, ServerView
+from plimsoll.snapshot.causes.wording import without_columns
 from plimsoll.visit.snapshots import Everybody, Seen
 
 INDENT = "  "
@@ -22,8 +22,6 @@ IDS_TOLD = 6
 
 LONGEST_NAME = 300
 """Characters of a worker's, a route's, or a user's: a host's has up to 255."""
-
-_COLUMNS = re.compile(r"^(SELECT [^,]+,).*? FROM ", re.DOTALL)
 
 BY_URL = "Routes and lines of code are known to the workers only: plimsoll who --url http://127.0.0.1:8000 asks them."
 SILENT = "it lives and does not answer: something blocks its event loop."
@@ -105,7 +103,7 @@ def _short_statement(text: str, width: int | None) -> str:
     about."""
     if width is None or len(text) <= (most := STATEMENT_LINES * max(width, NARROWEST)):
         return text
-    text = _COLUMNS.sub(r"\1 … FROM ", text)
+    text = without_columns(text)
     return text if len(text) <= most else f"{text[: most // 2]} … {text[-(most // 2) :]}"
 
 

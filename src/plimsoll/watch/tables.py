@@ -7,6 +7,7 @@ from typing import Any
 
 from plimsoll.snapshot import Snapshot
 from plimsoll.snapshot.amounts import amount, quantile, seconds, size
+from plimsoll.snapshot.causes.wording import without_columns
 from plimsoll.snapshot.processes import owner
 from plimsoll.snapshot.shown import shown
 from plimsoll.watch.summary import PROBLEMS_KEY
@@ -15,6 +16,9 @@ MOST_ROWS = 500
 """Of a table; nobody scrolls farther."""
 
 LONGEST_CELL = 160
+
+LONGEST_STATEMENT = 48
+"""Characters that a terminal has room for beside the other columns; of a longer one columns are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,10 @@ def _errors(counts: Any) -> str:
     return ", ".join(f"{kind} {count}" for kind, count in counts.items()) or "-"
 
 
+def _short(statement: str) -> str:
+    return statement if len(statement) <= LONGEST_STATEMENT else without_columns(statement)
+
+
 HOLDERS = Table(
     "Holders",
     "h",
@@ -100,7 +108,7 @@ HOLDERS = Table(
         Column("Route or task", _get("route")),
         Column("State", _get("state")),
         Column("Taken at", _get("place")),
-        Column("Last statement", _get("statement")),
+        Column("Last statement", _get("statement"), _short),
         Column("Number", _get("statements"), falling=True),
         Column("Server id", _get("server_id")),
         Column("Worker", lambda each: each.worker or None),
@@ -179,7 +187,7 @@ STATEMENTS = Table(
         Column("Times", _get("count"), falling=True),
         Column("Longest", _get("most_s"), seconds, falling=True),
         Column("Errors", _get("errors"), amount, falling=True),
-        Column("Statement", _get("text")),
+        Column("Statement", _get("text"), _short),
     ),
     0,
     lambda each: (each.text, f"Sent by: {', '.join(each.routes) or '-'}", f"Rows: {each.rows}"),

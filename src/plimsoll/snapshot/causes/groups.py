@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from plimsoll.snapshot.causes.wording import over, owner, place, quoted, sane, verb
+from plimsoll.snapshot.causes.wording import over, owner, place, quoted_statement, sane, verb
 from plimsoll.snapshot.model import HolderView
 
 NAMED = 3
@@ -65,7 +65,7 @@ def remedy(groups: Sequence[Group]) -> str:
             f"Take {whose} {connections} back under Holders; then let {who} end its transaction before slow work that "
             "needs no database (a call to another service, a file, a stream)."
         )
-    statement = quoted(first.oldest.statement)
+    statement = quoted_statement(first.oldest.statement)
     if first.mostly(*RUNNING) and statement:
         takes = verb(count, "it takes", "they take")
         return f"End {whose} {statements} under Holders; then see why {takes} long (locks, an index): {statement}"

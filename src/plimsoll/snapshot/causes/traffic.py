@@ -12,7 +12,7 @@ from plimsoll.snapshot.causes.wording import (
     percent,
     place,
     plain,
-    quoted,
+    quoted_statement,
     sane,
     time,
     verb,
@@ -103,8 +103,8 @@ def _statement_of(case: Case, busy: Busy) -> tuple[str, str]:
     """The statement that took most of its time, as far as it is known, and what it is."""
     of_it = [each for each in busy_statements(case) if busy.route in each.view.routes]
     if of_it:
-        return quoted(of_it[0].view.text), "Of its statements this takes most time"
-    return quoted(busy.holder.statement) if busy.holder is not None else "", "Its last statement"
+        return quoted_statement(of_it[0].view.text), "Of its statements this takes most time"
+    return quoted_statement(busy.holder.statement) if busy.holder is not None else "", "Its last statement"
 
 
 def _slow_statement(case: Case) -> Found | None:
@@ -117,7 +117,7 @@ def _slow_statement(case: Case) -> Found | None:
     return Found(
         "info",
         f"One statement takes {percent(each.share, 1)} of all statements' time, {time(each.mean_s)} each "
-        f"({counted(each.count, 'time')} {case.lately}){by}: {quoted(each.view.text)}.",
+        f"({counted(each.count, 'time')} {case.lately}){by}: {quoted_statement(each.view.text)}.",
         "Ask the server for its plan (EXPLAIN): an index that is missing, more rows than are needed, a lock that it "
         "waits for.",
     )

@@ -21,6 +21,7 @@ UNMATCHED = "unknown"
 
 _LINE = re.compile(r"\.py:\d+")
 _CREDENTIALS = re.compile(r"://[^\s/@]*@")
+_COLUMNS = re.compile(r"^(SELECT [^,]+,).*? FROM ", re.DOTALL)
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _TIMES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _ROUND_S = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 120, 180, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400)
@@ -34,8 +35,23 @@ def plain(text: str, longest: int = LONGEST_NAME) -> str:
 
 
 def quoted(text: str) -> str:
-    """The server's own words, or a statement: without what stands before the @ of a URL, and the full stop."""
-    return plain(_CREDENTIALS.sub("://***@", text[: 8 * LONGEST_QUOTE]), LONGEST_QUOTE).rstrip(".")
+    """The server's own words: without what stands before the @ of a URL, and the full stop."""
+    return plain(_whole(text), LONGEST_QUOTE)
+
+
+def quoted_statement(text: str) -> str:
+    """A statement: where it is too long, its tables and conditions rather than all of its columns."""
+    whole = _whole(text)
+    return plain(whole if len(whole) <= LONGEST_QUOTE else without_columns(whole), LONGEST_QUOTE)
+
+
+def without_columns(statement: str) -> str:
+    """A SELECT with the first of its columns: what follows them says what it is about."""
+    return _COLUMNS.sub(r"\1 … FROM ", statement)
+
+
+def _whole(text: str) -> str:
+    return plain(_CREDENTIALS.sub("://***@", text[: 8 * LONGEST_QUOTE]), 8 * LONGEST_QUOTE).rstrip(".")
 
 
 def place(text: str) -> str:
