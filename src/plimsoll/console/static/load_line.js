@@ -9,6 +9,8 @@ const TOP = 24;
 const HEIGHT = TOP + 2 * ROW + 6;
 const EDGE = 12;
 const ROOM = 1.12;
+// An allowance farther off than this many times the longest bar is drawn at the edge, so that the bars can be seen.
+const FARTHEST = 8;
 
 export class LoadLine {
   #words = el("p", { class: "lead" });
@@ -91,7 +93,9 @@ function facts(line, advised) {
 }
 
 function picture(line, advised, width) {
-  const most = Math.max(line.demanded_deploying, line.demanded, line.allowed ?? 0, advised ?? 0, 1) * ROOM;
+  const longest = Math.max(line.demanded_deploying, line.demanded, advised ?? 0, 1);
+  const allowed = Math.min(line.allowed ?? 0, longest * FARTHEST);
+  const most = Math.max(longest, allowed) * ROOM;
   const x = (value) => EDGE + (value / most) * (width - 2 * EDGE);
   const bar = (value, name, row) =>
     svg("rect", {
@@ -104,7 +108,10 @@ function picture(line, advised, width) {
     });
   const parts = [bar(line.demanded_deploying, "deploying", 0), bar(line.demanded, "wanted", 0)];
   if (advised !== null) parts.push(bar(advised, "advised", 1));
-  if (line.allowed !== null) parts.push(...mark(x(line.allowed), count(line.allowed), width));
+  if (line.allowed !== null) {
+    const far = allowed < line.allowed ? ", farther off than drawn" : "";
+    parts.push(...mark(x(allowed), `${count(line.allowed)}${far}`, width));
+  }
   const words =
     `${count(line.demanded)} connections wanted, ${count(line.demanded_deploying)} while deploying, ` +
     `${line.allowed === null ? "allowed not known" : `${count(line.allowed)} allowed`}` +
