@@ -6,7 +6,7 @@ from types import MappingProxyType
 import pytest
 from playwright.sync_api import Page, expect
 
-from plimsoll.snapshot import RouteView
+from plimsoll.snapshot import Durations, LoadLineView, RouteView
 from tests.console.browser import DESKTOP, PHONE, Scheme
 from tests.console.conftest import Visit
 from tests.console.service import FakeService
@@ -97,6 +97,10 @@ def test_the_load_line_is_drawn_and_told(visit: Visit, fake: FakeService) -> Non
     )
     expect(drawn).to_contain_text("160 wanted, 146 allowed.")
     expect(drawn).to_contain_text("17 in the pool of each worker")
+    far = LoadLineView(40, 80, 19_968, "open files of the process", True, 5, 0, "It fits.")
+    fake.snapshot = replace(HEALTHY, load_line=far)
+    expect(drawn).to_contain_text("allowed 19,968, farther off than drawn")
+    assert drawn.locator("rect.wanted").evaluate("bar => bar.getBoundingClientRect().width") > 40
     fake.snapshot = replace(HEALTHY, load_line=None)
     expect(drawn).to_contain_text("Not known: the server has not told")
     expect(drawn.get_by_role("img")).to_be_hidden()
@@ -141,6 +145,20 @@ def test_tables_are_sorted_by_their_headers(visit: Visit, fake: FakeService) -> 
     assert first_cells(page)[-1] == "GET /never"
     expect(page.get_by_role("row", name="GET /slow")).to_contain_text("> 5 s")
     expect(page.get_by_role("row", name="GET /slow")).to_contain_text("3 5xx")
+
+
+def test_short_times_are_told_apart(visit: Visit, fake: FakeService) -> None:
+    """Of the bounds of a histogram 0.5, 1 and 2.5 ms are three; and what never happened has no time."""
+    bounds_s = (0.0005, 0.001, 0.0025)
+    names = ["GET /a", "GET /b", "GET /c"]
+    spread = [Durations(bounds_s, tuple(int(place == each) for place in range(4)), 0.00002) for each in range(3)]
+    short = (RouteView(name, 1, 0, latency=latency) for name, latency in zip(names, spread, strict=True))
+    fake.snapshot = replace(HEALTHY, routes=(*short, RouteView("GET /never", 0, 0)))
+    page = visit().open("routes")
+    for name, bound in zip(names, ["≤ 0.5 ms", "≤ 1 ms", "≤ 2.5 ms"], strict=True):
+        expect(page.get_by_role("row", name=name)).to_contain_text(bound)
+        expect(page.get_by_role("row", name=name)).to_contain_text("< 0.1 ms")
+    assert page.get_by_role("row", name="GET /never").locator("td").all_inner_texts()[4:9] == ["none yet"] * 5
 
 
 def test_a_table_keeps_focus_and_what_was_unfolded_while_it_changes(visit: Visit, fake: FakeService) -> None:

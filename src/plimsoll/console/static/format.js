@@ -28,7 +28,9 @@ export const many = (value, one, more = `${one}s`) => `${count(value)} ${value =
 
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return NOT_KNOWN;
-  if (seconds < 0.0005) return `0${GAP}ms`;
+  if (seconds <= 0) return `0${GAP}ms`;
+  if (seconds < 0.00005) return `<${GAP}0.1${GAP}ms`;
+  if (seconds < 0.00995) return `${short.format(seconds * 1000)}${GAP}ms`;
   if (seconds < 0.995) return `${Math.round(seconds * 1000)}${GAP}ms`;
   if (seconds < 9.95) return `${short.format(seconds)}${GAP}s`;
   const whole = Math.round(seconds);

@@ -14,6 +14,11 @@ const bound = (durations) => quantile(durations, 0.99);
 const errors = (route) => Object.values(route.errors).reduce((sum, each) => sum + each, 0);
 const each = (route) => (route.requests ? route.statements / route.requests : null);
 
+function meanText(route) {
+  const answered = mean(route.latency);
+  return answered === null ? "none yet" : duration(answered);
+}
+
 function errorsText(route) {
   const said = KINDS.filter((kind) => route.errors[kind]).map((kind) => `${count(route.errors[kind])}\u00a0${kind}`);
   return said.join(", ") || "none";
@@ -56,7 +61,7 @@ class Routes {
         title: "Answered in, mean",
         number: true,
         value: (route) => mean(route.latency),
-        text: (route) => duration(mean(route.latency)),
+        text: meanText,
       },
       {
         key: "latency",
@@ -84,7 +89,7 @@ class Routes {
         title: "Statements a request",
         number: true,
         value: each,
-        text: (route) => decimal(each(route)),
+        text: (route) => (each(route) === null ? "none yet" : decimal(each(route))),
       },
       { key: "rows", title: "Rows", number: true, value: (route) => route.rows, text: (route) => count(route.rows) },
     ],
