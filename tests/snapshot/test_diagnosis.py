@@ -138,6 +138,13 @@ def test_of_a_long_statement_its_tables_are_told(statement: str, told: str) -> N
     assert problem.action.endswith(f"(locks, an index): {told}")
 
 
+def test_a_list_of_long_ago_says_nothing_of_now() -> None:
+    """A record is made while nobody looks, and has the list that somebody looked at a quarter of an hour before."""
+    strangers = (process(300), process(301, mark="stale worker"), process(302, state="idle in transaction"))
+    assert keys(server(processes=strangers)) == ["server-sleepers", "stale-workers", "unknown-clients"]
+    assert keys(server(processes=strangers, at_s=NOW_S - 840)) == []
+
+
 def test_one_that_holds_on_is_not_why_forty_are_busy() -> None:
     """It is told beside the load."""
     holders = (

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from plimsoll.snapshot.causes import thresholds
 from plimsoll.snapshot.causes.wording import sane, time
-from plimsoll.snapshot.model import HolderView, RouteView, Snapshot, StatementView
+from plimsoll.snapshot.model import HolderView, RouteView, ServerView, Snapshot, StatementView
 
 _NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,9})?", re.ASCII)
 
@@ -112,11 +112,16 @@ class Case:
         return {holder.id: holder for holder in (self.before.holders if self.before is not None else ())}
 
     @cached_property
-    def _asleep_on_server(self) -> frozenset[int]:
+    def listed(self) -> ServerView | None:
+        """The server's side, unless it is of long ago: while nobody looks it is not asked for."""
         server = self.now.server
+        return server if server is not None and self.now.at_s - server.at_s <= thresholds.LISTED_S else None
+
+    @cached_property
+    def _asleep_on_server(self) -> frozenset[int]:
         return frozenset(
             process.id
-            for process in (server.processes if server is not None else ())
+            for process in (self.listed.processes if self.listed is not None else ())
             if process.state == "idle in transaction" and sane(process.seconds) >= self.idle_transaction_s
         )
 

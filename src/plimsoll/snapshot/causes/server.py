@@ -15,7 +15,7 @@ NAMED = 3
 
 
 def _processes(case: Case) -> tuple[ProcessView, ...]:
-    return case.now.server.processes if case.now.server is not None else ()
+    return case.listed.processes if case.listed is not None else ()
 
 
 def client(process: ProcessView) -> str:
@@ -39,7 +39,7 @@ def _counted_clients(processes: Iterable[ProcessView]) -> str:
 
 
 def _full(case: Case) -> Found | None:
-    words, server = words_of(case), case.now.server
+    words, server = words_of(case), case.listed
     refused = bool(FULL.search(words))
     most, taken = (sane(server.max_connections), sane(server.connections)) if server is not None else (0.0, 0.0)
     if not refused and (not most or taken < thresholds.MOST_USED * most):

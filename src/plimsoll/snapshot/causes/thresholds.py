@@ -70,6 +70,9 @@ NOT_READY_S = 10.0
 JUST_NOW_S = 5.0
 """What the server has said within so long is of now: it is asked every two seconds while somebody looks."""
 
+LISTED_S = 60.0
+"""An older list of the server's connections says nothing of now: /metrics has it asked for each 30 s."""
+
 STALE_S = 30.0
 """The server's side is asked for again after 2 s while somebody looks: so long in vain is no accident, and an error
 that is older is nobody's who looks now."""
