@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from plimsoll.snapshot import EventView
-from tests.console.browser import DESKTOP
+from tests.console.browser import DESKTOP, PHONE
 from tests.console.conftest import Visit
 from tests.console.service import FakeService
 from tests.snapshot.samples import EXHAUSTED, FOUR_AS_ONE, HEALTHY, NOW_S
@@ -30,6 +30,8 @@ LABELS = """
         return drawn.apply(this, arguments);
     };
 """
+PLACES = "all => all.map(one => [one.getAttribute('aria-labelledby'), one.getBoundingClientRect().top])"
+HOLDERS_HEIGHT = "document.getElementById('holders').closest('section').offsetHeight"
 FORGOTTEN = "document.querySelectorAll('canvas').forEach(each => each.labels = [])"
 FOUND = "[...document.querySelectorAll('canvas')].map(each => each.labels ?? [])"
 BROKEN = """([cells, parts]) => [...document.querySelectorAll(cells)].flatMap(cell => {
@@ -127,3 +129,21 @@ def test_a_page_that_was_not_delivered_whole_says_so(visit: Visit) -> None:
     expect(seen.page.get_by_text(words)).to_be_visible()
     seen.page.unroute_all()
     expect(seen.open().get_by_text(words)).not_to_be_attached()
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP])
+def test_holders_come_before_what_is_of_every_worker_and_of_the_past(
+    visit: Visit, fake: FakeService, size: tuple[int, int]
+) -> None:
+    """As by keyboard, so to the eye; what is below them stays where it is when somebody gives a connection back, and
+    comes up once that has lasted."""
+    fake.snapshot = FOUR_AS_ONE
+    page = visit(size).open()
+    places = page.eval_on_selector_all("main > section", PLACES)
+    assert [name for name, _ in places] == ["wrong", "load-line", "pool-now", "holders", "workers", "over-time"]
+    assert places == sorted(places, key=lambda each: each[1])
+    height = page.evaluate(HOLDERS_HEIGHT)
+    fake.snapshot = replace(FOUR_AS_ONE, holders=FOUR_AS_ONE.holders[:2])
+    expect(page.locator(".holders tbody tr")).to_have_count(2)
+    assert page.evaluate(HOLDERS_HEIGHT) == height
+    page.wait_for_function(f"was => {HOLDERS_HEIGHT} < was", arg=height)

@@ -7,7 +7,13 @@ import { mayAct } from "./place.js";
 import { Table } from "./table.js";
 import { whose } from "./whose.js";
 
+// What is below stays where it is while holders come and go: the place of those that were there is kept for so long.
+const KEPT_MS = 5_000;
+
 export class Holders {
+  #kept = el("div");
+  #keptPx = 0;
+  #keptMs = 0;
   #confirm = new Confirm();
   #rows = new Map();
   #table = new Table({
@@ -43,12 +49,26 @@ export class Holders {
         : []),
     ],
   });
-  node = section("holders", "Holders", this.#confirm.said, this.#table.node, this.#confirm.node);
+  node = section("holders", "Holders", this.#confirm.said, this.#kept, this.#confirm.node);
+
+  constructor() {
+    this.#kept.append(this.#table.node);
+  }
 
   render(snapshot) {
     this.#rows = new Map(snapshot.holders.map((holder) => [holder.id, holder]));
     this.#table.caption = `Holders of connections ${whose(snapshot)}`;
     this.#table.update(snapshot.holders);
+    this.#keep();
+  }
+
+  #keep() {
+    const height = this.#table.node.getBoundingClientRect().height;
+    const now = performance.now();
+    if (height < this.#keptPx && now - this.#keptMs < KEPT_MS) return;
+    this.#keptPx = height;
+    this.#keptMs = now;
+    this.#kept.style.minHeight = `${height}px`;
   }
 
   #fillActions(cell, holder) {

@@ -1,4 +1,5 @@
-// The first page: what is wrong, the load line, the pool now, of each worker and over time, and who holds connections.
+// The first page, in the order in which it is needed at night: what is wrong, the load line, the pool now, who holds
+// connections; then the pool of each worker and over time.
 
 import { Charts } from "./charts.js";
 import { Holders } from "./holders.js";
@@ -10,5 +11,5 @@ import { Workers } from "./workers.js";
 export const title = "Now";
 
 export function parts() {
-  return [new Problems(), new LoadLine(), new PoolNow(), new Workers(), new Charts(), new Holders()];
+  return [new Problems(), new LoadLine(), new PoolNow(), new Holders(), new Workers(), new Charts()];
 }

@@ -44,7 +44,7 @@ export class Problems {
     this.#calm.hidden = problems.length > 0;
     this.#list.hidden = problems.length === 0;
     this.#note(snapshot.at_s, problems.length > 0);
-    // On a phone they are far below.
+    // On a phone they are two screens below.
     this.#ways.hidden = !problems.length || !snapshot.holders.length;
     setText(this.#holders, `See who holds connections now: ${many(snapshot.holders.length, "holder")}`);
     while (this.#list.children.length > problems.length) this.#list.lastElementChild.remove();
