@@ -53,6 +53,8 @@ class FakeService:
     mode: Mode = "live"
     done: list[tuple[str, str, str]] = field(default_factory=list)
     refusal: str = ""
+    refused_holders: frozenset[str] = frozenset()
+    """To these nothing can be done."""
     checklist: dict[str, Any] = field(default_factory=dict)
     """What `checks.json` has."""
     on_run: dict[str, Any] = field(default_factory=dict)
@@ -66,6 +68,7 @@ class FakeService:
     def renew(self) -> None:
         """As at first."""
         self.snapshot, self.role, self.mode, self.refusal = HEALTHY, "operator", "live", ""
+        self.refused_holders = frozenset()
         self.workers.clear()
         self.checklist, self.on_run, self.elsewhere = {}, {}, ""
         self.done.clear()
@@ -153,6 +156,8 @@ class FakeService:
         if self.refusal:
             return JSONResponse({"detail": self.refusal}, 409)
         holder, action = request.path_params["holder"], request.path_params["action"]
+        if holder in self.refused_holders:
+            return JSONResponse({"detail": "There is no such checkout."}, 409)
         self.done.append((action, holder, self.role))
         return JSONResponse({"result": "The server was told to stop it."})
 

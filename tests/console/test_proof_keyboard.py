@@ -3,9 +3,9 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.console.browser import watched
+from tests.console.browser import PHONE, watched
 from tests.console.conftest import Trouble
-from tests.console.trouble import SIGNED_OUT, TOKEN
+from tests.console.trouble import SIGNED_OUT, TOKEN, signed_in
 
 pytestmark = pytest.mark.mariadb
 
@@ -53,3 +53,25 @@ def test_a_statement_is_ended_without_a_mouse(browser: Browser, trouble: Trouble
     assert not [row for row in server.connections(service.database) if "SLEEP" in str(row)]
     done = [event["text"] for event in service.snapshot()["events"] if event["kind"] == "operator"]
     assert done[0].startswith("operator at 127.0.0.1 ended the statement of GET /do/report (checkout ")
+
+
+def test_all_connections_of_a_route_are_taken_back_without_a_mouse(browser: Browser, trouble: Trouble) -> None:
+    """After one question; each is an event, and the connection of another route stays."""
+    service = trouble()
+    service.ask("/do/hold", 3)
+    service.ask("/do/report")
+    service.held(4)
+    with signed_in(browser, service, size=PHONE) as (seen, _):
+        page = seen.page
+        expect(page.get_by_role("button", name="Take back all 3 connections of GET /do/hold")).to_be_visible()
+        tab_to(page, "Take back all 3 connections of GET /do/hold")
+        page.keyboard.press("Enter")
+        tab_to(page, "Take 3 connections back")
+        page.keyboard.press("Enter")
+        expect(page.locator("section .said")).to_have_text("3 of 3 connections of GET /do/hold taken back.")
+    (left,) = service.held(1)
+    assert left["route"] == "GET /do/report"
+    taken = [
+        event for event in service.snapshot()["events"] if "took back the connection of GET /do/hold" in event["text"]
+    ]
+    assert sum(event["count"] for event in taken) == 3

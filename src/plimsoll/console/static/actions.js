@@ -29,7 +29,7 @@ export class Confirm {
   #means = el("p", { id: "confirm-means" });
   #yes = button("", () => this.#do());
   #no = button("Cancel", () => this.node.close(), { autofocus: true });
-  #chosen = null;
+  #run = null;
   #said = el("p", { class: "said", role: "status" });
   node = el(
     "dialog",
@@ -50,27 +50,25 @@ export class Confirm {
   }
 
   open(action, holder) {
-    const { title, ask, means } = ACTIONS[action];
-    this.#chosen = { action, holder };
+    const what = `${nameOfHolder(holder)} has held it for ${duration(holder.age_s)}, ${holder.state}.`;
+    this.ask({ ...ACTIONS[action], what, statement: holder.statement }, (tell) => run(action, holder, tell));
+  }
+
+  // What is to be run is given a function that tells what comes of it.
+  ask({ title, ask, what, statement = "", means }, run) {
+    this.#run = run;
     setText(this.#title, ask);
-    setText(this.#what, `${nameOfHolder(holder)} has held it for ${duration(holder.age_s)}, ${holder.state}.`);
-    setText(this.#statement, holder.statement);
-    this.#statement.hidden = !holder.statement;
+    setText(this.#what, what);
+    setText(this.#statement, statement);
+    this.#statement.hidden = !statement;
     setText(this.#means, means);
     setText(this.#yes, title);
     this.node.showModal();
   }
 
-  async #do() {
-    const { action, holder } = this.#chosen;
+  #do() {
     this.node.close();
-    this.#tell(`${ACTIONS[action].title}: asked …`);
-    try {
-      const answer = await post(`holders/${encodeURIComponent(holder.id)}/${action}`);
-      this.#tell(await resultOf(answer, action, holder), !answer.ok);
-    } catch {
-      this.#tell("The service did not answer: whether it was done is not known.", true);
-    }
+    this.#run((sentence, failed) => this.#tell(sentence, failed));
   }
 
   #tell(sentence, failed = false) {
@@ -79,7 +77,17 @@ export class Confirm {
   }
 }
 
-async function resultOf(answer, action, holder) {
+async function run(action, holder, tell) {
+  tell(`${ACTIONS[action].title}: asked …`);
+  try {
+    const answer = await post(`holders/${encodeURIComponent(holder.id)}/${action}`);
+    tell(await resultOf(answer, action, holder), !answer.ok);
+  } catch {
+    tell("The service did not answer: whether it was done is not known.", true);
+  }
+}
+
+export async function resultOf(answer, action, holder) {
   let told = "";
   try {
     const document = await answer.json();

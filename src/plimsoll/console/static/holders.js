@@ -5,6 +5,7 @@ import { button, el, section, setLongText } from "./dom.js";
 import { count, duration } from "./format.js";
 import { mayAct } from "./place.js";
 import { Table } from "./table.js";
+import { TakeAll } from "./take_all.js";
 import { whose } from "./whose.js";
 
 // What is below stays where it is while holders come and go: the place of those that were there is kept for so long.
@@ -15,6 +16,7 @@ export class Holders {
   #keptPx = 0;
   #keptMs = 0;
   #confirm = new Confirm();
+  #takeAll = new TakeAll(this.#confirm);
   #rows = new Map();
   #table = new Table({
     name: "holders",
@@ -52,18 +54,19 @@ export class Holders {
   node = section("holders", "Holders", this.#confirm.said, this.#kept, this.#confirm.node);
 
   constructor() {
-    this.#kept.append(this.#table.node);
+    this.#kept.append(el("div", { class: "group" }, mayAct ? this.#takeAll.node : "", this.#table.node));
   }
 
   render(snapshot) {
     this.#rows = new Map(snapshot.holders.map((holder) => [holder.id, holder]));
     this.#table.caption = `Holders of connections ${whose(snapshot)}`;
     this.#table.update(snapshot.holders);
+    this.#takeAll.render(snapshot.holders);
     this.#keep();
   }
 
   #keep() {
-    const height = this.#table.node.getBoundingClientRect().height;
+    const height = this.#kept.firstChild.getBoundingClientRect().height;
     const now = performance.now();
     if (height < this.#keptPx && now - this.#keptMs < KEPT_MS) return;
     this.#keptPx = height;
