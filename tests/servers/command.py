@@ -9,6 +9,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
 
 from tests.servers.environment import clean_environ
@@ -73,7 +74,8 @@ class RunningCommand:
         return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
 
     def wait_ready(self, path: str = "/health/live", timeout_s: float = 60.0) -> Self:
-        """Wait for an HTTP answer on `path`, of any status; AssertionError with the output if none comes."""
+        """Wait for an HTTP answer on `path`, of any status but 503, which says that it is not ready yet; AssertionError
+        with the output if none comes."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             assert self.returncode is None, f"{self.command} ended with {self.returncode}:\n{self.output()}"
@@ -84,10 +86,10 @@ class RunningCommand:
 
     def _answers(self, path: str) -> bool:
         try:
-            urllib.request.urlopen(self.url + path, timeout=2).close()
+            urllib.request.urlopen(self.url + path, timeout=10).close()
         except urllib.error.HTTPError as error:
             error.close()
-            return True
+            return error.code != HTTPStatus.SERVICE_UNAVAILABLE
         except OSError:
             return False
         return True

@@ -21,7 +21,7 @@ SLEEP = [sys.executable, "-c", "print('awake'); import time; time.sleep(60)"]
 
 
 def test_waits_until_the_command_answers(start_command: Callable[..., RunningCommand]) -> None:
-    """Any answer counts, a 404 too."""
+    """Any answer but a 503 counts, a 404 too."""
     command = start_command(WEB).wait_ready("/nothing-here")
     assert command.returncode is None
     assert command.terminate() == -signal.SIGTERM
