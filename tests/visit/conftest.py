@@ -29,7 +29,7 @@ class Running:
         """Its address."""
         return self.command.url
 
-    def post(self, path: str, timeout_s: float = 20.0) -> int:
+    def post(self, path: str, timeout_s: float = 60.0) -> int:
         """Have it do something; the status."""
         request = urllib.request.Request(f"{self.url}{path}", method="POST")
         try:

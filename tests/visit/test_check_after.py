@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import Ended
 from tests.servers import MariaDbServer, RunningCommand, TestDatabase
-from tests.visit.conftest import RELEASE, Look, Start
+from tests.visit.conftest import RELEASE, Look, Looked, Start
 
 SETTINGS = {"ENVIRONMENT": "production", "DB_PENDING_MIGRATIONS": "warn"}
 
@@ -65,7 +65,7 @@ def test_a_service_that_is_well_is_safe(
     monkeypatch.setenv("WEB_CONCURRENCY", "2")
     began_s = time.monotonic()
     looked = look(running.url, "--release", RELEASE)
-    assert time.monotonic() - began_s < 10, "a second or two, on a machine that does nothing else"
+    assert time.monotonic() - began_s < 30, "a second or two, on a machine that does nothing else"
     assert (looked.status, looked.found, looked.unknown) == (0, set(), set()), looked.report
     assert looked.evidence("PL703") == f"2 workers of release {RELEASE}"
     assert looked.evidence("PL704") == "production: ENVIRONMENT=production"
@@ -81,7 +81,7 @@ def test_postgresql_has_a_process_list_too(start: Start, look: Look, postgres_da
     assert looked.found == {"PL003", "PL704"} & looked.found
     assert looked.verdict("PL712") == "passed", looked.evidence("PL712")
     assert running.post("/do/keep-open") == 200
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while "PL713" not in (looked := look(running.url)).found:
         assert time.monotonic() < deadline, looked.evidence("PL713")
         time.sleep(0.5)
@@ -125,10 +125,16 @@ def test_a_failing_page_is_named_with_its_statuses(start: Start, look: Look, not
 def test_an_exhausted_pool_and_what_it_did(start: Start, look: Look, notes: TestDatabase) -> None:
     """One waited in vain and others are still waiting while the command looks: it is answered all the same."""
     running = start(notes, DB_POOL_SIZE="1", DB_MAX_OVERFLOW="0", DB_POOL_TIMEOUT="1", ADMISSION="false")
-    holders = [threading.Thread(target=running.post, args=("/do/hold?seconds=3",)) for _ in range(3)]
+    answered = threading.Event()
+
+    def hold() -> None:
+        if running.post("/do/hold?seconds=3") != 200:
+            answered.set()
+
+    holders = [threading.Thread(target=hold) for _ in range(3)]
     for holder in holders:
         holder.start()
-    time.sleep(1.5)
+    assert answered.wait(30), "nobody waited in vain"
     looked = look(running.url, "--endpoint", "/health/live")
     for holder in holders:
         holder.join()
@@ -147,7 +153,7 @@ def test_a_database_that_is_away_and_a_page_that_says_ok(start: Start, look: Loo
     try:
         began_s = time.monotonic()
         looked = look(running.url)
-        assert time.monotonic() - began_s < 15
+        assert time.monotonic() - began_s < 40
     finally:
         server.heal()
     assert looked.status == 1
@@ -194,15 +200,22 @@ def test_a_sleeper_in_a_transaction_is_named_as_far_as_the_account_may_see(
     running = start(notes, DB_IDLE_TRANSACTION="0.5")
     assert look(running.url).verdict("PL713") == "passed"
     assert running.post("/do/keep-open") == 200
-    time.sleep(2)
-    looked = look(running.url)
+    looked = looked_until(look, running.url, lambda looked: "PL713" in looked.found)
     assert looked.evidence("PL713").startswith("1 transaction sat idle since the workers began")
     assert isinstance(notes.server, MariaDbServer)
     notes.server.sql(f"GRANT PROCESS ON *.* TO '{notes.user}'@'%'")
-    time.sleep(4)
-    looked = look(running.url)
+    looked = looked_until(look, running.url, lambda looked: "PL713" in looked.found)
     assert looked.results["PL713"]["level"] == "error"
     assert looked.evidence("PL713").startswith("1 connection idle in a transaction for over 5 s: id ")
+
+
+def looked_until(look: Look, url: str, true: Callable[[Looked], bool]) -> Looked:
+    """What is found once it is so."""
+    deadline = time.monotonic() + 60
+    while not true(looked := look(url)):
+        assert time.monotonic() < deadline, looked.report
+        time.sleep(0.5)
+    return looked
 
 
 def test_a_lost_connection_is_a_leak(start: Start, look: Look, notes: TestDatabase) -> None:
@@ -258,7 +271,7 @@ def test_a_service_that_does_not_answer_is_not_asked_further(look: Look) -> None
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         began_s = time.monotonic()
         looked = look(url)
-        assert time.monotonic() - began_s < 8
+        assert time.monotonic() - began_s < 20
         assert looked.evidence("PL701") == f"{url}: no whole answer within 5 s"
     looked = look(url)
     assert looked.evidence("PL701").endswith("Connection refused")

