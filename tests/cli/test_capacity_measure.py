@@ -47,7 +47,8 @@ def test_what_is_measured_is_reckoned_with(plimsoll: Command, server_database: T
     else:
         assert result["server_bytes"] is None
     for times in (result["connect"], result["round_trip"]):
-        assert 0 < times["least_s"] <= times["median_s"] <= times["most_s"] < 5
+        assert 0 < times["least_s"] <= times["median_s"] <= times["most_s"] < 60
+        assert times["least_s"] < 5
     server_database.wait_connection_count(0)
 
 

@@ -77,7 +77,7 @@ def test_somebody_listens_and_says_nothing(
     monkeypatch.setenv("DB_CONNECT_TIMEOUT", "0.5")
     began = time.monotonic()
     ended = plimsoll(*APP, "migrate")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 9  # as shipped it would be 10 s
     assert ended.status == 2
     assert "no connection within 0.5 s" in ended.err
 

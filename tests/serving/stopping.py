@@ -88,7 +88,7 @@ class Client:
     """One connection, which is kept."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection((HOST, port), timeout=20)
+        self._socket = socket.create_connection((HOST, port), timeout=60)
 
     def ask(self, path: str) -> Self:
         """Send a request."""
@@ -202,7 +202,7 @@ def _has_pending_signal(pid: int) -> bool:
     return bool(int(pending.split()[1], 16) & wanted)
 
 
-def _wait(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
+def _wait(true: Callable[[], bool], timeout_s: float = 60.0) -> None:
     ends_s = time.monotonic() + timeout_s
     while not true():
         assert time.monotonic() < ends_s
@@ -215,7 +215,7 @@ def serving(start: Start, server: Server, database: TestDatabase, **settings: st
     environ = database.environ(**server.environ, **settings)
     environ["PYTHONPATH"] = f"{environ['PYTHONPATH']}:{REPOSITORY}"
     command = start(server.command, env=environ)
-    command.wait_ready("/health/ready")
+    command.wait_ready("/health/ready", timeout_s=60)
     service = Service(server, command)
     _wait(lambda: command.output().count(server.started) >= server.workers)
     try:

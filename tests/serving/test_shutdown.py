@@ -25,7 +25,8 @@ from tests.serving.stopping import (
     serving,
 )
 
-SOON_S = 8.0
+SOON_S = 15.0
+"""On a busy machine. Less than the servers' own limits here, which are 20 s and more."""
 
 
 def assert_ended(service: Service, database: TestDatabase, names: list[str]) -> None:
@@ -116,6 +117,8 @@ def test_a_second_signal_ends_everything_at_once(
         work = service.ask("/work?name=work&seconds=60")
         service.command.wait_output("in transaction: work")
         service.signal(number)
+        # Heard before the next is sent, however slow the machine: two that wait are one.
+        service.command.wait_output("Shutting down" if server is UVICORN else STOPPING)
         time.sleep(apart_s)
         assert service.command.returncode is None, "one signal was enough"
         service.signal(number)
