@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers import (
     FaultProxy,
@@ -34,6 +35,10 @@ KINDS = (
 )
 Server = TypeVar("Server", MariaDbServer, PostgresServer)
 _left_out: dict[str, int] = {}
+
+# Hypothesis fails an example that takes more than 200 ms, and data that are slow to draw: on a busy machine any may.
+settings.register_profile("busy machine", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 
 # Which tests need a server, and what is left out without one.
