@@ -6,14 +6,17 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 import uvicorn
 
-from plimsoll.cli.serve import ROLL_BACK_S
+from plimsoll.cli.serve import ROLL_BACK_S, _has_console
+from plimsoll.cli.target import Target
+from plimsoll.database import Database
+from plimsoll.settings import DatabaseSettings, ServiceSettings, Settings
 from tests.cli.conftest import APPLICATION, Ended
 from tests.migrations.project_files import PROJECT
 from tests.servers import RunningCommand, TestDatabase
@@ -46,6 +49,7 @@ def test_it_serves_until_it_is_asked_to_end(
     assert get(f"{service.url}/items/count") == "0"
     output = service.output()
     assert f"Serving chandlery.main:app at {service.url} (API: {service.url}/docs" in output
+    assert f", console: {service.url}/ops/). Stop" in output
     assert "[DB] Development mode: Tables created/verified" in output
     if workers == "2":
         second = re.compile(r"(?s)Application startup complete.*Application startup complete")
@@ -180,3 +184,24 @@ def test_requests_in_flight_have_as_long_as_the_application_says(
     ended = plimsoll("--app", "shop:app", "--app-dir", str(tmp_path), "serve")
     assert ended.status == 0, ended.err
     assert given == [seconds + ROLL_BACK_S]
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({}, True),
+        ({"ENVIRONMENT": "production"}, False),
+        ({"ENVIRONMENT": "production", "OPS_TOKEN": "operator-token-0001"}, True),
+        ({"ENVIRONMENT": "production", "OPS_READ_TOKEN": "reader-token-00001"}, True),
+    ],
+    ids=["development", "no-token", "operator", "reader"],
+)
+def test_the_console_is_named_where_there_is_one(environment: dict[str, str], told: bool) -> None:
+    """In production without a token its address is answered 404."""
+    database = Database(DatabaseSettings.from_env({"DATABASE_URL": "sqlite:///shop.db", **environment}))
+
+    class Installed(Target):
+        def load(self) -> tuple[Database, Sequence[Settings]]:
+            return database, (ServiceSettings.from_env(environment),)
+
+    assert _has_console(Installed("shop:app", Path(), Path())) is told

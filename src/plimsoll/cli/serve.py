@@ -59,7 +59,8 @@ def serve(context: typer.Context) -> None:
         json_lines.begin()
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{settings.port}"
-    typer.echo(f"Serving {target.name} at {url} (API: {url}/docs, health: {url}/health/ready). Stop with Ctrl+C.")
+    places = f"API: {url}/docs, health: {url}/health/ready{f', console: {url}/ops/' if _has_console(target) else ''}"
+    typer.echo(f"Serving {target.name} at {url} ({places}). Stop with Ctrl+C.")
     sys.stdout.flush()
     # uvicorn ends in good order and then raises the signal again, which would end us as if killed by it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -111,6 +112,14 @@ def _shutdown_timeout_s(target: Target) -> int:
     _, groups = target.load()
     found = [group for group in groups if isinstance(group, ServiceSettings)]
     return (found[0] if found else ServiceSettings.from_env()).shutdown_timeout_s
+
+
+def _has_console(target: Target) -> bool:
+    """Whether there is one for anybody: in production for whoever has a token."""
+    database, groups = target.load()
+    found = [group for group in groups if isinstance(group, ServiceSettings)]
+    tokens = [token for group in found for token in (group.ops_token, group.ops_read_token) if token is not None]
+    return bool(tokens) or (bool(found) and not database.settings.production.active)
 
 
 def read_with_application(target: Target) -> ServeSettings:
