@@ -123,8 +123,9 @@ def _unknown(case: Case) -> Found | None:
         "info",
         f"{counted(count, 'connection')} on the server {verb(count, 'belongs', 'belong')} to no worker: "
         f"{_counted_clients(strangers)}.",
-        "They count against max_connections: find them by host and name (an old release, a second engine, a shell, a "
-        "cron job). Those that shall be there are declared by DEPLOY_OTHER_CONNECTIONS.",
+        f"{verb(count, 'It counts', 'They count')} against max_connections: find {verb(count, 'it', 'them')} by host "
+        "and name (an old release, a second engine, a shell, a cron job). Those that shall be there are declared by "
+        "DEPLOY_OTHER_CONNECTIONS.",
     )
 
 
