@@ -59,12 +59,14 @@ def test_a_page_without_news_says_how_old_it_is(visit: Visit, fake: FakeService)
     seen.later(12)
     expect(page.locator("#state")).to_have_text("Stale")
     expect(page.locator("#banner")).to_contain_text("No news for 12 s.")
+    expect(page).to_have_title("Stale: Now | Plimsoll")
     expect(page.locator("#announce")).to_contain_text("No news for 12 s.")
     expect(page.locator(".calm")).to_be_visible()
     assert seen.violations() == []
     fake.mode = "live"
     expect(page.locator("#state")).to_have_text("Live")
     expect(page.locator("#announce")).to_have_text("The page is live again.")
+    expect(page).to_have_title("Now | Plimsoll")
 
 
 def test_a_page_without_a_service_tries_again(visit: Visit, fake: FakeService) -> None:

@@ -21,6 +21,8 @@ const name = page();
 const shownPage = PAGES[name] ?? now;
 let parts = [];
 let shownWorker = chosenWorker();
+let level = "";
+let unseen = "";
 const main = document.getElementById("main");
 const worker = document.getElementById("worker");
 const about = document.getElementById("about");
@@ -35,7 +37,12 @@ function markPage() {
     link.parentElement.parentElement.scrollLeft = link.offsetLeft - link.offsetWidth;
   }
   if (name) setText(document.querySelector(".skip"), `Skip to ${shownPage.title.toLowerCase()}`);
-  document.title = `${shownPage.title} | Plimsoll`;
+  nameTab();
+}
+
+// What cannot be seen comes before what was wrong when it could: a tab is watched from the corner of the eye.
+function nameTab() {
+  document.title = `${unseen || level}${shownPage.title} | Plimsoll`;
 }
 
 // A part that fails must not take the others with it.
@@ -53,8 +60,8 @@ function render(snapshot) {
   setText(worker, workerText(snapshot));
   setText(about, aboutText(snapshot));
   const worst = snapshot.problems.find((problem) => problem.level !== "info");
-  const level = !worst ? "" : worst.level === "critical" ? "Critical: " : "Warning: ";
-  document.title = `${level}${shownPage.title} | Plimsoll`;
+  level = !worst ? "" : worst.level === "critical" ? "Critical: " : "Warning: ";
+  nameTab();
 }
 
 function readyText({ worker, workers }) {
@@ -121,7 +128,10 @@ logout.addEventListener("click", async () => {
   }
 });
 
-const live = new Live(render, (state) => view.render(state));
+const live = new Live(render, (state) => {
+  unseen = view.render(state);
+  nameTab();
+});
 const view = new StateView(
   () => live.askNow(),
   () => {

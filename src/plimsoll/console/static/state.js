@@ -45,6 +45,7 @@ export class StateView {
     this.#banner.append(this.#sentence, this.#retry, this.tryNow, this.showAll, this.signIn);
   }
 
+  // Returns what the tab's title begins with where the page is not live.
   render(state) {
     this.#state.dataset.state = state.name;
     setText(this.#state.lastElementChild, WORDS[state.name]);
@@ -60,6 +61,7 @@ export class StateView {
     this.showAll.hidden = state.name !== "gone";
     this.signIn.hidden = state.name !== "signed-out";
     this.#tell(state.name, sentence);
+    return sentence && `${WORDS[state.name]}: `;
   }
 
   #tell(name, sentence) {
