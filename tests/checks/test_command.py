@@ -18,7 +18,7 @@ from tests.checks.conftest import BACKEND, OURS, Deployment
 from tests.servers import FaultProxy, TestDatabase
 from tests.servers.places import free_port
 
-WITHIN_S = 5.0
+WITHIN_S = 20.0
 """All of the command save the import of the application, whose time is its own and longer while other tests run."""
 
 
@@ -193,8 +193,11 @@ def test_a_server_that_says_nothing_is_given_up_in_time(
     proxy.deaf()
     found = deploy(server_database)
     found.set(DATABASE_URL=server_database.url_for(port=proxy.port))
-    for environ, arguments in (({"DB_CONNECT_TIMEOUT": "0.5"}, ()), ({}, ("--timeout", "0.5"))):
-        found.set(DB_CONNECT_TIMEOUT=environ.get("DB_CONNECT_TIMEOUT", ""))
+    for environ, arguments in (
+        ({"DB_CONNECT_TIMEOUT": "0.5"}, ()),
+        ({"DB_CONNECT_TIMEOUT": "60"}, ("--timeout", "0.5")),
+    ):
+        found.set(**environ)
         began = time.monotonic()
         checked = found.check(*arguments, app=())
         assert time.monotonic() - began < WITHIN_S

@@ -92,7 +92,7 @@ def test_what_comes_to_no_result_says_why(program: Callable[[str], None], code: 
 def test_it_may_be_ended_while_it_runs(program: Callable[[str], None]) -> None:
     """With all that it has started."""
     program("import os, time; os.fork(); print('x', flush=True); time.sleep(60)")
-    one = Child(5.0)
+    one = Child(60.0)
     timer = threading.Timer(0.5, one.end)
     timer.start()
     with pytest.raises(ChildError, match="The worker ended before"):
@@ -131,15 +131,17 @@ def test_all_workers_see_it_and_one_runs_it(program: Callable[[str], None], tmp_
     told: list[tuple[str, str]] = []
     first, second = worker(tmp_path, told), worker(tmp_path)
     assert second.state() == {
-        "now_s": pytest.approx(time.time(), abs=5),
+        "now_s": pytest.approx(time.time(), abs=60),
         **dict.fromkeys(["running", "results", "failed"]),
     }
-    program(f"import time; time.sleep(1); {GOOD}")
+    go = tmp_path / "go"
+    program(f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.02)\n{GOOD}")
     first.start("operator at 10.1.2.3")
     assert second.state()["running"]["worker"].endswith(f":{os.getpid()}")
     for one in (first, second):
         with pytest.raises(ActionError, match=r"runs already, in worker .*:\d+\. Its results"):
             one.start("another")
+    go.touch(0o600)
     ended(first)
     results = ended(second)["results"]
     assert (results["report"], results["release"], results["error"]) == (REPORT, "of-june", "")

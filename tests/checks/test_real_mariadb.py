@@ -168,7 +168,7 @@ async def test_a_sleeper_in_a_transaction_is_found(
         with connection.cursor() as cursor:
             cursor.execute("BEGIN")
             cursor.execute("SELECT * FROM items FOR UPDATE")
-        ends = time.monotonic() + 10
+        ends = time.monotonic() + 30
         while not isinstance(came_to := await _sleepers(mariadb_database.url), Found):
             assert time.monotonic() < ends, came_to
             await asyncio.sleep(0.3)

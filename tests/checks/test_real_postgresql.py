@@ -82,7 +82,7 @@ async def test_a_setting_of_the_server_is_mended_by_alter_system(new_postgres: C
 
 def _wait_for(server: PostgresServer, statement: str, value: str) -> None:
     """The server's processes read their files again one after the other."""
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + 30
     while server.sql(statement) != [(value,)]:
         assert time.monotonic() < ends, server.sql(statement)
         time.sleep(0.05)
@@ -138,7 +138,7 @@ async def test_a_sleeper_in_a_transaction_is_found(
     monkeypatch.setattr(sleepers, "LONGEST_S", 0.5)
     with psycopg.connect(postgres_database.url_for("")) as connection:
         connection.execute("SELECT 1")
-        ends = time.monotonic() + 10
+        ends = time.monotonic() + 30
         while not isinstance(came_to := await _come_to("PL404", postgres_database), Found):
             assert time.monotonic() < ends, came_to
             await asyncio.sleep(0.3)

@@ -33,14 +33,14 @@ class WatchedArgon2(FastArgon2):
             self.running += 1
             self.most_at_once = max(self.most_at_once, self.running)
             self.threads.add(threading.current_thread())
-        self.gate.wait(10)
+        self.gate.wait(60)
         time.sleep(0.01)  # long enough that a third thread, were there one, would be seen
         with self._lock:
             self.running -= 1
         return super().hash(password, salt=salt)
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 - what is waited for happens in a thread
             await asyncio.sleep(0.005)
@@ -89,7 +89,7 @@ async def test_a_cancelled_task_leaves_the_line() -> None:
     await asyncio.sleep(0.02)
     second.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(second, 1)
+        await asyncio.wait_for(second, 20)
     watched.gate.set()
     assert await first
     assert await third

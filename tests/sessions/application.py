@@ -272,5 +272,5 @@ def _add_late_users(app: FastAPI, database: Database) -> None:
 
 def make_database(url: str, **settings: Any) -> Database:
     """A small pool on `url`."""
-    chosen = {"pool_size": 5, "max_overflow": 0, "pool_timeout_s": 5, "cleanup_timeout_s": 1, **settings}
+    chosen = {"pool_size": 5, "max_overflow": 0, "pool_timeout_s": 20, "cleanup_timeout_s": 5, **settings}
     return Database(DatabaseSettings(database_url=url, **chosen), metadata=Base.metadata)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import anyio
 import pytest
@@ -25,7 +26,7 @@ async def test_work_that_ends_in_time_is_waited_for() -> None:
         await asyncio.sleep(0.01)
         ended.append(True)
 
-    assert await finish(work(), 1)
+    assert await finish(work(), 20)
     assert ended
 
 
@@ -37,7 +38,7 @@ async def test_a_cancelled_caller_still_finishes_its_clean_up_and_is_then_cancel
         await asyncio.sleep(0.1)
         ended.append(True)
 
-    task = asyncio.create_task(finish(work(), 5))
+    task = asyncio.create_task(finish(work(), 20))
     await asyncio.sleep(0.01)
     task.cancel()
     await asyncio.sleep(0.01)
@@ -51,7 +52,7 @@ async def test_work_that_never_ends_is_cancelled_at_its_deadline() -> None:
     """False tells the caller that it was cut off."""
     began = time.monotonic()
     assert not await finish(asyncio.sleep(60), 0.05)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 async def test_work_that_ignores_cancellation_is_left_behind() -> None:
@@ -76,19 +77,26 @@ async def test_an_error_of_the_work_is_raised() -> None:
         raise LookupError("gone")
 
     with pytest.raises(LookupError, match="gone"):
-        await finish(work(), 1)
+        await finish(work(), 20)
 
 
-async def test_a_cancelled_anyio_scope_does_not_spin_while_clean_up_runs() -> None:
+async def test_a_cancelled_anyio_scope_does_not_spin_while_clean_up_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """anyio cancels again at every turn of the loop: unshielded, that is thousands of turns in 0.3 s."""
     loop = asyncio.get_running_loop()
-    before = loop.time()
-    cpu_before = time.process_time()
+    before, turns = loop.time(), 0
+    call_soon = loop.call_soon
+
+    def counted(*arguments: Any, **more: Any) -> asyncio.Handle:
+        nonlocal turns
+        turns += 1
+        return call_soon(*arguments, **more)
+
+    monkeypatch.setattr(loop, "call_soon", counted)
     with anyio.CancelScope() as scope:
         scope.cancel()
-        await finish(asyncio.sleep(0.3), 5)
+        await finish(asyncio.sleep(0.3), 20)
     assert loop.time() - before >= 0.3, "the clean-up was cut short"
-    assert time.process_time() - cpu_before < 0.15, "the loop was busy while it had nothing to do"
+    assert turns < 100, "the loop was busy while it had nothing to do"
 
 
 @pytest.fixture(params=[driver for drivers in DRIVERS.values() for driver in drivers])
@@ -126,7 +134,7 @@ async def test_against_a_silent_server_the_connection_is_dropped_and_the_task_en
 
     began = time.monotonic()
     await _run(use, cancel=outcome == "is cancelled")
-    assert time.monotonic() - began < 0.5 + 0.2 + 3 * GRACE_S + 3, "not bounded by the deadline"
+    assert time.monotonic() - began < 0.5 + 0.2 + 3 * GRACE_S + 20, "not bounded by the deadline"
     assert checked_out(database) == 0
     assert database.counters.snapshot()["cleanup_failures"] == 1
     assert "DB_CLEANUP_TIMEOUT" in caplog.text
@@ -163,7 +171,7 @@ async def _run(use: Callable[[], Awaitable[None]], *, cancel: bool) -> None:
     if cancel:
         await asyncio.sleep(0.2)
         task.cancel()
-    await asyncio.wait({task}, timeout=20)
+    await asyncio.wait({task}, timeout=40)
     assert task.done(), "the task still waits for the silent server"
     if not task.cancelled():
         task.exception()

@@ -114,7 +114,7 @@ async def test_a_connection_that_the_server_closed_while_idle_is_replaced_unseen
 
 async def test_two_tasks_on_one_session_get_an_error_that_explains_it(database: Database) -> None:
     """The second to come is told, whatever it asks for; the session goes on to work for the first."""
-    sleep = "SELECT pg_sleep(1)" if database.settings.dialect == "postgresql" else "SELECT SLEEP(1)"
+    sleep = "SELECT pg_sleep(4)" if database.settings.dialect == "postgresql" else "SELECT SLEEP(4)"
     async with database.session() as session:
         first = asyncio.create_task(session.execute(text(sleep)), name="the first")
         await asyncio.sleep(0.2)

@@ -9,9 +9,10 @@ from sqlalchemy import text
 
 from plimsoll.events import FULL_REPORTS
 from plimsoll.startup import GateReport, State
+from tests.pool.conftest import until
 from tests.servers import TestDatabase, free_port
 from tests.sessions.application import make_app, make_database
-from tests.sessions.conftest import serving
+from tests.sessions.conftest import checked_out, serving
 
 INSIDES = ("127.0.0.1", "SELECT", "INSERT", "aiomysql", "asyncpg", "sqlalchemy", "Traceback")
 
@@ -33,18 +34,20 @@ def assert_problem(answer: httpx.Response, status: int, code: str, database: Tes
 
 async def test_a_full_pool_is_a_503_that_says_busy(server_database: TestDatabase) -> None:
     """The one connection is held by a slow query; the next request waits its second and is told to come again."""
-    async with serving(make_database(server_database.url, pool_size=1, pool_timeout_s=1)) as (_app, client):
-        slow = asyncio.ensure_future(client.get("/sleep", params={"seconds": 3}))
-        await asyncio.sleep(0.3)
+    database = make_database(server_database.url, pool_size=1, pool_timeout_s=1)
+    async with serving(database) as (_app, client):
+        slow = asyncio.ensure_future(client.get("/sleep", params={"seconds": 60}))
+        await until(lambda: checked_out(database) == 1)
         assert_problem(await client.get("/notes"), 503, "database-busy", server_database)
-        await slow
+        slow.cancel()
+        await asyncio.wait({slow})
 
 
 async def test_a_stopped_database_is_a_503_and_the_service_recovers(server_database: TestDatabase) -> None:
     """Killed and started again: no answer of 500 in between, and 200 after it."""
     server = server_database.server
     assert server is not None
-    async with serving(make_database(server_database.url, connect_timeout_s=2)) as (_app, client):
+    async with serving(make_database(server_database.url, connect_timeout_s=20)) as (_app, client):
         assert (await client.get("/notes")).status_code == 200
         await asyncio.to_thread(server.kill)
         for _ in range(4):
@@ -58,8 +61,8 @@ async def test_a_connection_killed_during_its_query_is_a_503(server_database: Te
     server = server_database.server
     assert server is not None
     async with serving(make_database(server_database.url, pool_size=10)) as (_app, client):
-        queries = [asyncio.ensure_future(client.get("/sleep", params={"seconds": 5})) for _ in range(10)]
-        await asyncio.sleep(0.5)
+        queries = [asyncio.ensure_future(client.get("/sleep", params={"seconds": 60})) for _ in range(10)]
+        await until(lambda: sum("sleep(" in str(row).lower() for row in server_database.connections()) == 10)
         await asyncio.to_thread(server.kill_connections, server_database)
         for answer in await asyncio.gather(*queries):
             assert_problem(answer, 503, "database-unavailable", server_database)

@@ -75,7 +75,7 @@ async def test_slow_readers_hold_no_connection(served: RunningCommand) -> None:
     readers = [SlowReader() for _ in range(20)]
     statuses = await asyncio.gather(*(reader.ask(served.port, "/big") for reader in readers))
     assert statuses == ["HTTP/1.1 200 OK"] * 20
-    async with httpx.AsyncClient(base_url=served.url, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=served.url, timeout=60) as client:
         assert (await client.get("/pool")).text == "0"
         assert (await client.get("/notes")).status_code == 200
     sizes = await asyncio.gather(*(reader.rest() for reader in readers))
@@ -94,7 +94,7 @@ async def test_an_answer_of_503_keeps_the_clients_connection(
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
     for _ in range(3):
         writer.write(b"GET /notes HTTP/1.1\r\nHost: test\r\n\r\n")
-        head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).lower()
+        head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)).lower()
         assert head.startswith(b"http/1.1 503")
         assert b"connection: close" not in head
         length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])

@@ -28,7 +28,7 @@ async def test_what_is_in_flight_after_the_time_to_stop_is_rolled_back(
                 await asyncio.sleep(0.1)
         began = time.monotonic()
         assert await asyncio.to_thread(running.terminate) == 0, running.output()
-        assert time.monotonic() - began < 9
+        assert time.monotonic() - began < 20
         (outcome,) = await asyncio.gather(request, return_exceptions=True)
         if isinstance(outcome, httpx.Response):
             assert path.startswith("/stream") or outcome.status_code >= 500
