@@ -222,7 +222,7 @@ async def test_the_place_is_kept_while_the_server_cannot_be_told(
         while database.kind == "mariadb" and int(database.sql("SHOW GLOBAL STATUS LIKE 'Uptime'")[0][1]) < 2:
             time.sleep(0.1)  # noqa: ASYNC251 - it tells whole seconds, and one just started looks restarted
         task = asyncio.create_task(sleep(scene))
-        await until(lambda: "sleep" in str(database.connections()).lower())
+        await until(lambda: "sleep(" in str(database.connections()).lower())
         proxy.refuse()
         task.cancel()
         await asyncio.wait({task}, timeout=20)
