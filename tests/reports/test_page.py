@@ -155,7 +155,7 @@ def test_long_statements_and_settings_by_default_are_unfolded() -> None:
     text = page(
         record_of(replace(EXHAUSTED, statements=(statement,), settings=(given, replace(given, source="default"))))
     )
-    assert f"</summary><p>{long}</p></details>" in text
+    assert f"<summary>SELECT items.column_0, … FROM items</summary><p>{long}</p></details>" in text
     assert text.count("DB_POOL_SIZE") == 2
     assert "<summary>1 that have their default</summary>" in text
 

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Iterable, Sequence
 
+from plimsoll.snapshot.causes.wording import without_columns
 from plimsoll.snapshot.shown import shown
 
 LONGEST = 2_000
@@ -61,8 +62,11 @@ def folded(summary: object, *inside: object) -> Html:
 
 
 def brief(text: str) -> object:
-    """A text that may be long, such as a statement."""
-    return text if len(text) <= BRIEF else folded(f"{text[: BRIEF - 1].rstrip()}…", tag("p", text))
+    """A statement: of a long one its tables and conditions rather than all of its columns."""
+    if len(text) <= BRIEF:
+        return text
+    summary = without_columns(text)
+    return folded(summary if len(summary) <= BRIEF else f"{summary[: BRIEF - 1].rstrip()}…", tag("p", text))
 
 
 def stack(lines: Sequence[str]) -> Html:
