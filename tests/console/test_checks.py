@@ -36,7 +36,7 @@ def test_an_operator_runs_it_after_a_question_and_sees_it_through(visit: Visit, 
     assert seen.violations() == []
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.locator(".checklist .lead")).to_contain_text("The checklist runs for")
+    expect(page.locator(".checklist .lead")).to_contain_text("The checklist has run for")
     expect(ask).to_be_disabled()
     expect(page.locator("#announce")).to_have_text("The checklist runs.")
     assert fake.done == [("run", "checklist", "operator")]

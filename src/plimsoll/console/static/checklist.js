@@ -183,9 +183,10 @@ const capital = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
 const leadOf = (results) => (results ? capital(results.report.summary) : NEVER);
 
 function runningWords(running, results, nowS) {
-  const since = Number.isFinite(running.began_s) ? ` for ${duration(Math.max(0, nowS - running.began_s))}` : "";
-  const most = running.limit_s ? `, ${duration(running.limit_s)} at most` : "";
-  return `The checklist runs${since}${most}.${results ? BELOW : ""}`;
+  const known = Number.isFinite(running.began_s);
+  const runs = known ? `has run for ${duration(Math.max(0, nowS - running.began_s))}` : "runs";
+  const most = running.limit_s ? `, and may for ${duration(running.limit_s)}` : "";
+  return `The checklist ${runs}${most}.${results ? BELOW : ""}`;
 }
 
 function failedWords(failed, results, nowS) {
