@@ -144,7 +144,7 @@ def test_tables_are_sorted_by_their_headers(visit: Visit, fake: FakeService) -> 
     latency.click()
     assert first_cells(page)[-1] == "GET /never"
     expect(page.get_by_role("row", name="GET /slow")).to_contain_text("> 5 s")
-    expect(page.get_by_role("row", name="GET /slow")).to_contain_text("3 5xx")
+    expect(page.get_by_role("row", name="GET /slow")).to_contain_text("3 × 5xx")
 
 
 def test_short_times_are_told_apart(visit: Visit, fake: FakeService) -> None:

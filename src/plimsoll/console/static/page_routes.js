@@ -20,7 +20,7 @@ function meanText(route) {
 }
 
 function errorsText(route) {
-  const said = KINDS.filter((kind) => route.errors[kind]).map((kind) => `${count(route.errors[kind])}\u00a0${kind}`);
+  const said = KINDS.filter((kind) => route.errors[kind]).map((kind) => `${count(route.errors[kind])}\u00a0×\u00a0${kind}`);
   return said.join(", ") || "none";
 }
 
