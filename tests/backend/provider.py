@@ -14,6 +14,8 @@ class Provider:
 
     port: int = 0
     delay_s: float = 0.0
+    thinks: asyncio.Event | None = None
+    """What it waits for, if anything, before it answers."""
     answers: list[tuple[int, bytes]] = field(default_factory=list)
     requests: list[tuple[dict[str, str], dict[str, Any]]] = field(default_factory=list)
     during_call: Callable[[], None] = lambda: None
@@ -41,6 +43,8 @@ class Provider:
                 self.hang_up -= 1
                 return
             await asyncio.sleep(self.delay_s)
+            if self.thinks is not None:
+                await self.thinks.wait()
             status, answer = self._answer(headers)
             writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(answer)}\r\nConnection: close\r\n\r\n".encode())
             writer.write(answer)

@@ -60,7 +60,7 @@ async def test_an_export_may_take_longer_than_a_request(
     sqlite_database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The time limit of a request holds until its response starts; the pages after that are read without one."""
-    read_page, limit_s, deadlines = export._read_page, 1.0, []
+    read_page, limit_s, deadlines = export._read_page, 3.0, []
 
     async def read_later(database: Database, after: int) -> Sequence[Any]:
         if after:

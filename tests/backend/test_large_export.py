@@ -39,7 +39,7 @@ def nothing_checked_out(service: RunningCommand, timeout_s: float = 20) -> bool:
     ends_s = time.monotonic() + timeout_s
     in_a_row = 0
     while in_a_row < 10 and time.monotonic() < ends_s:
-        in_a_row = in_a_row + 1 if httpx.get(f"{service.url}/checked-out").text == "0" else 0
+        in_a_row = in_a_row + 1 if httpx.get(f"{service.url}/checked-out", timeout=30).text == "0" else 0
         time.sleep(0.05)
     return in_a_row == 10
 
@@ -50,10 +50,10 @@ def test_a_slow_reader_of_a_large_export_costs_nothing(
     """While the client does not read, nothing is checked out; the server's memory stays far below the document."""
     environ = sqlite_database.environ(ADMIN_EMAIL=ADMIN_EMAIL, ADMIN_PASSWORD=ADMIN_PASSWORD, SAMPLE_DATA="false")
     service = start_command(SERVE, env=environ, cwd=tmp_path).wait_ready("/venues")
-    login = httpx.post(f"{service.url}/token", data={"username": ADMIN_EMAIL, "password": ADMIN_PASSWORD})
+    login = httpx.post(f"{service.url}/token", data={"username": ADMIN_EMAIL, "password": ADMIN_PASSWORD}, timeout=30)
     headers = {"Authorization": f"Bearer {login.json()['access_token']}"}
     # Once while there is nothing to export: what the code itself takes is no part of the growth.
-    assert httpx.get(f"{service.url}/admin/bookings.csv", headers=headers).text.count("\n") == 1
+    assert httpx.get(f"{service.url}/admin/bookings.csv", headers=headers, timeout=30).text.count("\n") == 1
     with closing(sqlite3.connect(sqlite_database.path)) as connection:
         connection.executescript(FILL.format(rows=ROWS))
     memory = psutil.Process(service.pid)

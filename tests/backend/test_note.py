@@ -20,14 +20,14 @@ def test_sessions_by_the_note_come_back(
 ) -> None:
     """A plain `Depends(get_session)` and `async with AsyncSessionLocal()` work, roll back and give back."""
     environ = any_database.environ(ADMIN_PASSWORD="violet-harbour-crane-42", SAMPLE_DATA="false", DB_POOL_SIZE="2")
-    service = start_command(SERVE, env=environ | {"DB_MAX_OVERFLOW": "0", "DB_POOL_TIMEOUT": "2"}, cwd=tmp_path)
+    service = start_command(SERVE, env=environ | {"DB_MAX_OVERFLOW": "0", "DB_POOL_TIMEOUT": "10"}, cwd=tmp_path)
     service.wait_ready("/venues")
     # Each on a connection of its own: uvicorn closes the one of a request that failed.
     for _ in range(3):  # more than the pool has
-        assert httpx.get(f"{service.url}/note/failing-block").status_code == 500
-        assert httpx.get(f"{service.url}/note/route").text == "1"
-        assert httpx.get(f"{service.url}/note/block").text == "1"
-    assert httpx.get(f"{service.url}/checked-out").text == "0"
+        assert httpx.get(f"{service.url}/note/failing-block", timeout=30).status_code == 500
+        assert httpx.get(f"{service.url}/note/route", timeout=30).text == "1"
+        assert httpx.get(f"{service.url}/note/block", timeout=30).text == "1"
+    assert httpx.get(f"{service.url}/checked-out", timeout=30).text == "0"
 
 
 @pytest.mark.parametrize("hosts", ["", "example.org", "db.taxtower.in, example.org"])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 import pytest_asyncio
@@ -22,12 +23,21 @@ async def provider() -> AsyncIterator[Provider]:
 
 @pytest_asyncio.fixture
 async def shop(any_database: TestDatabase, provider: Provider) -> AsyncIterator[Service]:
-    """The service on each database, with that provider, patient for half a second."""
-    async with service_on(
-        any_database.url, payment_provider_url=provider.url, payment_provider_key="pk_test", payment_timeout_s=0.5
-    ) as running:
+    """The service on each database, with that provider, for which it is patient."""
+    async with _service_with(provider, any_database, patience_s=30) as running:
         yield running
         assert running.checked_out() == 0
+
+
+def _service_with(
+    provider: Provider, database: TestDatabase, patience_s: float
+) -> "AbstractAsyncContextManager[Service]":
+    return service_on(
+        database.url,
+        payment_provider_url=provider.url,
+        payment_provider_key="pk_test",
+        payment_timeout_s=patience_s,
+    )
 
 
 async def _booked(service: Service) -> tuple[str, Headers]:
@@ -41,11 +51,15 @@ async def test_an_order_is_placed_and_no_connection_is_held_meanwhile(shop: Serv
     """While a slow provider thinks about ten orders, the pool is untouched; then each has its reference."""
     held: list[int] = []
     paths = [await _booked(shop) for _ in range(10)]
-    provider.delay_s = 0.3
+    provider.thinks = asyncio.Event()
     provider.during_call = lambda: held.append(shop.checked_out())
     calls = asyncio.gather(*(shop.client.post(path, headers=user) for path, user in paths))
-    await asyncio.sleep(0.25)
+    async with asyncio.timeout(30):
+        while len(provider.requests) < 10:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     held.append(shop.checked_out())
+    assert not calls.done()
+    provider.thinks.set()
     answers = await calls
     assert len(provider.requests) == 10
     assert held[-1] == 0, "a connection was held while the provider was thinking"
@@ -96,17 +110,19 @@ async def test_a_failing_provider_is_asked_again_with_the_same_key(shop: Service
     assert len(set(provider.keys)) == 1
 
 
-async def test_a_slow_provider_is_a_504_and_can_be_asked_again(shop: Service, provider: Provider) -> None:
+async def test_a_slow_provider_is_a_504_and_can_be_asked_again(any_database: TestDatabase, provider: Provider) -> None:
     """The order is pending; the next request sends the same key, so the provider cannot place it twice."""
-    path, user = await _booked(shop)
-    provider.delay_s = 5
-    answer = await shop.client.post(path, headers=user)
-    assert answer.status_code == 504
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert (await shop.client.get(path, headers=user)).json()["status"] == "pending"
-    provider.delay_s = 0
-    assert (await shop.client.post(path, headers=user)).json()["status"] == "placed"
-    assert len(set(provider.keys)) == 1
+    async with _service_with(provider, any_database, patience_s=2) as shop:
+        path, user = await _booked(shop)
+        provider.delay_s = 60
+        answer = await shop.client.post(path, headers=user)
+        assert answer.status_code == 504
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert (await shop.client.get(path, headers=user)).json()["status"] == "pending"
+        provider.delay_s = 0
+        assert (await shop.client.post(path, headers=user)).json()["status"] == "placed"
+        assert len(set(provider.keys)) == 1
+        assert shop.checked_out() == 0
 
 
 async def test_a_refusal_is_a_502_and_the_next_attempt_is_a_new_order(shop: Service, provider: Provider) -> None:

@@ -23,7 +23,7 @@ PASSENGER = (
 
 def _log_in(service: RunningCommand) -> dict[str, str]:
     form = {"username": ADMIN_EMAIL, "password": ADMIN_PASSWORD}
-    answer = httpx.post(f"{service.url}/token", data=form)
+    answer = httpx.post(f"{service.url}/token", data=form, timeout=30)
     assert answer.status_code == 200, answer.text + service.output()
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
@@ -34,8 +34,11 @@ def test_it_runs_under_uvicorn(any_database: TestDatabase, start_command: Start,
     service = start_command(UVICORN, env=environ, cwd=tmp_path).wait_ready("/venues")
     assert "[DB] Development mode: Tables created/verified" in service.output()
     headers = _log_in(service)
-    assert httpx.get(f"{service.url}/admin/accounts", headers=headers).json()["items"][0]["email"] == ADMIN_EMAIL
-    assert "Venue booking" in httpx.get(f"{service.url}/docs").text
+    assert (
+        httpx.get(f"{service.url}/admin/accounts", headers=headers, timeout=30).json()["items"][0]["email"]
+        == ADMIN_EMAIL
+    )
+    assert "Venue booking" in httpx.get(f"{service.url}/docs", timeout=30).text
     service.terminate()
     assert "Application shutdown complete" in service.output()
     assert "Traceback" not in service.output()
@@ -48,7 +51,7 @@ def test_it_runs_under_passenger(any_database: TestDatabase, start_command: Star
     service = start_command([sys.executable, "-c", PASSENGER], env=environ, cwd=tmp_path)
     service.wait_ready("/venues")
     headers = _log_in(service)
-    assert httpx.get(f"{service.url}/admin/bookings.csv", headers=headers).text.startswith("id,account_id")
+    assert httpx.get(f"{service.url}/admin/bookings.csv", headers=headers, timeout=30).text.startswith("id,account_id")
 
 
 @pytest.mark.parametrize("note", ["ENVIRONMENT", "PRODUCTION_HOSTS"])

@@ -58,7 +58,7 @@ def _start_service(
     service.wait_ready(timeout_s=60)
     for _ in range(600):
         # Ready once the sample is in: its rows are what the generated requests find.
-        if httpx.get(f"{service.url}/health/ready").status_code == 200:
+        if httpx.get(f"{service.url}/health/ready", timeout=30).status_code == 200:
             return service
         time.sleep(0.1)
     raise AssertionError(service.output())
@@ -66,7 +66,7 @@ def _start_service(
 
 def _log_in(service: RunningCommand, email: str, password: str) -> str:
     """The header of someone's requests."""
-    answer = httpx.post(f"{service.url}/token", data={"username": email, "password": password})
+    answer = httpx.post(f"{service.url}/token", data={"username": email, "password": password}, timeout=30)
     return f"Authorization: Bearer {answer.json()['access_token']}"
 
 
@@ -108,7 +108,7 @@ def test_it_finds_nothing_as_anyone_else(
     """The same for those who register themselves: what is not theirs is refused as described."""
     service = _start_service(start_command, sqlite_database, provider_url, tmp_path)
     person = {"email": "asha@people.example.in", "name": "Asha Rao", "password": PASSWORD, "role": role}
-    assert httpx.post(f"{service.url}/accounts", json=person).status_code == 201
+    assert httpx.post(f"{service.url}/accounts", json=person, timeout=30).status_code == 201
     header = _log_in(service, person["email"], PASSWORD)
     _examine(start_command, service, tmp_path, "--header", header, examples=FEW_EXAMPLES)
 

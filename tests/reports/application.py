@@ -16,8 +16,11 @@ BOX = BlackBox(Worker(), Path(RECORDS) if RECORDS else None)
 
 
 def block() -> None:
-    """What the signal comes upon."""
-    time.sleep(1)
+    """What the signal comes upon: until there is a file of the name in BLOCKED."""
+    print("blocked", flush=True)
+    ends_s = time.monotonic() + 60
+    while not Path(os.environ["BLOCKED"]).exists() and time.monotonic() < ends_s:
+        time.sleep(0.05)
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -146,10 +146,12 @@ async def test_the_oldest_go_where_there_are_too_many(made: Any, tmp_path: Path)
     (directory / "notes.txt").write_text("of the operator")
     worker, clock = Worker(), Clock()
     looked_at = made(worker, clock=clock, most_files=3)
-    for _ in range(6):
+    for number in range(6):
         trouble(worker, looked_at)
         clock.now_s += AGAIN_S
-        await asyncio.sleep(0.02)  # more than WAITING at once are left out
+        async with asyncio.timeout(30):
+            while looked_at.written <= number:  # noqa: ASYNC110  more than WAITING at once are left out
+                await asyncio.sleep(0.01)
     looked_at.end()
     found = kept(directory)
     assert looked_at.written == 6
@@ -241,7 +243,7 @@ async def test_what_cannot_be_written_is_counted_and_disturbs_nobody(
     with caplog.at_level(logging.WARNING), monkeypatch.context() as broken:
         broken.setattr(box, "write", fail)
         trouble(worker, looked_at)
-        for _ in range(200):
+        for _ in range(3000):
             if looked_at.failed:
                 break
             await asyncio.sleep(0.01)

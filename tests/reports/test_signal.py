@@ -60,10 +60,12 @@ def test_the_signal_has_a_worker_keep_a_record_and_serve_on(server: str, start_c
 
 def test_it_tells_what_blocks_the_loop(start_command: Start, tmp_path: Path) -> None:
     """The stack is of the moment of the signal, though the record is made when the loop is free again."""
-    command = serve(start_command, "uvicorn", RECORDS=str(tmp_path / "records"))
+    go_on = tmp_path / "go on"
+    command = serve(start_command, "uvicorn", RECORDS=str(tmp_path / "records"), BLOCKED=str(go_on))
     worker = get(command, "/block")
-    time.sleep(0.5)
+    command.wait_output("blocked")
     os.kill(worker, signal.SIGUSR2)
+    go_on.touch()
     stack = read(wait_for_record(tmp_path / "records").path).interrupted
     assert stack[0].endswith(" in block")
     assert "application.py" in stack[0]
