@@ -74,9 +74,9 @@ def spread(values: list[float], digits: int = 0) -> str:
 
 
 def median_between(values: list[float]) -> tuple[float, float]:
-    """Where the median of what these are a sample of lies with a likelihood of 95 %, whatever its distribution: so far
-    from the middle are the greatest number of heads and of tails that a coin shows (Conover, Practical Nonparametric
-    Statistics, 3.2)."""
+    """Where the median of what these are a sample of lies with a likelihood of 95 %, whatever its distribution: between
+    the values that stand 0.98 times the root of their number from the middle, since as many are below the median as a
+    coin shows heads (Conover, Practical Nonparametric Statistics, 3.2)."""
     ordered, half = sorted(values), len(values) / 2
     off = 0.98 * math.sqrt(len(values))
     return ordered[max(0, math.floor(half - off))], ordered[min(len(values) - 1, math.ceil(half + off) - 1)]

@@ -157,7 +157,10 @@ def test_a_service_without_its_schema_is_alive_and_says_what_to_run_and_serves_o
     assert httpx.get(f"{service.url}/boats").json() == 0
     service.terminate()
     assert service.output().count(PRODUCTION_LINE) == 1
-    assert service.output().count("Not ready: ") == 1
+    # Where it looks between two revisions, each of which is committed by itself, there is news to tell.
+    told = [line for line in service.output().splitlines() if "Not ready: " in line]
+    assert "0001 (Boats), 0002 (Colours of boats)" in told[0]
+    assert [line for line in told[1:] if "0001 (Boats), 0002" in line] == []
 
 
 async def test_a_missing_revision_is_a_warning_where_the_operator_says_so(any_database: TestDatabase) -> None:

@@ -121,13 +121,12 @@ class Everyone:
         Raises:
             UnknownWorkerError: there is none of this name; says which there are.
         """
-        own = name_of(self._own.snapshot())
-        if worker in (SELF, own):
+        if worker == SELF or (worker != ALL and worker == name_of(self._own.snapshot())):
             return
         tasks = {self._begun("here", self._look_here), self._begun("there", self._look_there)}
         await asyncio.wait(tasks, timeout=LOOK_WAIT_S)
         if worker != ALL and worker not in self._known():
-            raise self._unknown(worker, (*self._known(), own))
+            raise self._unknown(worker, (*self._known(), name_of(self._own.snapshot())))
 
     async def of_this_host(self) -> tuple[tuple[Snapshot, ...], tuple[str, ...]]:
         """This worker and the others of its host as they are now, and the names of those that live and do not answer:
