@@ -17,7 +17,7 @@ from plimsoll.cli.capacity_text import text_of
 from plimsoll.cli.measure import DEFAULT_CONNECTIONS, MOST_CONNECTIONS, SHARE_OF_FREE, Measured, bounded, measure
 from plimsoll.cli.run import run
 from plimsoll.cli.serve import read_with_application
-from plimsoll.cli.target import Named
+from plimsoll.cli.target import Named, service_of
 from plimsoll.database import Database
 from plimsoll.errors import CommandError
 from plimsoll.server import read_facts
@@ -160,8 +160,7 @@ def _deployment(named: Named) -> Deployment:
         return Deployment(database, service, topology)
     topology = read_with_application(target)
     database, more = target.load()
-    services = [group for group in more if isinstance(group, ServiceSettings)]
-    return Deployment(database, services[0] if services else ServiceSettings.from_env(), topology)
+    return Deployment(database, service_of(more) or ServiceSettings.from_env(), topology)
 
 
 def _offline(database: Database, max_connections: int | None) -> Found:

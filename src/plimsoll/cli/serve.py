@@ -17,7 +17,7 @@ from uvicorn.supervisors import Multiprocess
 
 from plimsoll.asgi.signals import REPEATED_S
 from plimsoll.cli import json_lines
-from plimsoll.cli.target import Named, Target
+from plimsoll.cli.target import Named, Target, service_of
 from plimsoll.errors import CommandError
 from plimsoll.settings import Problem, ServiceSettings, SettingsError, TopologySettings, read_settings, setting
 
@@ -110,16 +110,17 @@ def _options(target: Target, settings: ServeSettings) -> dict[str, Any]:
 def _shutdown_timeout_s(target: Target) -> int:
     """As the application was installed with it, else from the environment."""
     _, groups = target.load()
-    found = [group for group in groups if isinstance(group, ServiceSettings)]
-    return (found[0] if found else ServiceSettings.from_env()).shutdown_timeout_s
+    return (service_of(groups) or ServiceSettings.from_env()).shutdown_timeout_s
 
 
 def _has_console(target: Target) -> bool:
     """Whether there is one for anybody: in production for whoever has a token."""
     database, groups = target.load()
-    found = [group for group in groups if isinstance(group, ServiceSettings)]
-    tokens = [token for group in found for token in (group.ops_token, group.ops_read_token) if token is not None]
-    return bool(tokens) or (bool(found) and not database.settings.production.active)
+    service = service_of(groups)
+    if service is None:
+        return False
+    has_token = service.ops_token is not None or service.ops_read_token is not None
+    return has_token or not database.settings.production.active
 
 
 def read_with_application(target: Target) -> ServeSettings:

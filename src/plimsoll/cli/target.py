@@ -14,7 +14,7 @@ from typing import Any
 from plimsoll.database import Database
 from plimsoll.errors import CommandError, PlimsollError
 from plimsoll.origin import origin
-from plimsoll.settings import Settings
+from plimsoll.settings import ServiceSettings, Settings
 
 HOW = (
     "Name it as in 'plimsoll --app app.main:app ...', or write it into pyproject.toml:\n"
@@ -113,6 +113,11 @@ class Named:
         if target is None:
             raise CommandError(f"Which application? {HOW}")
         return target
+
+
+def service_of(groups: Sequence[Settings]) -> ServiceSettings | None:
+    """Those of the service, of what `Target.load` gives; None where the application was not installed with any."""
+    return next((group for group in groups if isinstance(group, ServiceSettings)), None)
 
 
 def _table(pyproject: Path) -> dict[str, str] | None:

@@ -15,7 +15,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from plimsoll.cli.run import run
-from plimsoll.cli.target import Named
+from plimsoll.cli.target import Named, service_of
 from plimsoll.cli.who_text import text_of
 from plimsoll.database import Database
 from plimsoll.errors import CommandError
@@ -62,8 +62,7 @@ def who(
 def _token(named: Named) -> str | None:
     """That of the application as it is installed here, else of the environment and `.env`."""
     groups = target.load()[1] if (target := named.find()) is not None else ()
-    found = [group for group in groups if isinstance(group, ServiceSettings)]
-    settings = found[0] if found else ServiceSettings.from_env()
+    settings = service_of(groups) or ServiceSettings.from_env()
     # The one that only sees comes first: nothing else is needed here.
     token = settings.ops_read_token or settings.ops_token
     return token.get_secret_value() if token is not None else None

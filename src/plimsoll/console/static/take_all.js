@@ -58,8 +58,7 @@ export class TakeAll {
   // One after the other: each asks the server, which has trouble enough.
   async #take(route, held, tell) {
     this.#runs = true;
-    let [taken, ended, why] = [0, 0, ""];
-    const refused = [];
+    let [taken, ended, refused, why] = [0, 0, 0, ""];
     for (const [place, holder] of held.entries()) {
       tell(`Taking back connections of ${route}: ${count(place + 1)} of ${count(held.length)} …`);
       if (!this.#ids.has(holder.id)) {
@@ -72,8 +71,8 @@ export class TakeAll {
           taken += 1;
           continue;
         }
-        refused.push(await resultOf(answer, "return", holder));
-        why = refused[0];
+        refused += 1;
+        why ||= await resultOf(answer, "return", holder);
         if (IN_VAIN.includes(answer.status)) break;
       } catch {
         why = "The service did not answer: whether the next one was done is not known.";
@@ -81,11 +80,11 @@ export class TakeAll {
       }
     }
     this.#runs = false;
-    const left = held.length - taken - ended - refused.length;
+    const left = held.length - taken - ended - refused;
     const parts = [
       `${count(taken)} of ${many(held.length, "connection")} of ${route} taken back`,
       ended ? `${count(ended)} given back meanwhile` : "",
-      refused.length ? `${count(refused.length)} not` : "",
+      refused ? `${count(refused)} not` : "",
       left ? `${count(left)} left` : "",
     ];
     tell(`${parts.filter(Boolean).join(", ")}. ${why}`.trim(), why !== "");
