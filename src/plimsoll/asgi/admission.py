@@ -264,8 +264,6 @@ class AdmissionLayer:
                 raise
         finally:
             admission.let_go(work, scope)
-            if work.given_up:
-                self._readers.gave_up(scope)
             WORK.reset(working)
 
     def _starts(self, work: RequestWork, message: Message) -> None:

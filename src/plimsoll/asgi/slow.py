@@ -66,14 +66,12 @@ class SlowReaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        sender = PatientSender(send, self._rules)
+        sender = PatientSender(scope, send, self._rules)
         try:
             await self._app(scope, receive, sender.send)
         except Exception:
             if not sender.given_up:
                 raise
-        if sender.given_up:
-            self._rules.gave_up(scope)
 
 
 class PatientSender:
@@ -87,7 +85,8 @@ class PatientSender:
     _patience: Patience | None = None
     _sent_bytes = 0
 
-    def __init__(self, send: Send, rules: ReaderRules) -> None:
+    def __init__(self, scope: Scope, send: Send, rules: ReaderRules) -> None:
+        self.scope = scope
         self._send = send
         self._rules = rules
         self._connection = connection = current_connection()
@@ -157,6 +156,7 @@ class PatientSender:
     async def _give_up(self) -> NoReturn:
         self.given_up = True
         self._transport = None
+        self._rules.gave_up(self.scope)  # before the connection ends: who sees that it has gone sees why
         if self._connection is not None:
             self._connection.abort()
             for _ in range(TURNS_TO_HEAR):

@@ -69,8 +69,7 @@ class RequestWork(PatientSender):
         traffic: Traffic,
         began_s: float,
     ) -> None:
-        super().__init__(send, rules)
-        self.scope = scope
+        super().__init__(scope, send, rules)
         self._when_started = when_started
         self._line = line
         self.kind = kind
