@@ -10,9 +10,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.servers import (
+    MYSQLD,
     FaultProxy,
     MariaDbServer,
     MissingServerError,
+    MySqlServer,
     PgBouncer,
     PostgresServer,
     RunningCommand,
@@ -34,6 +36,8 @@ KINDS = (
     pytest.param("postgres", id="postgres", marks=pytest.mark.postgres),
 )
 Server = TypeVar("Server", MariaDbServer, PostgresServer)
+MARIADB: type[MariaDbServer] = MySqlServer if MYSQLD else MariaDbServer
+"""What stands for MariaDB in this run."""
 _left_out: dict[str, int] = {}
 
 # Hypothesis fails an example that takes more than 200 ms, and data that are slow to draw: on a busy machine any may.
@@ -151,7 +155,7 @@ def _shared(_end_servers: None) -> Iterator[_Shared]:
 @pytest.fixture
 def mariadb(_shared: _Shared) -> MariaDbServer:
     """The MariaDB that all tests share."""
-    return _shared.get(MariaDbServer, None)
+    return _shared.get(MARIADB, None)
 
 
 @pytest.fixture
@@ -163,7 +167,7 @@ def postgres(_shared: _Shared) -> PostgresServer:
 @pytest.fixture
 def mariadb_tls(_shared: _Shared) -> MariaDbServer:
     """A shared MariaDB that offers TLS and does not demand it."""
-    return _shared.get(MariaDbServer, Tls())
+    return _shared.get(MARIADB, Tls())
 
 
 @pytest.fixture
@@ -181,7 +185,7 @@ def new_mariadb(_end_servers: None) -> Iterator[Callable[..., MariaDbServer]]:
     with ExitStack() as stack:
 
         def start(*, tls: Tls | None = None, options: Sequence[str] = ()) -> MariaDbServer:
-            return stack.enter_context(_installed(MariaDbServer, tls=tls, options=options))
+            return stack.enter_context(_installed(MARIADB, tls=tls, options=options))
 
         yield start
 

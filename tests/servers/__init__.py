@@ -5,6 +5,7 @@ from tests.servers.command import RunningCommand
 from tests.servers.database import ServerDatabase, SqliteDatabase, TestDatabase
 from tests.servers.environment import REPOSITORY, clean_environ
 from tests.servers.mariadb import MariaDbServer
+from tests.servers.mysql import MYSQLD, MySqlServer
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.places import free_port
 from tests.servers.postgres import PostgresServer
@@ -12,11 +13,13 @@ from tests.servers.process import MissingServerError, ServerFailedError
 from tests.servers.proxy import FaultProxy
 
 __all__ = [
+    "MYSQLD",
     "REPOSITORY",
     "Certificates",
     "FaultProxy",
     "MariaDbServer",
     "MissingServerError",
+    "MySqlServer",
     "PgBouncer",
     "PostgresServer",
     "RunningCommand",

@@ -32,11 +32,14 @@ class MariaDbServer(Server):
     def __init__(
         self, *, tls: Tls | None = None, options: Sequence[str] = (), performance_schema: bool = False
     ) -> None:
-        self.program = _find("mariadbd", "mysqld")
-        self.installer = _find("mariadb-install-db", "mysql_install_db")
+        self.program, self.installer = self.find_programs()
         self.performance_schema = performance_schema
         self._globals_before: dict[str, object] = {}
         super().__init__(tls=tls, options=options)
+
+    def find_programs(self) -> tuple[str, str]:
+        """The server, and what makes its data directory."""
+        return _find("mariadbd", "mysqld"), _find("mariadb-install-db", "mysql_install_db")
 
     def find_account(self) -> Account:
         return Account("mysql")
@@ -56,7 +59,7 @@ class MariaDbServer(Server):
                 f"--tmpdir={self.directory}",
                 "--skip-test-db",
                 "--skip-name-resolve",
-                *self._small_files(),
+                *self.small_files(),
             ]
         )
         # Run at every start. The administrator comes by the socket and by password, whoever runs the tests.
@@ -69,8 +72,8 @@ class MariaDbServer(Server):
         )
         self.account.own(init)
 
-    @staticmethod
-    def _small_files() -> list[str]:
+    def small_files(self) -> list[str]:
+        """Options of the tables' files."""
         # Nothing is synced: the machine may lose this data, the server alone (kill -9) may not, which is why
         # the log is still written out at each commit (2, not 0).
         return [
@@ -96,14 +99,19 @@ class MariaDbServer(Server):
             "--skip-log-bin",
             "--character-set-server=utf8mb4",
             "--collation-server=utf8mb4_general_ci",
-            "--userstat=1",  # statements counted by user: query_count
-            f"--performance-schema={'ON' if self.performance_schema else 'OFF'}",
-            *self._small_files(),
-            *self._tls_options(),
+            *self.own_options(),
+            *self.small_files(),
+            *self.tls_options(),
             *self.options,
         ]
 
-    def _tls_options(self) -> list[str]:
+    def own_options(self) -> list[str]:
+        """Options that only this kind has."""
+        # Statements counted by user: query_count.
+        return ["--userstat=1", f"--performance-schema={'ON' if self.performance_schema else 'OFF'}"]
+
+    def tls_options(self) -> list[str]:
+        """Options of its own TLS."""
         if self.tls is None or self.certificates is None:
             return ["--skip-ssl"]
         return [
