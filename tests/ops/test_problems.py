@@ -101,12 +101,12 @@ async def test_a_database_that_stops_is_told(new_mariadb: Callable[..., MariaDbS
 
 
 @pytest.mark.parametrize("looked", [False, True], ids=["looked at now", "looked at before"])
-async def test_a_database_that_is_frozen_is_told(mariadb_database: TestDatabase, looked: bool) -> None:
+async def test_a_database_that_is_frozen_is_told(server_database: TestDatabase, looked: bool) -> None:
     """Its connections stay open and were used a moment ago: that nobody is answered any more is enough. No route is
     blamed for what it waits for."""
-    server = mariadb_database.server
-    assert isinstance(server, MariaDbServer)
-    async with service(mariadb_database.url, pool_size=4, max_overflow=0) as it:
+    server = server_database.server
+    assert server is not None
+    async with service(server_database.url, pool_size=4, max_overflow=0) as it:
         for _ in range(3):
             assert (await it.client.get("/hold?seconds=0")).status_code == 200
         if looked:
@@ -117,7 +117,7 @@ async def test_a_database_that_is_frozen_is_told(mariadb_database: TestDatabase,
             began_s = time.monotonic()
             problem = await told(it, "database-down", "2 connections wait for it")
             took_s = time.monotonic() - began_s
-            everything = [each.key for each in (await it.snapshot()).problems]
+            found = await it.snapshot()
         finally:
             server.heal()
         assert {answer.status_code for answer in await asyncio.gather(*requests)} == {200}
@@ -126,4 +126,6 @@ async def test_a_database_that_is_frozen_is_told(mariadb_database: TestDatabase,
     assert took_s < 3 * SOON_S  # five seconds are what is wanted, and printed; other tests may run beside
     assert problem.sentence.startswith("The database does not answer: the server ")
     assert problem.action.startswith("Its connections stay open")
-    assert not {"slow-route", "server-unseen", "pool-exhausted"} & set(everything)
+    assert found.server is not None
+    assert found.server.silence == ("question" if looked else "connect")
+    assert not {"slow-route", "server-unseen", "pool-exhausted"} & {each.key for each in found.problems}

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 import pytest
 
@@ -31,6 +32,8 @@ from tests.snapshot.troubles import (
     routes,
     server,
 )
+
+Silence = Literal["", "question", "connect"]
 
 GOLDEN = Path(__file__).with_name("problems.txt")
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "problems.md"
@@ -176,7 +179,7 @@ def test_a_database_that_is_down_is_told_once() -> None:
         ("(2003, \"Can't connect to MySQL server on 'db'\")", "database-down"),
         ("[Errno 111] Connect call failed ('127.0.0.1', 3306)", "database-down"),
         ("server closed the connection unexpectedly", "database-down"),
-        ("it did not answer within 2 s", "database-down"),
+        ("connection to the server timed out", "database-down"),
         ("(1045, \"Access denied for user 'app'@'%' (using password: YES)\")", "database-refuses"),
         ('password authentication failed for user "app"', "database-refuses"),
         ('database "venues" does not exist', "database-refuses"),
@@ -189,6 +192,12 @@ def test_a_database_that_is_down_is_told_once() -> None:
 def test_the_servers_words_tell_what_it_is(words: str, key: str) -> None:
     """Where no connection is used, so that only the words can tell."""
     assert only(server(error=words), BEFORE).key == key
+
+
+def test_that_the_server_is_silent_is_told_by_no_words() -> None:
+    """Whatever the sentence is that goes with it."""
+    assert only(server(error="nothing was heard", silence="question"), BEFORE).key == "database-down"
+    assert only(server(error="it did not answer within 2 s"), BEFORE).key == "server-unseen"
 
 
 def test_an_error_of_when_somebody_last_looked_says_nothing_of_now() -> None:
@@ -233,22 +242,23 @@ def test_a_slow_answer_of_a_database_that_works_is_not_its_death() -> None:
     assert keys(replace(works, server=server(error="it did not answer within 2 s").server), BEFORE) == ["server-unseen"]
 
 
-def frozen(error: str, *holders: HolderView, quiet_s: float | None = 3.0, asked_s: float = 2.2) -> Snapshot:
+def frozen(silence: Silence, *holders: HolderView, quiet_s: float | None = 3.0, asked_s: float = 2.2) -> Snapshot:
     """A server that has left a question unanswered, with connections that were used a moment ago."""
     used = holding(*holders, reused=POOL.reused + 300, checkouts=POOL.checkouts + 300, quiet_s=quiet_s)
-    return replace(used, server=replace(SERVER, at_s=NOW_S - 9, asked_s=NOW_S - asked_s, error=error))
+    error = f"the server left a {silence} without an answer" if silence else ""
+    seen = replace(SERVER, at_s=NOW_S - 9, asked_s=NOW_S - asked_s, error=error, silence=silence)
+    return replace(used, server=seen)
 
 
 def test_a_database_that_answers_nobody_is_down_although_it_was_used_a_moment_ago() -> None:
     """Its list is not enough; that a connect is not answered, or what others have asked, is."""
     waits = holder(9, age_s=3.2, route="GET /items", state=RUNNING)
-    late, closed = "the server did not answer within 2 s", "the server answered no connect within 2 s"
-    for now in (frozen(late, waits), frozen(closed), frozen(closed, waits, quiet_s=60.0)):
+    for now in (frozen("question", waits), frozen("connect"), frozen("connect", waits, quiet_s=60.0)):
         assert keys(now, BEFORE) == ["database-down"]
-    opening = frozen(late)
+    opening = frozen("question")
     assert keys(replace(opening, pool=replace(opening.pool, opening=1)), BEFORE) == ["database-down"]
-    assert only(frozen(late, waits), BEFORE).sentence == (
-        "The database does not answer: the server did not answer within 2 s; it last did 3 s ago, "
+    assert only(frozen("question", waits), BEFORE).sentence == (
+        "The database does not answer: the server left a question without an answer; it last did 3 s ago, "
         "and 1 connection waits for it."
     )
 
@@ -256,10 +266,9 @@ def test_a_database_that_answers_nobody_is_down_although_it_was_used_a_moment_ag
 def test_a_server_that_is_slow_with_one_thing_is_not_frozen() -> None:
     """Its list, while nobody waits or others are answered meanwhile; a report; or a pool that has nothing left."""
     report = holder(9, age_s=31.0, route="GET /report", state=RUNNING)
-    late, closed = "the server did not answer within 2 s", "the server answered no connect within 2 s"
-    assert keys(frozen(late), BEFORE) == ["server-unseen"]
-    assert keys(frozen(late, replace(report, age_s=1.0), quiet_s=0.1), BEFORE) == ["server-unseen"]
-    assert keys(frozen(closed, quiet_s=0.1), BEFORE) == ["server-unseen"]
+    assert keys(frozen("question"), BEFORE) == ["server-unseen"]
+    assert keys(frozen("question", replace(report, age_s=1.0), quiet_s=0.1), BEFORE) == ["server-unseen"]
+    assert keys(frozen("connect", quiet_s=0.1), BEFORE) == ["server-unseen"]
     assert keys(frozen("", report, asked_s=0.5), BEFORE) == ["connections-held"]
     full = tuple(replace(report, id=f"h{number}") for number in range(40))
     exhausted = frozen("", *full, quiet_s=31.0, asked_s=0.5)

@@ -171,7 +171,13 @@ TROUBLES: dict[str, tuple[Snapshot, Snapshot | None]] = {
         replace(
             pool(checked_out=2, idle=4, reused=POOL.reused + 90, checkouts=POOL.checkouts + 90, quiet_s=3.1),
             holders=tuple(holder(each, age_s=3.0, route="GET /items", state=RUNNING) for each in range(2)),
-            server=replace(SERVER, at_s=NOW_S - 5.2, asked_s=NOW_S - 2.2, error="the server did not answer within 2 s"),
+            server=replace(
+                SERVER,
+                at_s=NOW_S - 5.2,
+                asked_s=NOW_S - 2.2,
+                error="the server did not answer within 2 s",
+                silence="question",
+            ),
         ),
         BEFORE,
     ),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -200,16 +201,17 @@ class ServerSide:
             return
         self._facts_s = float("-inf")
 
-    def _note(self, error: str) -> None:
+    def _note(self, error: str, silence: Literal["", "question", "connect"] = "") -> None:
         """What was known before stays, with its age, and the reason why it is not newer."""
         self._asked_s = time.monotonic()
         known = self.view or ServerView(time.time(), self.settings.dialect, "", None, None)
-        self.view = replace(known, error=error, asked_s=self._began_s)
+        self.view = replace(known, error=error, silence=silence, asked_s=self._began_s)
 
     def _note_silence(self) -> None:
-        """A connect tells more than a question: no statement of others makes it wait."""
-        silence = "answered no connect" if self._connection is None else "did not answer"
-        self._note(f"the server {silence} within {LIMIT_S:g} s")
+        if self._connection is None:
+            self._note(f"the server answered no connect within {LIMIT_S:g} s", "connect")
+        else:
+            self._note(f"the server did not answer within {LIMIT_S:g} s", "question")
 
     def _let_go(self) -> None:
         if self._work is not None and not self._work.done():

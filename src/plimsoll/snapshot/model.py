@@ -196,6 +196,9 @@ class ServerView:
     sees_all: bool = False
     """Whether this account may see everybody's connections."""
     error: str = ""
+    silence: Literal["", "question", "connect"] = ""
+    """What the server left unanswered when it was asked last: a connect tells more than a question, since no statement
+    of others makes it wait. Empty where it has said something, if only that it refuses."""
     asked_s: float | None = None
     """When the last question to it began, in vain or not: an error of long ago says nothing of now. None where that is
     not told."""

@@ -23,10 +23,8 @@ AWAY = re.compile(
     r"|starting up|broken pipe|server running|unable to open",
     re.IGNORECASE,
 )
-SILENT = re.compile(r"timed? ?out|answer", re.IGNORECASE)
-NO_CONNECT = re.compile(r"no connect", re.IGNORECASE)
-"""Words of the servers and of their drivers, by what they mean: a snapshot has no error numbers. Those of silence are
-our own, too."""
+LATE = re.compile(r"timed? ?out", re.IGNORECASE)
+"""Words of the servers and of their drivers, by what they mean: a snapshot has no error numbers."""
 
 SYMPTOMS = frozenset(
     {
@@ -74,6 +72,12 @@ def _error(case: Case) -> str:
         return ""
     asked_s = server.asked_s if server.asked_s is not None else case.now.at_s
     return server.error if case.now.at_s - asked_s <= thresholds.STALE_S else ""
+
+
+def _silence(case: Case) -> str:
+    """What the server has left unanswered, unless that was long ago."""
+    server = case.now.server
+    return server.silence if server is not None and _error(case) else ""
 
 
 def _last_failure(case: Case) -> EventView | None:
@@ -130,12 +134,13 @@ def _down(case: Case) -> Found | None:
         return None
     if not worker.ready and "for the database" in worker.startup:
         return _is_down(case, f"The database has not answered since this worker began {time(case.age_s)} ago{said}")
-    error = _error(case)
     if _is_silent(case):
         return _is_down(case, f"The database does not answer{said}", SILENT_ADVICE)
     unused = not (pool.checked_out or pool.idle) or not _works(case)
+    error = _error(case)
     away = bool(AWAY.search(error)) and (_failures(case) > 0 or unused)
-    if not (away or (SILENT.search(error) and unused) or _none_gets_in(case)):
+    late = bool(_silence(case)) or bool(LATE.search(error))
+    if not (away or (late and unused) or _none_gets_in(case)):
         return None
     return _is_down(case, f"The database does not answer{said}")
 
@@ -144,11 +149,11 @@ def _is_silent(case: Case) -> bool:
     """Whether the server has not answered what it was asked, nor since then anything on an open connection of the pool.
     A list of connections that is slow to come is no more than that, while nobody else waits; but whoever lives answers
     a connect."""
-    error, server, pool = _error(case), case.now.server, case.now.pool
-    if server is None or server.asked_s is None or pool.quiet_s is None or not SILENT.search(error):
+    silence, server, pool = _silence(case), case.now.server, case.now.pool
+    if server is None or server.asked_s is None or pool.quiet_s is None or not silence:
         return False
     heard_since = case.now.at_s - sane(pool.quiet_s) >= server.asked_s
-    return not heard_since and (bool(NO_CONNECT.search(error)) or _waiting(case) > 0)
+    return not heard_since and (silence == "connect" or _waiting(case) > 0)
 
 
 def _waiting(case: Case) -> float:
