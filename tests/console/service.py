@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 import uvicorn
 from starlette.applications import Starlette
@@ -161,6 +162,20 @@ class FakeService:
         self.done.append((action, holder, self.role))
         return JSONResponse({"result": "The server was told to stop it."})
 
+    async def return_all(self, request: Request) -> Response:
+        """All that the route holds now, but those to which nothing can be done."""
+        if request.headers.get("X-Plimsoll-CSRF") != CSRF:
+            return JSONResponse({"detail": "no CSRF token"}, 403)
+        if self.refusal:
+            return JSONResponse({"detail": self.refusal}, 409)
+        fields = dict(parse_qsl((await request.body()).decode()))
+        assert 2 < float(fields["held_s"]) < 60, fields
+        held = [each.id for each in self.snapshot.holders if each.route == fields["route"]]
+        taken = [each for each in held if each not in self.refused_holders]
+        self.done += [("return", each, self.role) for each in taken]
+        words = f"{len(taken)} of {len(held)} taken back."
+        return JSONResponse({"result": words, "found": len(held), "taken": len(taken), "gone": 0})
+
     async def checks(self, request: Request) -> Response:
         """What the checklist came to."""
         return self.refused(request) or JSONResponse(
@@ -200,6 +215,7 @@ class FakeService:
                 Route("/app/ops/live", self.live),
                 Route("/app/ops/login", self.login, methods=["POST"]),
                 Route("/app/ops/logout", self.logout, methods=["POST"]),
+                Route("/app/ops/holders/return", self.return_all, methods=["POST"]),
                 Route("/app/ops/holders/{holder}/{action}", self.act, methods=["POST"]),
                 Route("/app/ops/checks.json", self.checks),
                 Route("/app/ops/checks/run", self.run_checks, methods=["POST"]),

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -42,10 +43,10 @@ class Service:
 
     command: RunningCommand
 
-    def ask(self, path: str, method: str = "GET", timeout_s: float = 30.0) -> Any:
+    def ask(self, path: str, method: str = "GET", timeout_s: float = 30.0, form: bytes | None = None) -> Any:
         """The answer's JSON, of whatever status."""
         request = urllib.request.Request(
-            self.command.url + path, headers={"Authorization": f"Bearer {TOKEN}"}, method=method
+            self.command.url + path, data=form, headers={"Authorization": f"Bearer {TOKEN}"}, method=method
         )
         try:
             with urllib.request.urlopen(request, timeout=timeout_s) as answer:
@@ -168,6 +169,13 @@ def _holders_are_ended_through_any_worker(service: Service) -> None:
     ended = {holder.id.partition(":")[2]: holder.worker for holder in held.holders[:8]}
     assert all(ended[event.text.rpartition("checkout ")[2].rstrip(").")] == event.worker for event in acts)
     assert all(event.text.startswith("operator at 127.0.0.1") for event in acts)
+    all_of_it = urlencode({"route": "POST /do/hold", "held_s": 0}).encode()
+    deadline_s = time.monotonic() + SOON_S
+    while (said := service.ask("/ops/holders/return", "POST", form=all_of_it)).get("found"):
+        assert time.monotonic() < deadline_s, (said, service.command.output())
+        assert said["refused"] == 0 or NOTHING_DONE in said["result"], said
+    left = service.until(lambda one: one.pool.checked_out == 0)
+    assert sum(event.count for event in left.events if event.kind == "operator") == 10
 
 
 def _sent(one: Snapshot) -> list[HolderView]:

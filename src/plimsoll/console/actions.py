@@ -1,18 +1,22 @@
-"""What an operator may do: end the statement of a connection's holder, or take the connection away."""
+"""What an operator may do: end the statement of a connection's holder, take the connection away, or all
+that a route holds."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from plimsoll.asgi.messages import Refusal, Scope
 from plimsoll.console.access import Access, Visitor
-from plimsoll.console.answers import plain, problem
+from plimsoll.console.answers import plain, problem, unknown
+from plimsoll.console.forms import FormError
 from plimsoll.console.headers import header
 from plimsoll.console.pages import NOT_OURS, NOT_SIGNED_IN
+from plimsoll.console.returning import Returning, wanted_of
 from plimsoll.console.sessions import Role
-from plimsoll.errors import ActionError
+from plimsoll.errors import ActionError, UnknownWorkerError
 from plimsoll.snapshot.causes.wording import plain as one_line
 from plimsoll.snapshot.source import Overview
 from plimsoll.web import PEER_HEADER
@@ -44,6 +48,7 @@ class Actions:
     def __init__(self, access: Access, source: Overview) -> None:
         self._access = access
         self._source = source
+        self._returning = Returning()
 
     async def kill(self, request: Request) -> Response:
         """End the holder's statement on the server."""
@@ -52,6 +57,22 @@ class Actions:
     async def give_back(self, request: Request) -> Response:
         """Take the holder's connection away."""
         return await self._do(request, self._asked(request).give_back)
+
+    async def give_all_back(self, request: Request) -> Response:
+        """Take away all connections that a route has held for long, one or many: it goes on if the page is closed."""
+        visitor = operator_of(request, self._access)
+        if isinstance(visitor, Response):
+            return visitor
+        try:
+            wanted = await wanted_of(request)
+            who = _who(visitor, request.scope)
+            return JSONResponse((await self._returning.take_all(self._asked(request), wanted, who)).document)
+        except FormError as error:
+            return problem(Refusal(error.status, "form-not-read", HTTPStatus(error.status).phrase, str(error)))
+        except UnknownWorkerError as error:
+            return unknown(error)
+        except ActionError as error:
+            return not_done(error)
 
     def _asked(self, request: Request) -> Overview:
         """All workers; for another host, those of this one."""

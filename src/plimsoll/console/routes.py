@@ -47,6 +47,7 @@ def console_routes(
         _route("/ops/logout", Endpoint(access, POST=pages.sign_out)),
         _route("/ops/live", stream),
         _route("/ops/static/{path:path}", Endpoint(access, GET=pages.file)),
+        _route("/ops/holders/return", Endpoint(access, POST=actions.give_all_back)),
         _route("/ops/holders/{holder}/kill", Endpoint(access, POST=actions.kill)),
         _route("/ops/holders/{holder}/return", Endpoint(access, POST=actions.give_back)),
         _route("/ops/checks.json", Endpoint(access, GET=checklist.results)),

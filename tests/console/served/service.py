@@ -111,9 +111,10 @@ class Console:
         read_token: str | None = READ_TOKEN,
         production: bool = True,
         trusted: tuple[str, ...] = (),
+        source: Fake | None = None,
     ) -> None:
         self.now = 1_000.0
-        self.source = Fake()
+        self.source = source or Fake()
         self.checklist = FakeChecklist()
         self.stopping = False
         self.access = Access(

@@ -78,26 +78,26 @@ export class Confirm {
 }
 
 async function run(action, holder, tell) {
-  tell(`${ACTIONS[action].title}: asked …`);
+  const { title } = ACTIONS[action];
+  tell(`${title}: asked …`);
+  const { told, failed } = await asked(`holders/${encodeURIComponent(holder.id)}/${action}`);
+  tell(told || `${title} (${nameOfHolder(holder)}): done.`, failed);
+}
+
+// What the service says came of it, in words; with its whole answer where it was done.
+export async function asked(path, fields) {
   try {
-    const answer = await post(`holders/${encodeURIComponent(holder.id)}/${action}`);
-    tell(await resultOf(answer, action, holder), !answer.ok);
+    const answer = await post(path, fields);
+    const found = await answer.json().catch(() => ({})); // no JSON: the status says enough
+    if (answer.ok) return { told: found.result ?? "", failed: false, found };
+    return { told: notDone(answer.status, found.detail), failed: true, found: null };
   } catch {
-    tell("The service did not answer: whether it was done is not known.", true);
+    return { told: "The service did not answer: whether it was done is not known.", failed: true, found: null };
   }
 }
 
-export async function resultOf(answer, action, holder) {
-  let told = "";
-  try {
-    const document = await answer.json();
-    told = document.result ?? document.detail ?? "";
-  } catch {
-    // No JSON: the status says enough.
-  }
-  const words = typeof told === "string" ? told : "";
-  if (answer.ok) return words || `${ACTIONS[action].title} (${nameOfHolder(holder)}): done.`;
-  if (answer.status === 401) return "Not done: you are signed out. Load this page again.";
-  if (answer.status === 403) return "Not done: this needs the operator's token. Load this page again.";
-  return `Not done: ${words || `the service answered ${answer.status}.`}`;
+function notDone(status, detail) {
+  if (status === 401) return "Not done: you are signed out. Load this page again.";
+  if (status === 403) return "Not done: this needs the operator's token. Load this page again.";
+  return `Not done: ${typeof detail === "string" && detail ? detail : `the service answered ${status}.`}`;
 }

@@ -12,10 +12,11 @@ export const mayAct = meta("role") === "operator";
 
 export const isSignedIn = meta("csrf") !== "";
 
-export async function post(path) {
+export async function post(path, fields = null) {
   return fetch(url(path), {
     method: "POST",
     credentials: "same-origin",
+    body: fields && new URLSearchParams(fields),
     headers: { Accept: "application/json", "X-Plimsoll-CSRF": meta("csrf") },
   });
 }

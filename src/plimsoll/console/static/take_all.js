@@ -1,21 +1,21 @@
-// Where a route holds several connections for long: all of them taken back after one question, each as if alone.
+// Where a route holds several connections for long: all of them taken back after one question. The service sees it
+// through, though this page is closed meanwhile.
 
-import { ACTIONS, resultOf } from "./actions.js";
+import { ACTIONS, asked } from "./actions.js";
 import { button, el, setText } from "./dom.js";
-import { count, many } from "./format.js";
-import { post } from "./place.js";
+import { count } from "./format.js";
+import { chosenWorker } from "./whose.js";
 
 // From then on a route holds a connection for long, as the problems have it. Those of requests that come and go are let
 // be.
 const LONG_S = 3;
 const MOST_ROUTES = 3;
-// Nothing is tried any more: the session is over, or it may not act.
-const IN_VAIN = [401, 403];
+// What is shown of another worker may be a moment older here than there.
+const SLACK_S = 1;
 
 export class TakeAll {
   #confirm;
   #groups = new Map();
-  #ids = new Set();
   #made = new Map();
   #runs = false;
   node = el("div", { class: "buttons" });
@@ -25,7 +25,6 @@ export class TakeAll {
   }
 
   render(holders) {
-    this.#ids = new Set(holders.map((holder) => holder.id));
     this.#groups = groupsOf(holders);
     for (const [route, made] of this.#made) {
       if (this.#groups.has(route)) continue;
@@ -44,6 +43,8 @@ export class TakeAll {
   #ask(route) {
     const held = this.#groups.get(route);
     if (!held || this.#runs) return;
+    const youngest = Math.min(...held.map((holder) => holder.age_s));
+    const askedMs = performance.now();
     this.#confirm.ask(
       {
         ask: `${titleOf(route, held)}?`,
@@ -51,43 +52,17 @@ export class TakeAll {
         means: `${ACTIONS.return.means} This is done to each of the ${count(held.length)}, and noted in the events.`,
         title: `Take ${count(held.length)} connections back`,
       },
-      (tell) => this.#take(route, held, tell),
+      // Those that the question was about, and none that was taken while it was read.
+      (tell) => this.#take(route, youngest - SLACK_S + (performance.now() - askedMs) / 1000, tell),
     );
   }
 
-  // One after the other: each asks the server, which has trouble enough.
-  async #take(route, held, tell) {
+  async #take(route, heldS, tell) {
     this.#runs = true;
-    let [taken, ended, refused, why] = [0, 0, 0, ""];
-    for (const [place, holder] of held.entries()) {
-      tell(`Taking back connections of ${route}: ${count(place + 1)} of ${count(held.length)} …`);
-      if (!this.#ids.has(holder.id)) {
-        ended += 1;
-        continue;
-      }
-      try {
-        const answer = await post(`holders/${encodeURIComponent(holder.id)}/return`);
-        if (answer.ok) {
-          taken += 1;
-          continue;
-        }
-        refused += 1;
-        why ||= await resultOf(answer, "return", holder);
-        if (IN_VAIN.includes(answer.status)) break;
-      } catch {
-        why = "The service did not answer: whether the next one was done is not known.";
-        break;
-      }
-    }
+    tell(`Taking back the connections of ${route} …`);
+    const { told, failed, found } = await asked("holders/return", { route, held_s: heldS, worker: chosenWorker() });
     this.#runs = false;
-    const left = held.length - taken - ended - refused;
-    const parts = [
-      `${count(taken)} of ${many(held.length, "connection")} of ${route} taken back`,
-      ended ? `${count(ended)} given back meanwhile` : "",
-      refused ? `${count(refused)} not` : "",
-      left ? `${count(left)} left` : "",
-    ];
-    tell(`${parts.filter(Boolean).join(", ")}. ${why}`.trim(), why !== "");
+    tell(told, failed || found.taken + found.gone < found.found);
   }
 }
 
