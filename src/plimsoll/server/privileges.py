@@ -17,6 +17,10 @@ class Privileges:
     foreign_tables: tuple[str, ...] = ()
     unclear: str = ""
     """Why what seems to be missing may be there all the same; empty where it is certain."""
+    schema_name: str = ""
+    """PostgreSQL: the schema that was looked at, the first of the search path that exists."""
+    owners: tuple[str, ...] = ()
+    """Whose `foreign_tables` are; empty where one of them is a superuser, whose role nobody should be given."""
 
 
 async def read_privileges(connection: AsyncConnection) -> Privileges:
@@ -55,8 +59,14 @@ def needed(dialect: str) -> tuple[str, ...]:
     return (*mysql_privileges.DATA, *mysql_privileges.SCHEMA)
 
 
-def grant_on_database(dialect: str, database: str, user: str, host: str, privileges: tuple[str, ...]) -> str:
-    """The statements that give what is missing, for an administrator to run."""
+def grant_on_database(dialect: str, place: str, user: str, host: str, privileges: tuple[str, ...]) -> str:
+    """The statements that give what is missing, for an administrator to run. `place` is the database, in PostgreSQL
+    the schema."""
     if dialect == "postgresql":
-        return postgresql_privileges.grant(database, user, privileges)
-    return mysql_privileges.grant(database, user, host, privileges)
+        return postgresql_privileges.grant(place, user, privileges)
+    return mysql_privileges.grant(place, user, host, privileges)
+
+
+def give_tables(privileges: Privileges, user: str) -> str:
+    """The statements after which the role may alter the tables that belong to others (PostgreSQL)."""
+    return postgresql_privileges.own(privileges.schema_name, user, privileges.foreign_tables, privileges.owners)

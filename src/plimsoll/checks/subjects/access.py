@@ -14,7 +14,14 @@ from plimsoll.checks.verdict import (
     Verdict,
 )
 from plimsoll.server.facts import Account, ServerFacts
-from plimsoll.server.privileges import grant_on_database, grant_powers, needed, revoke_powers
+from plimsoll.server.privileges import (
+    Privileges,
+    give_tables,
+    grant_on_database,
+    grant_powers,
+    needed,
+    revoke_powers,
+)
 
 DANGEROUS = frozenset(
     {
@@ -99,7 +106,7 @@ def _not_too_many(facts: Facts) -> Verdict:
     return Found(
         f"{who} has {', '.join(sorted(account.powers))}",
         "Let the service use an account that has its own database and nothing else.",
-        tuple(_lessen(server, account)),
+        tuple(_lessen(facts, server, account)),
         level=Level.ERROR if dangerous else None,
         numbers={"powers": len(account.powers)},
     )
@@ -110,10 +117,11 @@ def _is_dangerous(power: str) -> bool:
     return power.partition(" BY ")[0] in DANGEROUS or " ON " in power
 
 
-def _lessen(server: ServerFacts, account: Account) -> list[Change]:
+def _lessen(facts: Facts, server: ServerFacts, account: Account) -> list[Change]:
     """First what the service needs, which may have come by the powers alone."""
+    privileges = facts.privileges.value if facts.privileges.known else Privileges()
     keep = grant_on_database(
-        server.dialect, server.database or "DATABASE", account.user, account.host, needed(server.dialect)
+        server.dialect, _place(server, privileges), account.user, account.host, needed(server.dialect)
     )
     take = revoke_powers(server.dialect, account.user, account.host, account.powers)
     back = grant_powers(server.dialect, account.user, account.host, account.powers)
@@ -131,16 +139,27 @@ def _enough_for_data(facts: Facts) -> Verdict:
 def _enough_for_migrations(facts: Facts) -> Verdict:
     if facts.app.known and not facts.app.value.has_migrations:
         raise IrrelevantError("the application has no migrations")
-    privileges = facts.privileges.value
-    if privileges.foreign_tables and not privileges.schema:
-        tables = privileges.foreign_tables
-        shown = ", ".join(tables[:5]) + (f" and {len(tables) - 5} more" if len(tables) > 5 else "")
-        belong = counted(len(tables), "table belongs", "tables belong")
-        return Found(
-            f"{belong} to another role ({shown}), and only an owner may alter one",
-            "Let the owner run 'plimsoll migrate', or make this account a member of the owner's role.",
-        )
+    if facts.privileges.value.foreign_tables:
+        return _of_others(facts.server.value, facts.privileges.value)
     return _enough(facts, "schema", "migrations")
+
+
+def _of_others(server: ServerFacts, privileges: Privileges) -> Verdict:
+    account, tables = _account(server), privileges.foreign_tables
+    shown = ", ".join(tables[:5]) + (f" and {len(tables) - 5} more" if len(tables) > 5 else "")
+    belong = counted(len(tables), "table belongs", "tables belong")
+    lacks = f"; {account.user} lacks {', '.join(privileges.schema)} on the schema, too" if privileges.schema else ""
+    alter = Change(
+        "sql",
+        give_tables(privileges, account.user),
+        privilege=ADMINISTRATOR,
+        risk="This account can then drop these tables as well.",
+    )
+    return Found(
+        f"{belong} to another role ({shown}), and only an owner may alter one{lacks}",
+        "Let the owner run 'plimsoll migrate', which is the better way; or let this account alter them as well.",
+        (*([_grant(server, account, privileges, privileges.schema)] if privileges.schema else []), alter),
+    )
 
 
 def _enough(facts: Facts, kind: str, purpose: str) -> Verdict:
@@ -152,15 +171,27 @@ def _enough(facts: Facts, kind: str, purpose: str) -> Verdict:
     if privileges.unclear:
         return CouldNot(f"{account.user} seems to lack {', '.join(missing)}, but {privileges.unclear}")
     return Found(
-        f"{account.user} lacks {', '.join(missing)} on {server.database or 'the database'}",
+        f"{account.user} lacks {', '.join(missing)} on {_named(server, privileges)}",
         "Let an administrator grant them.",
-        (_grant(server, account, missing),),
+        (_grant(server, account, privileges, missing),),
     )
 
 
-def _grant(server: ServerFacts, account: Account, missing: tuple[str, ...]) -> Change:
-    database = server.database or "DATABASE"
-    text = grant_on_database(server.dialect, database, account.user, account.host, missing)
+def _named(server: ServerFacts, privileges: Privileges) -> str:
+    database = server.database or "the database"
+    return f"the schema {privileges.schema_name} of {database}" if privileges.schema_name else database
+
+
+def _place(server: ServerFacts, privileges: Privileges) -> str:
+    """What is granted on: PostgreSQL grants on a schema, where the others have the database alone."""
+    if server.dialect == "postgresql":
+        return privileges.schema_name or "public"
+    return server.database or "DATABASE"
+
+
+def _grant(server: ServerFacts, account: Account, privileges: Privileges, missing: tuple[str, ...]) -> Change:
+    place = _place(server, privileges)
+    text = grant_on_database(server.dialect, place, account.user, account.host, missing)
     return Change("sql", text, privilege=ADMINISTRATOR)
 
 
@@ -219,8 +250,9 @@ server. Give it to an account of its own for that, or suppress this check with t
         "Requests that need what is missing fail.",
         """\
 SELECT, INSERT, UPDATE and DELETE on the service's database: in MariaDB and MySQL by what the account was given on all
-databases and on this one; in PostgreSQL on every table of the schema (`has_table_privilege`). Where privileges come
-table by table or by a role in MariaDB and MySQL, the check does not add them up and says that it could not tell.
+databases and on this one; in PostgreSQL on every table of the schema (`has_table_privilege`), and USAGE on each
+sequence that a column's default counts with, without which no row can be added. Where privileges come table by table
+or by a role in MariaDB and MySQL, the check does not add them up and says that it could not tell.
 
 Suppress it for a service that only reads.
 """,
