@@ -139,6 +139,34 @@ def test_other_accounts_are_not_ours() -> None:
     assert isinstance(found, Passed)
 
 
+def test_an_account_that_is_shown_no_connection_of_the_pools_cannot_tell() -> None:
+    """An empty list is no proof of order where the pools say that they hold connections."""
+    found = verdict("PL712", running(worker(), claimed=frozenset({1, 2})), server=server())
+    assert isinstance(found, CouldNot)
+    assert found.why.startswith("the pools hold 2 connections, and the server lists none of them to this account")
+    assert "GRANT PROCESS ON *.* TO 'shop'@'%'" in found.fix
+
+
+def test_strangers_have_the_account_of_the_service_and_not_of_the_check() -> None:
+    """A check with an account of its own, which may see all, finds who shares the service's."""
+    clients = tuple(ServerClient(id_, "shop", "a:1", "d", "", "idle", 1) for id_ in (1, 2))
+    seen = replace(server(clients=clients, sees_all_clients=True), account=Account("watch"))
+    found = verdict("PL712", running(worker(), claimed=frozenset({1})), server=seen)
+    assert isinstance(found, Found)
+    assert found.evidence.startswith("the server lists 2 connections of shop, 1 of them in pools; nobody's: id 2")
+
+
+def test_postgresql_lists_others_without_their_state() -> None:
+    """They are not counted among those that do not sit in a transaction."""
+    clients = (ServerClient(1, "shop", "", "d", "", "idle", 1), ServerClient(2, "other", "", "d", "", "other", None))
+    found = verdict("PL713", running(worker()), server=server(clients=clients))
+    assert isinstance(found, Passed)
+    assert found.evidence.startswith("none of 1 connection of this account sits idle")
+    alone = verdict("PL713", running(worker(pool__idle_transactions=2)), server=server(clients=clients[1:]))
+    assert isinstance(alone, Found)
+    assert alone.evidence.startswith("2 transactions sat idle since the workers began, by their own count")
+
+
 def test_sqlite_has_no_process_list() -> None:
     """So the question does not arise."""
     sqlite = ServerFacts("sqlite", "sqlite", (3,), "3")

@@ -3,7 +3,7 @@
 from plimsoll.capacity.wording import counted
 from plimsoll.checks import amounts
 from plimsoll.checks.verdict import Change, Found, Passed, UnknownError, Verdict
-from plimsoll.server.facts import ServerFacts
+from plimsoll.server.facts import ServerClient, ServerFacts
 from plimsoll.server.privileges import grant_sight
 
 LONGEST_S = 60.0
@@ -25,6 +25,13 @@ def sight(server: ServerFacts) -> str:
     return f"Let an administrator run: {grant_sight(server.dialect, account.user, account.host)}"
 
 
+def in_sight(server: ServerFacts) -> tuple[ServerClient, ...]:
+    """The clients whose state this account may see: PostgreSQL lists those of other roles too, without it."""
+    if server.sees_all_clients or server.account is None:
+        return server.clients
+    return tuple(client for client in server.clients if client.user == server.account.user)
+
+
 def judge(server: ServerFacts, remedy: str, changes: tuple[Change, ...]) -> Verdict:
     """What the process list tells of transactions in which nothing happens."""
     for key in ("clients", "transactions"):
@@ -34,7 +41,7 @@ def judge(server: ServerFacts, remedy: str, changes: tuple[Change, ...]) -> Verd
     asleep = [client for client in server.clients if client.state == "idle in transaction"]
     long = sorted((client for client in asleep if (client.seconds or 0) > LONGEST_S), key=lambda c: -(c.seconds or 0))
     if not long:
-        others, waits = counted(len(server.clients), "other connection"), amounts.time(LONGEST_S)
+        others, waits = counted(len(in_sight(server)), "other connection"), amounts.time(LONGEST_S)
         return Passed(f"{others}, {len(asleep)} idle in a transaction, none of those for more than {waits}.{whose}")
     named = "; ".join(
         f"id {client.id} of {client.user}{f' ({client.application})' if client.application else ''}"

@@ -6,7 +6,7 @@ from plimsoll.capacity.wording import counted
 from plimsoll.checks.check import AFTER, Check
 from plimsoll.checks.facts import Facts, RunningFacts
 from plimsoll.checks.running import Worker
-from plimsoll.checks.sleepers import sight
+from plimsoll.checks.sleepers import in_sight, sight
 from plimsoll.checks.subjects.running import FEW
 from plimsoll.checks.subjects.service_log import by_log_alone, lines_of, nor_in_log
 from plimsoll.checks.verdict import (
@@ -104,13 +104,18 @@ def _strangers(facts: Facts) -> Verdict:
     server = _server(facts)
     if server.in_between is not None:
         return CouldNot(f"{server.in_between} is in between, so the server's connections are not those of the pools")
-    user = server.account.user if server.account is not None else None
-    ours = [client for client in server.clients if user is None or client.user == user]
+    claimed = [client for client in server.clients if client.id in running.claimed]
+    if running.claimed and not claimed:
+        return CouldNot(
+            f"the pools hold {counted(len(running.claimed), 'connection')}, and the server lists none of them to this "
+            "account: the service has another account, or another server",
+            f"Run this with the service's own settings. {sight(server)}",
+        )
+    users = {client.user for client in claimed} or ({server.account.user} if server.account is not None else set())
+    ours = [client for client in server.clients if client.user in users or not users]
     strangers = [client for client in ours if client.id not in running.claimed]
-    claimed = sum(client.id in running.claimed for client in ours)
-    words = (
-        f"the server lists {counted(len(ours), 'connection')} of {user or 'this database'}, {claimed} of them in pools"
-    )
+    whose = ", ".join(sorted(users)) or "this database"
+    words = f"the server lists {counted(len(ours), 'connection')} of {whose}, {len(claimed)} of them in pools"
     allowed = facts.topology.value.other_connections if facts.topology.known else 0
     if len(strangers) <= allowed:
         return Passed(words)
@@ -144,8 +149,10 @@ def _sleepers(facts: Facts) -> Verdict:
     if not old:
         if "transactions" in server.unread:
             return _sleepers_by_pools(facts, server.unread["transactions"])
-        seen = "" if server.sees_all_clients else " that this account may see"
-        all_ = f"{counted(len(server.clients), 'connection')}{seen}"
+        if not server.sees_all_clients and not in_sight(server):
+            return _sleepers_by_pools(facts, "only of this account's own connections, and it has none")
+        whose = "" if server.sees_all_clients else " of this account"
+        all_ = f"{counted(len(in_sight(server)), 'connection')}{whose}"
         return Passed(f"none of {all_} sits idle in a transaction for over {limit_s:g} s")
     old.sort(key=_asleep_s, reverse=True)
     kill = _kill(server.dialect, old[0].id)
@@ -238,9 +245,10 @@ with 50 uses or more, it is a finding; a pool in good order has 99 % and more.
         "They count against max_connections and are in nobody's budget: old workers, other programs, more engines.",
         """\
 Every worker tells the ids of its pool's connections as the server has them. Those in the server's process list with
-the same account that no worker claims are nobody's. Workers are asked before and after the server, so that a
+the same account as theirs that no worker claims are nobody's. Workers are asked before and after the server, so that a
 connection that was opened meanwhile is not taken for a stranger's. `DEPLOY_OTHER_CONNECTIONS` says how many there may
-be. Behind a proxy such as ProxySQL or PgBouncer ids do not match, and the check says that it cannot tell.
+be. Behind a proxy such as ProxySQL or PgBouncer ids do not match, and an account that is not the service's may be shown
+none of them: the check says then that it cannot tell.
 """,
         _strangers,
         AFTER,
