@@ -62,6 +62,17 @@ def test_a_required_column_that_is_gone_is_named_once(on_sqlite: Deployment) -> 
     assert on_sqlite.check(*PROFILE).found == {"PL111", "PL112"}
 
 
+def test_columns_are_asked_for_with_commas_too_and_one_that_may_not_be_looked_for_is_one_question(
+    on_mariadb: Deployment,
+) -> None:
+    """As --only takes several; a schema that is not ours leaves revisions and models to be judged."""
+    both = on_mariadb.check("--require", "items.performance_team_profile, items.nope")
+    assert both["PL112"]["evidence"] == "not there: items.nope"
+    checked = on_mariadb.check("--require", "mysql.user.host")
+    assert checked.unknown == {"PL112"}
+    assert checked["PL112"]["why"].startswith("mysql.user.host could not be looked for: ")
+
+
 def test_a_required_column_that_the_models_lack_too_may_be_a_wrong_name(on_sqlite: Deployment) -> None:
     """No revision would be written for it."""
     checked = on_sqlite.check("--require", "no_such_table.x")

@@ -62,6 +62,8 @@ class SchemaFacts:
     pending: int | None
     differences: tuple[str, ...] = ()
     required: Mapping[str, bool] = field(default_factory=dict)
+    required_unread: str = ""
+    """Why it is not known whether these exist; empty where it is."""
     state: str = ""
     unknown: tuple[str, ...] = ()
     unadopted: bool = False

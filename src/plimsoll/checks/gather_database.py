@@ -10,11 +10,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import NoSuchTableError
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from plimsoll.checks.facts import AdminFacts, ContactFacts, SchemaFacts
+from plimsoll.checks.facts import AdminFacts, ContactFacts
+from plimsoll.checks.gather_schema import read_schema
 from plimsoll.checks.verdict import Known
 from plimsoll.engine import build_engine, is_in_memory
 from plimsoll.errors import PlimsollError
@@ -114,7 +114,7 @@ async def _read(engine: AsyncEngine, asked: Asked) -> dict[str, Any]:
     ends_s = monotonic() + asked.limit_s
     server, schema, admin = await asyncio.gather(
         _server(engine, asked, ends_s),
-        _known(_read_schema(engine, asked), asked, ends_s, "the schema"),
+        _known(read_schema(engine, asked.migrations, asked.required, asked.secrets), asked, ends_s, "the schema"),
         _admin(engine, asked, ends_s),
     )
     return {**found, **server, "schema": schema, "admin": admin}
@@ -197,39 +197,6 @@ async def _round_trip(connection: AsyncConnection) -> float:
         await connection.execute(text("SELECT 1"))
         took_s.append(monotonic() - began_s)
     return min(took_s)
-
-
-async def _read_schema(engine: AsyncEngine, asked: Asked) -> SchemaFacts:
-    async with engine.connect() as connection:
-        required = await connection.run_sync(_exist, asked.required)
-        if asked.migrations is None:
-            return SchemaFacts((), (), None, required=required)
-        state = await asked.migrations.scripts.state(connection)
-    unadopted = bool(state.missing) and not state.current and await asked.migrations.has_tables(engine)
-    settled = not state.missing and not state.unknown
-    return SchemaFacts(
-        current=state.current,
-        head=asked.migrations.scripts.heads(),
-        pending=len(state.missing),
-        differences=await asked.migrations.differences(engine) if settled else (),
-        required=required,
-        state=state.describe(),
-        unknown=state.unknown,
-        unadopted=unadopted,
-    )
-
-
-def _exist(connection: Connection, names: Sequence[str]) -> dict[str, bool]:
-    """Whether each `table.column`, or `schema.table.column`, is there."""
-    inspector, found = inspect(connection), {}
-    for name in names:
-        *schema, table, column = name.split(".")
-        try:
-            columns = inspector.get_columns(table, schema=".".join(schema) or None)
-        except NoSuchTableError:
-            columns = []
-        found[name] = any(each["name"].lower() == column.lower() for each in columns)
-    return found
 
 
 async def _admin(engine: AsyncEngine, asked: Asked, ends_s: float) -> Known[AdminFacts]:

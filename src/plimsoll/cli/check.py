@@ -72,7 +72,8 @@ def check(
         list[str] | None, typer.Option(metavar="ID|TAG", help="Do not ask these; several times, or with commas.")
     ] = None,
     require: Annotated[
-        list[str] | None, typer.Option(metavar="TABLE.COLUMN", help="A column that must exist; several times.")
+        list[str] | None,
+        typer.Option(metavar="TABLE.COLUMN", help="A column that must exist; several times, or with commas."),
     ] = None,
     url: Annotated[str | None, typer.Option(metavar="URL", help="After: the address of the running service.")] = None,
     release: Annotated[
@@ -135,7 +136,7 @@ def check(
     suppressions = read_suppressions(target.home if target else Path.cwd(), BY_ID)
     facts = gather(
         named,
-        required=tuple(require or ()),
+        required=tuple(_split(require)),
         limit_s=timeout,
         more=visiting(wishes, timeout) if wishes is not None else None,
         whole=asked == "before",
@@ -155,7 +156,7 @@ def check(
 
 
 def _split(words: list[str] | None) -> list[str]:
-    return [part for word in words or () for part in word.split(",") if part.strip()]
+    return [part.strip() for word in words or () for part in word.split(",") if part.strip()]
 
 
 def _explained(id: str) -> str:  # noqa: A002 - it is what checks call it

@@ -2,7 +2,7 @@
 
 from plimsoll.checks.check import Check
 from plimsoll.checks.facts import Facts, SchemaFacts
-from plimsoll.checks.verdict import Change, Found, IrrelevantError, Level, NotApplicable, Passed, Verdict
+from plimsoll.checks.verdict import Change, Found, IrrelevantError, Level, NotApplicable, Passed, UnknownError, Verdict
 
 SHOWN = 10
 """Differences that are shown; 'plimsoll migrate --check' lists all."""
@@ -55,6 +55,8 @@ def _as_models(facts: Facts) -> Verdict:
 
 def _required(facts: Facts) -> Verdict:
     schema = facts.schema.value
+    if schema.required_unread:
+        raise UnknownError(schema.required_unread, "See that the name is right: TABLE.COLUMN, or SCHEMA.TABLE.COLUMN.")
     if not schema.required:
         raise IrrelevantError("no column was asked for (--require TABLE.COLUMN)")
     missing = _missing(schema)
