@@ -108,7 +108,7 @@ MYSQL_ROWS: list[Row] = [
         {},
         {},
         "innodb_lock_wait_timeout 50 s, REQUEST",
-        Level.WARNING,
+        Level.INFO,
     ),
     (
         "PL323",

@@ -152,7 +152,8 @@ CHECKS: tuple[Check, ...] = (
         "The pools may ask for more connections than the server admits",
         Level.ERROR,
         TAGS,
-        "At a peak the server answers 'Too many connections' to whoever comes last, the administrator included.",
+        "At a peak the server answers 'Too many connections' (PostgreSQL: 'too many clients already') to whoever comes "
+        "last, be it another service or a person.",
         """\
 hosts x workers x engines x (`DB_POOL_SIZE` + `DB_MAX_OVERFLOW`), as declared by `WEB_CONCURRENCY`, `DEPLOY_HOSTS` and
 `DEPLOY_ENGINES`, against the server's `max_connections` less what it reserves and less the connections of others
@@ -172,8 +173,8 @@ Suppress it where other means keep the number down, such as a proxy with pools o
         "The pools may ask for more connections than the account may have",
         Level.ERROR,
         TAGS | {"shared-hosting"},
-        "At a peak the server answers 'User has exceeded the max_user_connections resource' although it is far from "
-        "full.",
+        "At a peak the server refuses this account ('max_user_connections' in MySQL and MariaDB, 'too many connections "
+        "for role' or 'for database' in PostgreSQL) although it is far from full.",
         """\
 The same demand as PL201, against `MAX_USER_CONNECTIONS` of the account, `max_user_connections` of the server, or the
 connection limit of the role and the database in PostgreSQL.

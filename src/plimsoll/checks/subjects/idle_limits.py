@@ -115,7 +115,8 @@ CHECKS: tuple[Check, ...] = (
         "The server closes connections that the pool still keeps",
         Level.WARNING,
         TAGS,
-        "Requests fail with 'server has gone away' after quiet times, in bursts.",
+        "Requests fail with a lost connection ('server has gone away', 'terminating connection due to idle-session "
+        "timeout') after quiet times, in bursts.",
         f"""\
 `DB_POOL_RECYCLE`, the age at which a connection is replaced, against the server's `wait_timeout` (MySQL, MariaDB:
 that of our own session) or `idle_session_timeout` (PostgreSQL 14 and later, where it is on).

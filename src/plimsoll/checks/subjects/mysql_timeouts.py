@@ -113,15 +113,16 @@ CHECKS: tuple[Check, ...] = (
     Check(
         id="PL322",
         title="A statement may wait for a lock longer than its request may take",
-        level=Level.WARNING,
+        level=Level.INFO,
         tags=frozenset({"mysql", "server", "timeouts"}),
-        meaning="The client has its error long since, and the statement still waits and holds a connection; one row"
-        " that is locked for long empties the pool.",
+        meaning="One row that is locked for long empties the pool: each request that needs it waits with a connection"
+        " in its hand until its own time is over, and is then cut off rather than answered.",
         about=about(
             looks_at="`innodb_lock_wait_timeout` (of our session) against `REQUEST_TIMEOUT`.",
             why="Times have to be nested: lock < statement < request < proxy. The server's default is 50 s, more than"
             " the 45 s of a request.",
-            threshold="The lock's has to be less than the request's; advised is half of it.",
+            threshold="The lock's has to be less than the request's; advised is half of it. It is only told, as PL413"
+            " for PostgreSQL: the request's own end, and PL209, bound the harm.",
             suppress="No statement of the service locks rows that others write.",
         ),
         look=_look_at_locks,

@@ -53,10 +53,11 @@ def _look(facts: Facts) -> Verdict:
 CHECKS: tuple[Check, ...] = (
     Check(
         id="PL421",
-        title="Slow statements are not written down",
+        title="The log does not tell which statements are slow",
         level=Level.WARNING,
         tags=frozenset({"postgresql", "server", "logging"}),
-        meaning="When the pool runs out, nobody can tell which statement held the connections.",
+        meaning="When the pool runs out, nobody can tell which statement held the connections: it is not in the log,"
+        " or is drowned by all the others.",
         about=about(
             looks_at="`log_min_duration_statement`, and whether `pg_stat_statements` or `auto_explain` is loaded"
             " (their own settings are there then).",
