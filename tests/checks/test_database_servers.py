@@ -304,6 +304,14 @@ def test_what_could_not_be_read_is_not_judged(check_id: str) -> None:
         assert refused in came_to.why
 
 
+def test_clients_of_a_pooler_are_not_ours() -> None:
+    """Whether the server notices a dead one is the pooler's matter, and no finding about the service's hosts."""
+    server = changed(POSTGRESQL, {"tcp_keepalives_idle": "7200"}, in_between="PgBouncer")
+    came_to = verdict("PL415", deployment(server))
+    assert isinstance(came_to, NotApplicable)
+    assert "PgBouncer" in came_to.why
+
+
 def test_a_server_that_was_not_reached_is_not_judged() -> None:
     """The reason is the one that the connection failed with."""
     facts = replace(deployment(MYSQL), server=Known(why="the server does not answer", fix="See that it runs."))

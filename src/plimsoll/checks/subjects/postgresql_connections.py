@@ -226,7 +226,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         id="PL405",
-        title="A pooler is between the service and the server",
+        title="A pooler may lose prepared statements",
         level=Level.WARNING,
         tags=frozenset({"postgresql", "server", "proxy"}),
         meaning="In transaction mode a prepared statement, like SET, is on another connection than the next"

@@ -67,6 +67,8 @@ def _look_at_keepalives(facts: Facts) -> Verdict:
     server = server_of(facts, "postgresql")
     if server.is_local:
         return NotApplicable("The server is on this machine: a client that dies there is noticed at once.")
+    if server.in_between:
+        return NotApplicable(f"The server's clients are those of {server.in_between}, which notices ours by itself.")
     idle = number(server, "tcp_keepalives_idle")
     evidence = f"tcp_keepalives_idle is {idle:.0f} s." if idle else "tcp_keepalives_idle is 0: the system decides."
     if 0 < idle <= LONGEST_SILENCE_S:
