@@ -102,7 +102,7 @@ class OnDemand:
                 self._about = None
                 running.release()
                 raise ActionError(f"It cannot be run: {error}. 'plimsoll limits' says which limit that is.") from error
-        self._note(f"{who} ran the checklist.")
+            self._note(f"{who} ran the checklist.")
         return "The checklist runs."
 
     def state(self) -> dict[str, Any]:
@@ -145,12 +145,13 @@ class OnDemand:
     def _run(self, about: About, running: Running, child: Child, who: str) -> None:
         try:
             run = self._result(about, child)
+            summary = run.error if run.report is None else run.report["summary"]
+            with self._lock:  # `start` has it until it has told that this runs
+                self._note(f"The checklist of {who} has ended: {summary}")
             self._last.keep(run)
         finally:
             self._about = None
             running.release()
-        summary = run.error if run.report is None else run.report["summary"]
-        self._note(f"The checklist of {who} has ended: {summary}")
 
     def _result(self, about: About, child: Child) -> Run:
         report, error, own = None, "", None

@@ -158,10 +158,10 @@ class Closing:
     def take_back(self, link: Link, words: str, gone: Callable[[], None]) -> None:
         """End a connection in its user's hands and give its place to others, as soon as the server has let go of it;
         then `gone` is called. Its user is told when it uses it again."""
-        self.end_in_hands(link, words)
         link.taken_back, link.checkout = True, None
         self._taken_back[id(link.record)] = link.record
         self.numbers.closed_one("taken back")
+        self.end_in_hands(link, words)
 
         def free() -> None:
             self.free_place()

@@ -146,9 +146,10 @@ class Keeping:
                 pool.numbers.report("idle-transaction", words)
                 logger.warning("%s", words)
             if options.end_idle_transaction_s and idle_s > options.end_idle_transaction_s:
-                pool.closing.end_in_hands(link, _ended_words(checkout, idle_s, options.end_idle_transaction_s))
-                pool.numbers.report("idle-transaction", link.ended)
-                logger.error("%s", link.ended)
+                words = _ended_words(checkout, idle_s, options.end_idle_transaction_s)
+                pool.numbers.report("idle-transaction", words)
+                logger.error("%s", words)
+                pool.closing.end_in_hands(link, words)
 
 
 def _idle_words(checkout: Checkout, dialect: str, idle_s: float) -> str:

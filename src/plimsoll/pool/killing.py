@@ -102,8 +102,8 @@ class Killing:
                     self._free(server_id)
                 return
             for server_id in batch:
+                self.killed += 1  # before it is gone: who sees that it has gone sees why
                 self._command(connection, server_id)
-                self.killed += 1
             while left:
                 gone = left - self._alive(connection, left)
                 for server_id in gone:
