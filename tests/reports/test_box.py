@@ -35,8 +35,9 @@ class Clock:
 
 
 @pytest.fixture
-async def made(tmp_path: Path) -> AsyncIterator[Any]:
-    """Make boxes that are ended with the test."""
+async def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
+    """Make boxes that are ended with the test, and have all the time they need to write what was begun."""
+    monkeypatch.setattr(box, "END_S", 60.0)
     boxes: list[BlackBox] = []
 
     def make(worker: Worker, **given: Any) -> BlackBox:

@@ -164,14 +164,15 @@ class MariaDbServer(Server):
         )
 
     def kill_connections(self, database: TestDatabase) -> int:
-        killed = 0
+        killed = []
         for row in self.connections(database):
             try:
                 self.sql(f"KILL {int(row[0])}")
             except pymysql.err.OperationalError:
                 continue  # it ended by itself
-            killed += 1
-        return killed
+            killed.append(row)
+        self.wait_until_gone(database, killed)
+        return len(killed)
 
     def query_count(self, database: TestDatabase) -> int:
         rows = self.sql(

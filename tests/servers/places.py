@@ -26,12 +26,20 @@ _handed_out: set[int] = set()
 
 def free_port() -> int:
     """Return a loopback port on which nothing listens, never the same one twice in a test run."""
-    candidates = random.sample(range(FIRST_PORT, LAST_PORT), 200)
+    candidates = random.sample(_ports_of_this_process(), 200)
     for port in candidates:
         if port not in _handed_out and _can_bind(port):
             _handed_out.add(port)
             return port
     raise RuntimeError(f"no free port on {HOST} between {FIRST_PORT} and {LAST_PORT}")
+
+
+def _ports_of_this_process() -> range:
+    """Each process of a run under pytest-xdist has its own: a port is free until what it was picked for listens on it,
+    and two processes would pick the same one meanwhile."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return range(FIRST_PORT + number % count, LAST_PORT, count)
 
 
 def _can_bind(port: int) -> bool:

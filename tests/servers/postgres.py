@@ -136,9 +136,11 @@ class PostgresServer(Server):
         )
 
     def kill_connections(self, database: TestDatabase) -> int:
-        return sum(
-            bool(self.sql("SELECT pg_terminate_backend(%s)", row[0])[0][0]) for row in self.connections(database)
-        )
+        killed = [
+            row for row in self.connections(database) if self.sql("SELECT pg_terminate_backend(%s)", row[0])[0][0]
+        ]
+        self.wait_until_gone(database, killed)
+        return len(killed)
 
     def query_count(self, database: TestDatabase) -> int:
         self.sql("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")

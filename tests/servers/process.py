@@ -105,6 +105,14 @@ class Server(ABC):
         """How many client connections the server itself sees for a database, the administrator's left out."""
         return len(self.connections(database))
 
+    def wait_until_gone(self, database: TestDatabase, killed: Sequence[Row]) -> None:
+        """Wait until the server has none of these connections any more: it says at once that it will end them."""
+        numbers = {row[0] for row in killed}
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while numbers & {row[0] for row in self.connections(database)}:
+            assert time.monotonic() < deadline, self.connections(database)
+            time.sleep(POLL_S)
+
     @property
     def is_running(self) -> bool:
         """Whether the process exists (a frozen one does)."""

@@ -379,7 +379,7 @@ def test_somebody_else_s_changes_are_left(
 
 
 SLOWED = """
-import asyncio, sys
+import asyncio, pathlib, sys
 from plimsoll.checks.server_steps import ServerSteps
 from plimsoll.cli import main, tune as command
 from tests.tune.checks_for_tests import CHECKS
@@ -388,7 +388,8 @@ original = ServerSteps._run
 
 async def slow(self, statements):
     print("IN A STEP", flush=True)
-    await asyncio.sleep(0.5)
+    while not pathlib.Path("go on").exists():
+        await asyncio.sleep(0.02)
     await original(self, statements)
 
 ServerSteps._run = slow
@@ -416,7 +417,9 @@ def test_ctrl_c_in_the_middle_leaves_what_can_be_taken_back(
     )
     running.wait_output("IN A STEP")
     if how == "once":
-        assert running.interrupt() == 130
+        os.kill(running.pid, signal.SIGINT)
+        (env_file.parent / "go on").touch()
+        assert running.wait() == 130
         output = running.output()
         assert "done: server: slow_query_log = ON, was OFF" in output
         assert "not begun: server: long_query_time = 2" in output

@@ -274,7 +274,8 @@ def in_a_terminal(service: Service, keys: bytes = b"", signals: int = 0, **setti
     written, told = bytearray(), False
     ends_s = time.monotonic() + 60
     try:
-        while process.poll() is None and time.monotonic() < ends_s:
+        # Not only while the process lives: its last words are read after it.
+        while time.monotonic() < ends_s:
             if select.select([main], [], [], 0.1)[0]:
                 try:
                     written += os.read(main, 65536)
