@@ -165,6 +165,7 @@ def test_a_person_at_a_terminal_is_asked(
     own_mariadb: TestDatabase, env_file: Path, answer: object, status: int
 ) -> None:
     """After the list of all steps in their order; no is the default, and so is leaving."""
+    (env_file.parent / "go on").touch()
     terminal, theirs = pty.openpty()
     started = subprocess.Popen(
         [sys.executable, "-c", SLOWED, "--apply"],
