@@ -152,6 +152,25 @@ def test_refusals_are_counted_and_are_no_latency() -> None:
     run(scenario())
 
 
+def test_a_refusal_is_counted_before_it_is_sent() -> None:
+    """Which takes a while where refusals crowd the loop: the number of requests never goes back."""
+
+    async def scenario() -> None:
+        service = Service(answering(200, after_s=0.4), places=1)
+        await service.ask()
+        service.admission.pacer.pause_s = 10.0
+        tasks = [service.ask() for _ in range(4)]
+        await asyncio.sleep(2)
+        route = service.routes["GET /items/{item_id}"]
+        waiting = sum(not task.done() for task in tasks)
+        assert waiting == route.errors["refused"] >= 1
+        assert (route.requests, route.in_flight) == (5, 0)
+        await asyncio.wait(tasks)
+        assert service.routes["GET /items/{item_id}"] == route
+
+    run(scenario())
+
+
 def test_requests_in_flight_are_seen_and_timed_from_their_arrival() -> None:
     """The wait in line is part of the time; what follows the start of the response is not."""
 

@@ -121,19 +121,21 @@ async def test_against_a_silent_server_the_connection_is_dropped_and_the_task_en
 ) -> None:
     """The roll-back is never answered: after the deadline the slot is free, and a later session works."""
     database, proxy, test_database = behind_a_proxy
+    silent = asyncio.Event()
 
     async def use() -> None:
         async with database.session() as session:
             session.add(Note(name="lost"))
             await session.flush()
             proxy.freeze()
+            silent.set()
             if outcome == "raises":
                 raise LookupError
             if outcome == "is cancelled":
                 await asyncio.sleep(60)
 
     began = time.monotonic()
-    await _run(use, cancel=outcome == "is cancelled")
+    await _run(use, cancel_at=silent if outcome == "is cancelled" else None)
     assert time.monotonic() - began < 0.5 + 0.2 + 3 * GRACE_S + 20, "not bounded by the deadline"
     assert checked_out(database) == 0
     assert database.counters.snapshot()["cleanup_failures"] == 1
@@ -166,10 +168,10 @@ async def test_a_connection_that_was_lost_is_told_in_one_line(
         await database.close()
 
 
-async def _run(use: Callable[[], Awaitable[None]], *, cancel: bool) -> None:
+async def _run(use: Callable[[], Awaitable[None]], *, cancel_at: asyncio.Event | None) -> None:
     task = asyncio.ensure_future(use())
-    if cancel:
-        await asyncio.sleep(0.2)
+    if cancel_at is not None:
+        await asyncio.wait_for(cancel_at.wait(), 40)
         task.cancel()
     await asyncio.wait({task}, timeout=40)
     assert task.done(), "the task still waits for the silent server"

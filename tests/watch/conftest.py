@@ -15,6 +15,7 @@ import pytest
 from plimsoll.snapshot import Snapshot
 from plimsoll.snapshot.codec import to_json
 from tests.cli.conftest import plimsoll
+from tests.servers.places import free_port
 from tests.snapshot.samples import HEALTHY
 
 __all__ = ["plimsoll"]
@@ -34,7 +35,8 @@ class Service:
     history: dict[str, Any] | None = None
     token: str | None = TOKEN
     workers: dict[str, Snapshot] = field(default_factory=dict)
-    port: int = 0
+    port: int = field(default_factory=free_port)
+    """None of the ports that outgoing connections have: one of them might sit on it while the service is gone."""
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     deaf: threading.Event = field(default_factory=threading.Event)
     _seconds: Iterator[int] = field(default_factory=lambda: count(1))

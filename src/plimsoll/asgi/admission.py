@@ -235,7 +235,7 @@ class AdmissionLayer:
                 let_in = admission.line.enter_now(work.client) or await admission.wait(scope, work, allowed_s)
                 if let_in is None:
                     work.failure = "refused"
-                    admission.running.remove(work)
+                    admission.let_go(work, scope)  # counted before its answer, which may have to wait a while
                     await admission.refuse(OVERLOADED, scope, send)
                     return
                 work.counted = work.fresh = let_in
@@ -263,7 +263,8 @@ class AdmissionLayer:
                 raised_in(error, scope)
                 raise
         finally:
-            admission.let_go(work, scope)
+            if not work.gone:
+                admission.let_go(work, scope)
             WORK.reset(working)
 
     def _starts(self, work: RequestWork, message: Message) -> None:

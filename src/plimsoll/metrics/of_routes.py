@@ -18,7 +18,10 @@ def _errors(now: Snapshot) -> Iterable[tuple[Labels, Value]]:
 
 
 ROUTES = (
-    _routes("plimsoll_requests_total", "counter", "Requests", lambda route: route.requests),
+    # Those in flight are not in it: a counter never goes back, and one may yet turn out to be of another route.
+    _routes(
+        "plimsoll_requests_total", "counter", "Requests that are over", lambda route: route.requests - route.in_flight
+    ),
     _routes("plimsoll_requests_in_flight", "gauge", "Requests at work", lambda route: route.in_flight),
     Family("plimsoll_request_errors_total", "counter", "Requests that went wrong", ("route", "kind"), _errors),
     _routes(
