@@ -51,7 +51,11 @@ class MySqlServer(MariaDbServer):
         ]
 
     def own_options(self) -> list[str]:
-        return ["--mysqlx=OFF", "--secure-file-priv=NULL", f"--performance-schema={'ON' if self.performance_schema else 'OFF'}"]
+        return [
+            "--mysqlx=OFF",
+            "--secure-file-priv=NULL",
+            f"--performance-schema={'ON' if self.performance_schema else 'OFF'}",
+        ]
 
     def tls_options(self) -> list[str]:
         return ["--tls-version="] if self.tls is None else super().tls_options()
