@@ -15,6 +15,7 @@ from plimsoll.checks import sleepers
 from plimsoll.checks.verdict import Change, CouldNot, Found, NotApplicable, Passed
 from tests.checks.healthy import GIB, IDS, MIB, deployment, verdict
 from tests.server.asking import facts_of, url_as
+from tests.servers import MYSQLD, only_mariadb
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tests.servers import MariaDbServer, TestDatabase
 
 PASSWORD = "Reader-secret-1"
+ISOLATION = "transaction_isolation" if MYSQLD else "tx_isolation"
 OURS = [check_id for check_id in IDS if check_id.startswith("PL3")]
 SETTINGS = [
     ("PL321", "wait_timeout", 5),
@@ -31,8 +33,8 @@ SETTINGS = [
     ("PL332", "long_query_time", 0),
     ("PL351", "time_zone", "+05:30"),
     ("PL352", "sql_mode", ""),
-    ("PL353", "tx_isolation", "READ-UNCOMMITTED"),
-    ("PL353", "tx_isolation", "SERIALIZABLE"),
+    ("PL353", ISOLATION, "READ-UNCOMMITTED"),
+    ("PL353", ISOLATION, "SERIALIZABLE"),
     ("PL354", "autocommit", 0),
     ("PL355", "max_allowed_packet", MIB),
     ("PL361", "innodb_flush_log_at_trx_commit", 0),
@@ -90,6 +92,7 @@ async def test_memory_that_does_not_fit_is_mended_by_fewer_connections(
     assert isinstance(verdict("PL311", deployment(mended)), Passed)
 
 
+@only_mariadb  # MySQL counts it where it says so
 async def test_a_full_server_is_found_by_what_it_has_counted(new_mariadb: Callable[..., MariaDbServer]) -> None:
     """All connections taken, and one refused: MariaDB counts it under Aborted_connects, its highest value tells."""
     server = new_mariadb(options=("--max-connections=10",))
@@ -136,7 +139,7 @@ async def test_a_table_of_the_wrong_kind_is_found(mariadb_database: TestDatabase
         assert isinstance(found, Found)
         assert words in found.evidence
     mariadb_database.sql("ALTER TABLE bad ENGINE = InnoDB")
-    mariadb_database.sql("ALTER TABLE bad CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
+    mariadb_database.sql("ALTER TABLE bad CONVERT TO CHARACTER SET utf8mb4")
     facts = deployment(await facts_of(mariadb_database.url))
     for check_id in ("PL341", "PL342", "PL343"):
         assert isinstance(verdict(check_id, facts), Passed)
@@ -199,7 +202,8 @@ async def test_an_account_that_may_only_read_is_told_nearly_all(mariadb_database
         came_to = {check_id: verdict(check_id, deployment(server)) for check_id in OURS}
     finally:
         mariadb_database.sql(f"DROP USER '{user}'@'%'")
-    unknown = {check_id for check_id, result in came_to.items() if isinstance(result, CouldNot)}
+    # Until when a new version is maintained (PL371) is not known of each.
+    unknown = {check_id for check_id, result in came_to.items() if isinstance(result, CouldNot)} - {"PL371"}
     # Sleepers need PROCESS; the rest are shares of what a young server has counted.
     assert unknown == {"PL304", "PL305", "PL306", "PL312", "PL323", "PL333"}, came_to
     assert all(isinstance(r, (Passed, Found, NotApplicable, CouldNot)) for r in came_to.values())

@@ -244,7 +244,7 @@ def test_a_server_that_is_full_is_not_said_to_be_out_of_reach(
     plimsoll: Command, mariadb_database: TestDatabase, use: Use
 ) -> None:
     """Error 1226: it answers, and what to look at is who has its connections."""
-    mariadb_database.sql(f"GRANT USAGE ON *.* TO '{mariadb_database.name}'@'%' WITH MAX_USER_CONNECTIONS 1")
+    mariadb_database.sql(f"ALTER USER '{mariadb_database.name}'@'%' WITH MAX_USER_CONNECTIONS 1")
     use(mariadb_database)
     url = make_url(mariadb_database.url)
     assert url.port is not None

@@ -21,7 +21,7 @@ BASE = """
         "crew",
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("boat_id", sa.Integer),
-        sa.Column("rank", sa.String(20)),
+        sa.Column("grade", sa.String(20)),
     )
 """
 
@@ -43,7 +43,7 @@ async def shape(engine: AsyncEngine) -> dict[str, Any]:
 
 
 UNDONE: dict[str, Any] = {
-    "columns": {"boats": {"id", "name"}, "crew": {"id", "boat_id", "rank"}},
+    "columns": {"boats": {"id", "name"}, "crew": {"id", "boat_id", "grade"}},
     "names": set(),
 }
 KEYS = """
@@ -68,9 +68,9 @@ PAIRS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"names": {"ix_name"}},
     ),
     "index online": (
-        'create_index_online("ix_rank", "crew", [sa.text("rank"), "id"])',
-        'drop_index_if_present("ix_rank", "crew")',
-        {"names": {"ix_rank"}},
+        'create_index_online("ix_grade", "crew", [sa.text("grade"), "id"])',
+        'drop_index_if_present("ix_grade", "crew")',
+        {"names": {"ix_grade"}},
     ),
     "column": (
         'add_column_if_missing("boats", sa.Column("profile", sa.JSON))',
@@ -107,7 +107,7 @@ async def test_the_plan_shows_each_change(
     words = {
         "table": ("CREATE TABLE ropes", "DROP TABLE ropes"),
         "index": ("CREATE UNIQUE INDEX ix_name ON boats (name, id)", "DROP INDEX ix_name"),
-        "index online": ("ix_rank ON crew (rank, id)", "DROP INDEX ix_rank"),
+        "index online": ("ix_grade ON crew (grade, id)", "DROP INDEX ix_grade"),
         "column": ("ALTER TABLE boats ADD COLUMN profile JSON", "ALTER TABLE boats DROP COLUMN profile"),
         "keys": ("FOREIGN KEY(boat_id) REFERENCES boats (id) ON DELETE CASCADE", "fk_boat"),
     }[pair]

@@ -79,7 +79,7 @@ async def test_a_driver_used_past_sqlalchemy(driver: str, database: TestDatabase
 async def test_a_user_who_goes_on_after_a_timeout(driver: str, database: TestDatabase) -> None:
     """Another connection in the same place, once the server has ended the first."""
     async with (
-        engine_on(database.url_for(driver), size=1, statement_timeout_s=0.2) as engine,
+        engine_on(database.url_for(driver), size=1, statement_timeout_s=0.6) as engine,
         scene_on(database, engine) as scene,
     ):
         await sweep(scene, go_on_after_a_timeout, warm)

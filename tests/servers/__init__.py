@@ -5,7 +5,7 @@ from tests.servers.command import RunningCommand
 from tests.servers.database import ServerDatabase, SqliteDatabase, TestDatabase
 from tests.servers.environment import REPOSITORY, clean_environ
 from tests.servers.mariadb import MariaDbServer
-from tests.servers.mysql import MYSQLD, MySqlServer
+from tests.servers.mysql import MYSQLD, MySqlServer, only_mariadb
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.places import free_port
 from tests.servers.postgres import PostgresServer
@@ -30,4 +30,5 @@ __all__ = [
     "Tls",
     "clean_environ",
     "free_port",
+    "only_mariadb",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.servers.mariadb import MariaDbServer
 from tests.servers.process import ADMIN
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 MYSQLD = os.environ.get("TEST_MYSQLD", "")
 """The `mysqld` of a MySQL. Debian 12 has none, so a run has to be told."""
+
+only_mariadb = pytest.mark.skipif(bool(MYSQLD), reason="of MariaDB alone")
 
 
 class MySqlServer(MariaDbServer):
@@ -40,6 +44,13 @@ class MySqlServer(MariaDbServer):
             f"GRANT ALL ON *.* TO '{ADMIN}'@'localhost' WITH GRANT OPTION;\n"
         )
         self.account.own(init)
+
+    def command(self) -> list[str]:
+        # With --no-defaults it would not read what SET PERSIST has kept either.
+        options = self.directory / "my.cnf"
+        options.touch()
+        self.account.own(options)
+        return [self.program, f"--defaults-file={options}", *super().command()[2:]]
 
     def small_files(self) -> list[str]:
         return [

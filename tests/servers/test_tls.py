@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.servers import MariaDbServer, PostgresServer, Tls
+from tests.servers import MYSQLD, MariaDbServer, PostgresServer, Tls
 from tests.servers.client import REFUSED, connect, fetch
 
 if TYPE_CHECKING:
@@ -53,5 +53,6 @@ def test_a_client_certificate_can_be_demanded(new_server: NewServer) -> None:
 def cipher_query(database: TestDatabase) -> str:
     """SQL that tells whether this connection is encrypted."""
     if database.kind == "mariadb":
-        return "SELECT variable_value FROM information_schema.session_status WHERE variable_name = 'Ssl_cipher'"
+        schema = "performance_schema" if MYSQLD else "information_schema"
+        return f"SELECT variable_value FROM {schema}.session_status WHERE variable_name = 'Ssl_cipher'"
     return "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"

@@ -21,7 +21,7 @@ from tests.capacity.cases import GIB, MIB, host, limit, mariadb
 from tests.servers import TestDatabase
 
 PUT_A_LIMIT = {
-    "mariadb": "GRANT USAGE ON *.* TO '{name}'@'%%' WITH MAX_USER_CONNECTIONS 10",
+    "mariadb": "ALTER USER '{name}'@'%%' WITH MAX_USER_CONNECTIONS 10",
     "postgres": 'ALTER ROLE "{name}" CONNECTION LIMIT 10',
 }
 

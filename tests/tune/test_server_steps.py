@@ -13,7 +13,7 @@ from plimsoll.checks.server_steps import ServerSteps
 from plimsoll.checks.steps import Outcome, StepFailedError
 from plimsoll.checks.tuning import Plan, Step
 from plimsoll.server.changing import Standing, Wanted, same
-from tests.servers import MariaDbServer, PostgresServer, TestDatabase
+from tests.servers import MariaDbServer, PostgresServer, TestDatabase, only_mariadb
 from tests.tune.conftest import env_step, let, server_steps, sql_step
 
 DATABASE = "mysql://shop@db.example/shop"
@@ -118,6 +118,7 @@ async def test_without_the_privilege_nothing_is_changed_on_the_server_and_env_is
     assert isinstance(entry, EnvEntry)
 
 
+@only_mariadb  # MySQL takes 3
 async def test_a_value_that_the_server_bends_stops_the_rest(own_mariadb: TestDatabase, tmp_path: Path) -> None:
     """MariaDB takes a value out of bounds and makes it the nearest one. It is said, and can be taken back."""
     before = value_of(own_mariadb, "max_connections")
@@ -250,6 +251,7 @@ async def test_a_setting_of_the_command_line_says_that_it_wins(
     assert standing.origin == "its command line, which wins over ALTER SYSTEM"
 
 
+@only_mariadb  # MySQL does not tell what needs a restart
 async def test_where_a_value_came_from_is_told(new_mariadb: Callable[..., MariaDbServer], tmp_path: Path) -> None:
     """By the server's own account, with whether it can be changed while the server runs."""
     database = new_mariadb(options=("--max-connections=40",)).create_database()

@@ -15,8 +15,13 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _CAST = r"::\s*[\w\s.\"]+(\([\d\s,]*\))?(\[\])*"
 _QUOTED = re.compile(rf"(?:_utf8mb4|E)?'((?:[^']|'')*)'(?:{_CAST})?", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+"""In an expression MySQL escapes with a backslash; in a literal default it doubles the quote."""
 _NOW = re.compile(r"\b(now|current_timestamp|localtimestamp|localtime)\b(\s*\(\s*(\d*)\s*\))?")
+_CHARSET = re.compile(r"\b_utf8mb4(?=')")
+"""MySQL says of each text in an expression which character set it has."""
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\d+(?:\.\d+)?|\w+|[^\s\w()]")
+_PARENTHESES = re.compile(r"[()\s]")
 _TRUE, _FALSE = {"true", "t", "1", "yes", "y", "on"}, {"false", "f", "0", "no", "n", "off"}
 # Words of a cast, which PostgreSQL adds wherever it can.
 _CAST_WORDS = {":", "cast", "as", "text", "character", "varying", "regclass", "integer", "bigint", "numeric", "json"}
@@ -43,6 +48,8 @@ def same_default(there: str | None, column: Column[Any], dialect: Dialect) -> bo
         # SQLAlchemy reads literals and the current time out of MySQL's description of a table, and no more.
         meaning = _meaning(wanted, column.type)
         return dialect.name == "mysql" and isinstance(meaning, _Expression) and "now" not in meaning.words
+    if dialect.name == "mysql" and there.startswith("("):
+        there = _ESCAPED.sub(lambda found: "''" if found[1] == "'" else found[1], there)
     return _meaning(there, column.type) == _meaning(wanted, column.type)
 
 
@@ -74,6 +81,7 @@ def _meaning(sql: str, kind: TypeEngine[Any]) -> Hashable:
 
 def _expression(sql: str) -> _Expression:
     """Its words and literals, sorted: servers move parentheses, spaces and casts about, but not these."""
+    sql = _CHARSET.sub("", sql)
     lower = _NOW.sub(lambda found: f" now{found[3] or ''} ", _lower_outside_quotes(sql))
     tokens = [_ALIASES.get(token, token) for token in _TOKEN.findall(lower)]
     return _Expression(tuple(sorted(token for token in tokens if token not in _CAST_WORDS)))
@@ -85,8 +93,9 @@ def _lower_outside_quotes(sql: str) -> str:
 
 
 def _number(text: str) -> Decimal | None:
+    """What it is where it is one; MySQL writes -0.5 as `-(0.5)`."""
     try:
-        return Decimal(text.strip())
+        return Decimal(_PARENTHESES.sub("", text))
     except InvalidOperation:
         return None
 

@@ -13,11 +13,11 @@ PERSISTS_SINCE = (8, 0)
 SECTION = "[mysqld]"
 """The group of the option file that both servers read."""
 
-_UNKNOWN_VARIABLE = 1193
 _MARIADB = text(
     "SELECT global_value, read_only, global_value_origin, global_value_path FROM information_schema.system_variables"
     " WHERE variable_name = :name"
 )
+_MYSQL = text("SHOW GLOBAL VARIABLES WHERE variable_name = :name")
 _PERSISTED = text("SELECT variable_value FROM performance_schema.persisted_variables WHERE variable_name = :name")
 _ORIGIN = text(
     "SELECT variable_source, variable_path FROM performance_schema.variables_info WHERE variable_name = :name"
@@ -33,10 +33,10 @@ _ORIGINS = {
     "COMMAND-LINE": COMMAND_LINE,
     "COMMAND_LINE": COMMAND_LINE,
     "SQL": "a SET GLOBAL since it started",
-    "DYNAMIC": "a SET GLOBAL since it started",
     "AUTO": "the server's own reckoning at its start",
     "PERSISTED": "a SET PERSIST",
 }
+_MYSQL_ORIGINS = {"DYNAMIC": "a SET since it started, or its own default: one of a session alone counts there"}
 
 
 class MySQLChanger:
@@ -57,23 +57,18 @@ class MySQLChanger:
         return Standing(name, str(value), effect, origin=_ORIGINS.get(origin, str(origin)), path=path or "")
 
     async def _in_mysql(self, connection: AsyncConnection, name: str) -> Standing | None:
-        try:
-            value = await connection.scalar(text(f"SELECT @@GLOBAL.{name}"))
-        except DBAPIError as error:
-            if error.orig is not None and error.orig.args[:1] == (_UNKNOWN_VARIABLE,):
-                return None
-            raise
-        if value is None:
+        row = (await connection.execute(_MYSQL, {"name": name})).first()
+        if row is None:
             return None
         kept, known = await _asked(connection, _PERSISTED, name)
         origin, _ = await _asked(connection, _ORIGIN, name)
         return Standing(
             name,
-            str(value),
+            str(row[1]),
             "now",
             kept=str(kept[0]) if kept else None,
             kept_known=known,
-            origin=_ORIGINS.get(origin[0], str(origin[0])) if origin else "",
+            origin=(_MYSQL_ORIGINS | _ORIGINS).get(origin[0], str(origin[0])) if origin else "",
             path=(origin[1] or "") if origin else "",
         )
 
