@@ -43,7 +43,8 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Service:
-    """A started application: `GET /hold` takes a connection, sends one statement and stays until `go_on` is set."""
+    """A started application: `GET /hold` takes a connection, sends one statement and stays until `go_on` is set, as
+    `GET /lock` does with the statement that it is given; `GET /send` does not stay."""
 
     def __init__(self, app: FastAPI, database: Database, client: httpx.AsyncClient, go_on: asyncio.Event) -> None:
         self.go_on = go_on
@@ -87,6 +88,17 @@ async def service(url: str, **settings: Any) -> AsyncIterator[Service]:
             with suppress(TimeoutError):
                 await asyncio.wait_for(go_on.wait(), seconds)
             await session.execute(text("SELECT 2"))
+
+    @app.get("/lock")
+    async def lock(session: SessionDep, statement: str) -> None:
+        await session.execute(text(statement))
+        await go_on.wait()
+        await session.rollback()
+
+    @app.get("/send")
+    async def send(session: SessionDep, statement: str) -> None:
+        await session.execute(text(statement))
+        await session.rollback()
 
     @app.get("/memory")
     async def memory() -> None:

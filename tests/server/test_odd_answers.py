@@ -22,7 +22,7 @@ MYSQL: dict[str, Answers] = {
     "CURRENT_USER": [("app@10.%",)],
     "SHOW GRANTS": [("GRANT SELECT ON `app`.* TO `app`@`10.%`",)],
     "processlist": [(5, "app", "h:1", "app", "Query", 0, ""), (6, b"app", "h:2", None, "Sleep", -3, None)],
-    "innodb_trx": [(6, Decimal("2.5"))],
+    "innodb_trx": [(6, Decimal("2.5"), None)],
     "Ssl_version": [("Ssl_version", "TLSv1.2")],
     "character_set_database": [("utf8mb4", "utf8mb4_0900_ai_ci")],
     "information_schema.tables": [("t", "InnoDB", "utf8mb4_0900_ai_ci"), ("view", None, None)],
@@ -129,7 +129,7 @@ async def test_rows_of_the_wrong_shape_are_left_out_and_noted() -> None:
     """Missing columns, NULL and words where numbers are expected: the good rows are kept."""
     facts = await mysql(
         processlist=[(None, "x"), ("six", "app", "", "", "", "", ""), (7, "app", "h", "app", "Query", "soon", ""), ()],
-        innodb_trx=[("x", "y"), (None, None)],
+        innodb_trx=[("x", "y", None), (None, None, None)],
         SHOW__GLOBAL__VARIABLES=[("only",), (), (None, None), ("max_connections", "10")],
         information__schema=[],
     )

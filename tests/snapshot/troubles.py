@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from plimsoll.server.facts import LockWait
 from plimsoll.snapshot import (
     EventView,
     HolderView,
@@ -75,6 +76,16 @@ FULL_SERVER = (
 )
 MEMORY = QUIET.memory
 SLOW = StatementView("b2", "SELECT bookings.id FROM bookings WHERE bookings.space_id = ?", 140, 102.0, 4.1, 9, 0, ())
+CHANGES = tuple(holder(each, age_s=5.1, route="POST /bookings", state=RUNNING) for each in range(3))
+
+
+def waits(number: int, lock: str, *by: int) -> ProcessView:
+    """The connection of one of these, or of an account that has no worker."""
+    ours = {"whose": "this worker", "worker": "web-1:4711", "route": "POST /bookings", "mark": ""}
+    wait = LockWait(lock, 5.0, by)
+    return process(100 + number, state="active", seconds=5.0, wait=wait, **(ours if number < len(CHANGES) else {}))
+
+
 WAITING = replace(YOUNG.worker, ready=False, startup="waited 11.8 s of 60 s for the database")
 
 TROUBLES: dict[str, tuple[Snapshot, Snapshot | None]] = {
@@ -314,6 +325,54 @@ TROUBLES: dict[str, tuple[Snapshot, Snapshot | None]] = {
     ),
     "the server is nearly full": (server(connections=140, processes=FULL_SERVER), None),
     "the server is full": (server(error="(1040, 'Too many connections')", connections=151), None),
+    "a row is locked by one of ours": (
+        replace(
+            holding(holder(9, age_s=6.2), *CHANGES),
+            server=replace(SERVER, processes=tuple(waits(each, "a row of shop.bookings", 109) for each in range(3))),
+        ),
+        None,
+    ),
+    "a table is locked by a stranger, and the pool is full": (
+        replace(
+            pool(size=4, max_overflow=0, checked_out=4, idle=0, waiting=7),
+            holders=(*CHANGES, holder(3, age_s=0.2, route="GET /items", state="querying")),
+            server=replace(
+                SERVER,
+                dialect="postgresql",
+                version="PostgreSQL 15.4",
+                processes=(
+                    waits(0, "the table bookings", 80),
+                    waits(1, "the table bookings", 80),
+                    waits(2, "a row of bookings", 110),
+                    waits(10, "a row of bookings", 0),
+                    process(80, state="active", seconds=8.0, wait=LockWait("the table bookings", 8.0, (81, 82))),
+                    process(81, state="idle in transaction", seconds=71.0, transaction_s=72.0),
+                ),
+            ),
+        ),
+        None,
+    ),
+    "who has a table locked is guessed": (
+        replace(
+            holding(holder(9, age_s=6.2), *CHANGES),
+            server=replace(SERVER, processes=(*(waits(each, "a table") for each in range(3)), process(109, mark=""))),
+        ),
+        None,
+    ),
+    "who has a table locked is not told": (
+        replace(
+            holding(*CHANGES),
+            server=replace(SERVER, processes=tuple(waits(each, "a table") for each in range(3))),
+        ),
+        None,
+    ),
+    "a prepared transaction has a row locked": (
+        replace(
+            holding(CHANGES[0]),
+            server=replace(SERVER, dialect="postgresql", processes=(waits(0, "a row of bookings", 0),)),
+        ),
+        None,
+    ),
     "a stranger sleeps": (
         server(processes=(process(77, state="idle in transaction", seconds=400.0, transaction_s=420.0),)),
         None,

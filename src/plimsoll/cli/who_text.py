@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from plimsoll.capacity.wording import counted
 from plimsoll.checks.printable import printable
 from plimsoll.snapshot import HolderView, ProcessView, ServerView
+from plimsoll.snapshot.blocking import Blocker, blockers
 from plimsoll.snapshot.causes.wording import without_columns
 from plimsoll.visit.snapshots import Everybody, Seen
 
@@ -25,6 +26,7 @@ LONGEST_NAME = 300
 
 BY_URL = "Routes and lines of code are known to the workers only: plimsoll who --url http://127.0.0.1:8000 asks them."
 SILENT = "it lives and does not answer: something blocks its event loop."
+SEES_NO_ROWS = "Nor is it told who waits for a row that another transaction has locked."
 SEES_OWN = "This account is not shown all of other accounts' connections (docs/who.md says what it needs)."
 
 
@@ -45,7 +47,7 @@ def _lines(found: Everybody, now_s: float, width: int | None) -> Iterator[str]:
     if workers:
         yield ""
     if server is not None:
-        yield from _of_server(server, now_s)
+        yield from _of_server(server, now_s, [holder for worker in workers for holder in worker.holders])
     elif workers:
         yield "The database is a file without a server, or was not asked yet."
     if not workers:
@@ -118,7 +120,7 @@ def _fitted(line: str, width: int | None) -> list[str]:
     )
 
 
-def _of_server(server: ServerView, now_s: float) -> Iterator[str]:
+def _of_server(server: ServerView, now_s: float, holders: Sequence[HolderView]) -> Iterator[str]:
     if server.error:
         yield f"The server does not answer: {_line(server.error)}"
     if server.connections is None and not server.processes:
@@ -128,18 +130,21 @@ def _of_server(server: ServerView, now_s: float) -> Iterator[str]:
     old = f", {age_s:.0f} s ago" if age_s >= 1 else ""
     count = counted(server.connections if server.connections is not None else len(server.processes), "connection")
     yield f"{_line(_short(server.version))}: {count}{most}{old}"
-    told = [process for process in server.processes if _is_told(process)]
-    yield from (f"{INDENT}{_of_process(process)}" for process in told)
-    rest = Counter(process.worker or process.user for process in server.processes if not _is_told(process))
+    blocking = {each.number: each for each in blockers(server.processes, holders)}
+    told = [process for process in server.processes if _is_told(process) or process.id in blocking]
+    yield from (f"{INDENT}{_of_process(process)}{_marks(process, blocking.get(process.id))}" for process in told)
+    rest = Counter(process.worker or process.user for process in server.processes if process not in told)
     for name, number in sorted(rest.items()):
         yield f"{INDENT}{counted(number, 'connection')} of {_name(name)}, idle"
     if not server.sees_all:
         yield f"{INDENT}{SEES_OWN}"
+        if server.dialect == "mysql":
+            yield f"{INDENT}{SEES_NO_ROWS}"
 
 
 def _is_told(process: ProcessView) -> bool:
     """Whether it has a line of its own."""
-    return bool(process.mark or process.route) or process.state != "idle"
+    return bool(process.mark or process.route or process.wait) or process.state != "idle"
 
 
 def _of_process(process: ProcessView) -> str:
@@ -152,8 +157,19 @@ def _of_process(process: ProcessView) -> str:
         words.append(f"in a transaction{_for(process.transaction_s)}")
     if process.route:
         words.append(_name(process.route))
-    mark = f"  <- {process.mark}" if process.mark else ""
-    return f"{', '.join(words)}{mark}"
+    return ", ".join(words)
+
+
+def _marks(process: ProcessView, blocker: Blocker | None) -> str:
+    """`  <- idle in transaction, 3 wait for it`; `  <- waits for a row of bookings, which id 4711 has`."""
+    marks = [process.mark] if process.mark else []
+    if process.wait is not None:
+        who = f", which id {' and '.join(map(str, process.wait.by))} has" if process.wait.by else ""
+        marks.append(f"waits for {_name(process.wait.lock)}{who}")
+    if blocker is not None:
+        count = len(blocker.waiting)
+        marks.append(f"{'probably ' if blocker.guessed else ''}{count} {'waits' if count == 1 else 'wait'} for it")
+    return f"  <- {', '.join(marks)}" if marks else ""
 
 
 def _short(version: str) -> str:

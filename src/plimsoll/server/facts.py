@@ -11,6 +11,16 @@ ClientState = Literal["active", "idle", "idle in transaction", "other"]
 
 
 @dataclass(frozen=True, slots=True)
+class LockWait:
+    """What a connection waits for: `lock` in words (`a row of shop.bookings`), for how long, and the numbers of those
+    who have it or are before it there, as far as the server tells; 0 is a prepared transaction, which has none."""
+
+    lock: str
+    seconds: float | None = None
+    by: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ServerClient:
     """One connection in the server's process list. `seconds` since its state began; `transaction_s` since its
     transaction began, None where it has none or the server does not tell (with "transactions" in `unread` an idle one
@@ -24,6 +34,7 @@ class ServerClient:
     state: ClientState
     seconds: float | None
     transaction_s: float | None = None
+    wait: LockWait | None = None
 
 
 @dataclass(frozen=True, slots=True)

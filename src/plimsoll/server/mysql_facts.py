@@ -6,8 +6,9 @@ from typing import Literal
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plimsoll.server.asking import Questions, Row, seconds_of, text_of, version_of, whole_of, without_secrets
-from plimsoll.server.facts import Account, ClientState, ServerClient, ServerClients, ServerFacts
+from plimsoll.server.facts import Account, ClientState, LockWait, ServerClient, ServerClients, ServerFacts
 from plimsoll.server.mysql_grants import limit_of, powers_of, roles_of, without_hashes
+from plimsoll.server.mysql_locks import is_waiting, read_transactions, read_waits
 from plimsoll.server.place import Handshake, handshake_of, is_this_host
 
 _OF_THE_SESSION = (
@@ -159,10 +160,20 @@ async def _clients(
 ) -> tuple[ServerClient, ...]:
     """`known_unread`: what the server refused to tell before is not asked again."""
     rows = await ask.rows("clients", f"SELECT id, user, host, db, command, time, state FROM {_list_of(variables)}")  # noqa: S608
-    ages = await _transactions(ask) if "transactions" not in known_unread else {}
+    open_ones = await read_transactions(ask) if "transactions" not in known_unread else {}
     everyones = sees_everyone and "applications" not in known_unread
     programs = await _programs(ask, variables, everyones=everyones)
-    clients: list[ServerClient] = ask.each("clients", rows, lambda row: _client(row, ages, programs))
+    tables = ask.each(
+        "clients", rows, lambda row: (int(row[0]), seconds_of(row[5])) if is_waiting(text_of(row[6])) else None
+    )
+    waits = await read_waits(
+        ask,
+        variables,
+        rows={number: each.waits_s for number, each in open_ones.items() if each.waits_s is not None},
+        tables=dict(each for each in tables if each is not None),
+    )
+    ages = {number: each.age_s for number, each in open_ones.items()}
+    clients: list[ServerClient] = ask.each("clients", rows, lambda row: _client(row, ages, programs, waits))
     return tuple(client for client in clients if client.id != own_id and client.user not in _THREADS_OF_THE_SERVER)
 
 
@@ -173,7 +184,7 @@ def _list_of(variables: dict[str, str]) -> str:
     return "performance_schema.processlist" if is_new and on else "information_schema.processlist"
 
 
-def _client(row: Row, ages: dict[int, float], programs: dict[int, str]) -> ServerClient:
+def _client(row: Row, ages: dict[int, float], programs: dict[int, str], waits: dict[int, LockWait]) -> ServerClient:
     number = int(row[0])
     age = ages.get(number)
     return ServerClient(
@@ -185,6 +196,7 @@ def _client(row: Row, ages: dict[int, float], programs: dict[int, str]) -> Serve
         state=_state(text_of(row[4]).lower(), age),
         seconds=seconds_of(row[5]),
         transaction_s=age,
+        wait=waits.get(number),
     )
 
 
@@ -192,18 +204,6 @@ def _state(command: str, transaction_s: float | None) -> ClientState:
     if command == "sleep":
         return "idle" if transaction_s is None else "idle in transaction"
     return "active" if command in _AT_WORK else "other"
-
-
-async def _transactions(ask: Questions) -> dict[int, float]:
-    """Seconds since the transaction of each connection began, as far as it has touched a table of InnoDB's."""
-    rows = await ask.rows(
-        "transactions",
-        # trx_started is in the zone of the server's machine, whatever zone the session has.
-        "SELECT trx_mysql_thread_id, TIMESTAMPDIFF(MICROSECOND, trx_started,"
-        " CONVERT_TZ(NOW(6), @@SESSION.time_zone, 'SYSTEM')) / 1000000 FROM information_schema.innodb_trx",
-    )
-    found = ask.each("transactions", rows, lambda row: (int(row[0]), seconds_of(row[1])))
-    return {number: age for number, age in found if age is not None}
 
 
 async def _programs(ask: Questions, variables: dict[str, str], *, everyones: bool) -> dict[int, str]:

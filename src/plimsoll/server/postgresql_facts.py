@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from plimsoll.server.asking import Questions, Row, seconds_of, text_of, version_of, whole_of, without_secrets
-from plimsoll.server.facts import Account, ClientState, ServerClient, ServerClients, ServerFacts
+from plimsoll.server.facts import Account, ClientState, LockWait, ServerClient, ServerClients, ServerFacts
 from plimsoll.server.place import Handshake, handshake_of, is_loopback
+from plimsoll.server.postgresql_locks import read_waits
 
 _ATTRIBUTES = ("SUPERUSER", "CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS")
 """In the order in which they are asked for."""
@@ -225,12 +226,14 @@ async def _clients(ask: Questions, own_id: int | None) -> tuple[ServerClient, ..
     rows = await ask.rows(
         "clients",
         "SELECT pid, usename, host(client_addr), client_port, datname, application_name, state,"
-        " extract(epoch FROM clock_timestamp() - state_change), extract(epoch FROM clock_timestamp() - xact_start)"
-        " FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        " extract(epoch FROM clock_timestamp() - state_change), extract(epoch FROM clock_timestamp() - xact_start),"
+        " wait_event_type FROM pg_stat_activity WHERE backend_type = 'client backend'"
         # Of others' connections an ordinary role is told little more than that there are.
         " OR (backend_type IS NULL AND usename IS NOT NULL AND datname IS NOT NULL)",
     )
-    clients: list[ServerClient] = ask.each("clients", rows, _client)
+    # Of others' connections an ordinary role is not told whether they wait, yet for whom, if it asks for that.
+    waits = await read_waits(ask) if any(ask.each("clients", rows, _may_wait)) else {}
+    clients: list[ServerClient] = ask.each("clients", rows, lambda row: _client(row, waits))
     return tuple(client for client in clients if client.id != own_id)
 
 
@@ -238,7 +241,11 @@ async def _sees_everyone(ask: Questions) -> bool:
     return await ask.value("sees_all_clients", "SELECT pg_has_role('pg_read_all_stats', 'USAGE')") is True
 
 
-def _client(row: Row) -> ServerClient:
+def _may_wait(row: Row) -> bool:
+    return row[6] is None or text_of(row[9]) == "Lock"
+
+
+def _client(row: Row, waits: dict[int, LockWait]) -> ServerClient:
     address, port = text_of(row[2]), text_of(row[3])
     return ServerClient(
         id=int(row[0]),
@@ -249,6 +256,7 @@ def _client(row: Row) -> ServerClient:
         state=_STATES.get(text_of(row[6]), "other"),
         seconds=seconds_of(row[7]),
         transaction_s=seconds_of(row[8]),
+        wait=waits.get(int(row[0])),
     )
 
 

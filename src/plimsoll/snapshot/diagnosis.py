@@ -1,7 +1,7 @@
 """What is wrong with a worker now, in a sentence each with its cause and numbers, and what to do next: the gravest
 first. Pure: it looks at snapshots and asks nobody. docs/problems.md has all keys, how each is judged and why."""
 
-from plimsoll.snapshot.causes import connections, database, exhaustion, memory, server, traffic, worker
+from plimsoll.snapshot.causes import connections, database, exhaustion, locks, memory, server, traffic, worker
 from plimsoll.snapshot.causes.case import Case
 from plimsoll.snapshot.causes.rule import Rule
 from plimsoll.snapshot.causes.wording import bounded
@@ -13,6 +13,7 @@ GRAVITY: dict[Level, int] = {"critical": 0, "warning": 1, "info": 2}
 RULES: tuple[Rule, ...] = (
     *database.RULES,
     *memory.RULES,
+    *locks.RULES,
     *exhaustion.RULES,
     worker.LOST_WRITES,
     worker.STOPPING,

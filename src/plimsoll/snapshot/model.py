@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from plimsoll.server.facts import LockWait
 from plimsoll.snapshot.durations import NONE, Durations
 from plimsoll.snapshot.rows import Level, WorkerRow, WorkerView
 
@@ -180,6 +181,8 @@ class ProcessView:
     route: str = ""
     place: str = ""
     mark: str = ""
+    wait: LockWait | None = None
+    """The lock that it waits for, None for none; who waits for whom is told by `plimsoll.snapshot.blocking`."""
 
 
 @dataclass(frozen=True, slots=True)

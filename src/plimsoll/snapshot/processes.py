@@ -121,6 +121,7 @@ def _view(client: ServerClient, ours: Ours) -> ProcessView:
         route=holder.route if holder else "",
         place=holder.place if holder else "",
         mark=_mark(client, whose, worker, ours),
+        wait=client.wait,
     )
 
 

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from plimsoll.snapshot.adding import all_lines, all_pools, all_routes, all_statements
-from plimsoll.snapshot.causes import server
+from plimsoll.snapshot.causes import locks, server
 from plimsoll.snapshot.causes.case import Case
+from plimsoll.snapshot.causes.rule import Found
 from plimsoll.snapshot.causes.wording import bounded, counted, listed, plain, sane
 from plimsoll.snapshot.diagnosis import GRAVITY, RULES, problems
 from plimsoll.snapshot.model import HolderView, LoadLineView, Problem, RouteView, Snapshot, StatementView
 from plimsoll.snapshot.moment import Sums
+from plimsoll.snapshot.processes import across
 from plimsoll.snapshot.rows import Level, WorkerRow
 
 STALE_S = 30.0
@@ -20,7 +22,7 @@ differ by more than this need a time server first."""
 NAMED = 3
 """Workers that a sentence names; the others are counted."""
 
-SHARED = frozenset({rule.key for rule in server.RULES} - {"server-unseen"})
+SHARED = frozenset({locks.KEY, *(rule.key for rule in server.RULES)} - {"server-unseen"})
 """Problems of the server, which every worker sees alike: told once, without a worker."""
 
 LOAD_LINE = "load-line"
@@ -241,9 +243,22 @@ def _of_server(seen: Sequence[Snapshot]) -> list[Problem]:
     view = newest.server
     assert view is not None
     foreign = tuple(each for each in view.processes if each.worker not in names or each.mark == "stale worker")
-    told = [problem for problem in newest.problems if problem.key in SHARED and problem.key != "server-sleepers"]
+    joint = {locks.KEY, "server-sleepers"}
+    told = [problem for problem in newest.problems if problem.key in SHARED - joint]
+    hanging = _hanging(seen, newest)
     alone = problems(replace(newest, server=replace(view, processes=foreign)))
-    return [*told, *(problem for problem in alone if problem.key == "server-sleepers")]
+    hidden = hanging.hides if hanging is not None else frozenset()
+    told += [problem for problem in alone if problem.key == "server-sleepers" and problem.key not in hidden]
+    if hanging is not None:
+        told.append(Problem(hanging.level, locks.KEY, bounded(hanging.sentence), bounded(hanging.action)))
+    return told
+
+
+def _hanging(seen: Sequence[Snapshot], newest: Snapshot) -> Found | None:
+    """Who waits for a lock, and for whom: whichever worker has the one or the other."""
+    held = tuple(holder for each in seen for holder in each.holders)
+    (rule,) = locks.RULES
+    return rule.look(Case(replace(newest, server=across(seen), holders=held)))
 
 
 def _server_s(snapshot: Snapshot) -> float:

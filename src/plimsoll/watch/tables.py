@@ -94,6 +94,10 @@ def _errors(counts: Any) -> str:
     return ", ".join(f"{kind} {count}" for kind, count in counts.items()) or "-"
 
 
+def _numbers(by: tuple[int, ...]) -> str:
+    return " and ".join(map(str, by)) or "nobody knows who"
+
+
 def _short(statement: str) -> str:
     return statement if len(statement) <= LONGEST_STATEMENT else without_columns(statement)
 
@@ -130,7 +134,7 @@ PROCESSES = Table(
     lambda process: str(process.id),
     (
         Column("Id", _get("id")),
-        Column("Mark", lambda each: each.mark or None),
+        Column("Mark", lambda each: each.mark or ("waits for a lock" if each.wait else None)),
         Column("Whose", owner),
         Column("State", _get("state")),
         Column("For", _get("seconds"), seconds, falling=True),
@@ -147,6 +151,7 @@ PROCESSES = Table(
         f"Worker: {each.worker or '-'}",
         f"Route: {each.route or '-'}, taken at {each.place or '-'}",
         f"Mark: {each.mark or '-'}",
+        *([f"Waits for {each.wait.lock}, which {_numbers(each.wait.by)} has"] if each.wait else ()),
     ),
     "The server has listed nothing yet.",
 )

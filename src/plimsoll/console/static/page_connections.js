@@ -84,8 +84,19 @@ class Processes {
     // Where all workers are looked at, none of them is another one.
     const name = isOfSeveral(snapshot) ? (process) => process.worker || process.whose : whoseIs;
     const processes = snapshot.server?.processes ?? [];
-    this.#table.update(processes.map((process) => ({ ...process, shown: name(process) })));
+    this.#table.update(
+      processes.map((process) => ({ ...process, shown: name(process), mark: marks(process, processes) })),
+    );
   }
+}
+
+// What is wrong with it, whom it waits for, and how many wait for it.
+function marks(process, processes) {
+  const waiting = processes.filter((each) => each.wait?.by.includes(process.id)).length;
+  const by = process.wait?.by.join(", ") || "a lock";
+  return [process.mark, process.wait ? `waits for ${by}` : "", waiting ? `${waiting} wait for it` : ""]
+    .filter(Boolean)
+    .join(", ");
 }
 
 function fillMark(cell, process) {

@@ -118,6 +118,14 @@ class Case:
         return server if server is not None and self.now.at_s - server.at_s <= thresholds.LISTED_S else None
 
     @cached_property
+    def unseen_locks(self) -> str:
+        """What is added where a statement takes long, and the server would not tell of a row that it waits for."""
+        server = self.listed
+        if server is None or server.dialect != "mysql" or server.sees_all or server.error:
+            return ""
+        return " If it waits for a row that is locked, this account is not told: GRANT PROCESS ON *.* has it told."
+
+    @cached_property
     def _asleep_on_server(self) -> frozenset[int]:
         return frozenset(
             process.id

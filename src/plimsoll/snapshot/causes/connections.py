@@ -3,7 +3,7 @@
 from plimsoll.snapshot.causes import thresholds
 from plimsoll.snapshot.causes.busy import lately_of, mean
 from plimsoll.snapshot.causes.case import Case
-from plimsoll.snapshot.causes.groups import grouped, held_by, remedy
+from plimsoll.snapshot.causes.groups import RUNNING, grouped, held_by, remedy
 from plimsoll.snapshot.causes.rule import Found, Rule
 from plimsoll.snapshot.causes.wording import counted, percent, plain, quoted, sane, time, verb
 
@@ -30,8 +30,9 @@ def _held(case: Case) -> Found | None:
         return None
     limit = sane(case.now.pool.limit)
     of = f" of {limit:,.0f}" if limit >= count else ""
+    unseen = case.unseen_locks if groups[0].mostly(*RUNNING) else ""
     noun = "connection" if (limit or count) == 1 else "connections"
-    return Found("warning", f"{held_by(groups, f'{count:,}{of} {noun}')}.", remedy(groups))
+    return Found("warning", f"{held_by(groups, f'{count:,}{of} {noun}')}.", f"{remedy(groups)}{unseen}")
 
 
 def _lost(case: Case) -> Found | None:

@@ -23,7 +23,8 @@ CLOSING_ADVICE = (
 )
 
 
-def _look(case: Case) -> Found | None:
+def look(case: Case) -> Found | None:
+    """The exhausted pool, whoever has its connections."""
     pool, line = case.now.pool, case.now.admission
     taken, limit = sane(pool.taken), sane(pool.limit)
     waiting = sane(pool.waiting) + sane(line.waiting)
@@ -35,7 +36,7 @@ def _look(case: Case) -> Found | None:
     if held < limit and not (waiting or _failed(case) or _refused(case)):
         return None
     if held and held >= thresholds.LEAK_SHARE * limit:
-        return Found("critical", f"{held_by(long, _of(held, limit))}{_rest(case)}.", remedy(long), SYMPTOMS | HELD)
+        return Found("critical", f"{held_by(long, _of(held, limit))}{rest(case)}.", remedy(long), SYMPTOMS | HELD)
     level: Level = "critical" if _failed(case) else "warning"
     underway = sane(pool.opening) + sane(pool.closing)
     if underway >= thresholds.HALF * limit:
@@ -43,7 +44,7 @@ def _look(case: Case) -> Found | None:
     slow = _slow(case)
     if slow:
         held = sum(group.count for group in slow)
-        return Found(level, f"{held_by(slow, _of(held, limit))}{_rest(case)}.", remedy(slow), SYMPTOMS | HELD)
+        return Found(level, f"{held_by(slow, _of(held, limit))}{rest(case)}.", remedy(slow), SYMPTOMS | HELD)
     return Found(level, *_load(case, limit), SYMPTOMS)
 
 
@@ -61,7 +62,7 @@ def _refused(case: Case) -> float:
     return case.rose(lambda each: each.admission.refused)
 
 
-def _rest(case: Case) -> str:
+def rest(case: Case) -> str:
     """What that does to the others: `; 25 wait for one, and 7 waited in vain in the last 30 s`."""
     waiting = sane(case.now.pool.waiting) + sane(case.now.admission.waiting)
     failed, refused = _failed(case), _refused(case)
@@ -86,12 +87,12 @@ def _not_in_use(case: Case, limit: float) -> tuple[str, str]:
     if opening >= closing:
         mean_s = mean(lately_of(case, lambda each: each.pool.create))
         takes = f" (a connect takes {time(mean_s)} on average)" if mean_s else ""
-        sentence = f"{opening:,.0f} of {counted(limit, 'connection')} are still being opened{takes}{_rest(case)}."
+        sentence = f"{opening:,.0f} of {counted(limit, 'connection')} are still being opened{takes}{rest(case)}."
         return sentence, OPENING_ADVICE
     sentence = (
         f"{closing:,.0f} of {counted(limit, 'connection')} wait for the server to end what was cancelled or took "
     )
-    return f"{sentence}too long{_rest(case)}.", CLOSING_ADVICE
+    return f"{sentence}too long{rest(case)}.", CLOSING_ADVICE
 
 
 def _load(case: Case, limit: float) -> tuple[str, str]:
@@ -109,7 +110,7 @@ def _load(case: Case, limit: float) -> tuple[str, str]:
         else "Admission is off, so everybody waits up to DB_POOL_TIMEOUT: switch it on (ADMISSION=true). "
     )
     return (
-        f"More comes in than {many} in use{none_long}{most}{_rest(case)}.",
+        f"More comes in than {many} in use{none_long}{most}{rest(case)}.",
         f"{does}Shorten what holds them (Routes, Statements). {SIZE_ADVICE}",
     )
 
@@ -130,6 +131,6 @@ RULES = (
         "Under Holders, end the statements of those who hold on, or take their connections back; then shorten what the "
         "named line does while it holds one. Under plain load, see Routes and Statements for what holds them most. "
         f"{SIZE_ADVICE}",
-        _look,
+        look,
     ),
 )

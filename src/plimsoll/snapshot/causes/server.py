@@ -8,7 +8,7 @@ from plimsoll.snapshot.causes.case import Case
 from plimsoll.snapshot.causes.database import FULL, words_of
 from plimsoll.snapshot.causes.rule import Found, Rule
 from plimsoll.snapshot.causes.wording import counted, listed, over, percent, plain, quoted, sane, time, verb
-from plimsoll.snapshot.model import ProcessView
+from plimsoll.snapshot.model import ProcessView, ServerView
 
 NAMED = 3
 """Clients that a sentence names; the others are counted."""
@@ -27,6 +27,12 @@ def client(process: ProcessView) -> str:
     name, user = plain(process.application, 40), plain(process.user, 40)
     parts = [f"{name} of {user}" if name and user else name or user, f"from {plain(host, 40)}" if host else ""]
     return " ".join(part for part in parts if part) or "a client without a name"
+
+
+def ending(server: ServerView | None, number: int) -> str:
+    """The statement that ends a connection, and what it has not committed."""
+    postgresql = server is not None and server.dialect == "postgresql"
+    return f"SELECT pg_terminate_backend({number})" if postgresql else f"KILL {number}"
 
 
 def _counted_clients(processes: Iterable[ProcessView]) -> str:
@@ -88,8 +94,7 @@ def _sleepers(case: Case) -> Found | None:
     first = asleep[0]
     more = f", and {len(asleep) - 1} more" if len(asleep) > 1 else ""
     since_s = sane(first.transaction_s or first.seconds)
-    postgresql = case.now.server is not None and case.now.server.dialect == "postgresql"
-    kill = f"SELECT pg_terminate_backend({first.id})" if postgresql else f"KILL {first.id}"
+    kill = ending(case.now.server, first.id)
     where = f", {plain(first.route)}" if first.route else ""
     return Found(
         "warning",

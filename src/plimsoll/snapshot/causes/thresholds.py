@@ -17,6 +17,12 @@ SLOW_NOW_S = 3.0
 """A checkout that has lasted for so long is told though those before it were quick: a lock, say, is to be seen before
 it has filled the pool, and within the five seconds that somebody looks at a page for."""
 
+LOCK_WAIT_S = 1.0
+"""A statement that waits so long for a lock hangs: PostgreSQL's `deadlock_timeout`, after which it logs a wait."""
+
+LOCKS_S = 10.0
+"""An older list says nothing of who waits now: it is asked for each 2 to 5 s while somebody looks."""
+
 LEAK_SHARE = 0.2
 """Of the places of a pool. From there on those who hold on for long are why the rest wait; fewer are only one more
 thing that is wrong."""

@@ -3,6 +3,7 @@
 from plimsoll.snapshot.causes import thresholds
 from plimsoll.snapshot.causes.busy import Busy, BusyStatement, busiest, busy_routes, busy_statements
 from plimsoll.snapshot.causes.case import Case
+from plimsoll.snapshot.causes.groups import RUNNING
 from plimsoll.snapshot.causes.rule import Found, Rule
 from plimsoll.snapshot.causes.wording import (
     counted,
@@ -89,12 +90,13 @@ def _slow_route(case: Case) -> Found | None:
     where = f", taken at {place(busy.holder.place)}" if busy.holder is not None and busy.holder.place else ""
     statement, said = _statement_of(case, busy)
     mostly = f"{said}: {statement}. " if statement else ""
+    runs = busy.holder is not None and busy.holder.state in RUNNING
     much = busy.average is not None and busy.average >= thresholds.OF_THE_SIZE * _size(case)
     return Found(
         "warning" if much and busy.mean_s >= thresholds.SLOW_S else "info",
         f"{holds}{where}{_also(slow[1:])}.",
         f"{mostly}Make its statements faster (an index, fewer rows), or end its session before slow work that needs no "
-        "database.",
+        f"database.{case.unseen_locks if runs else ''}",
         frozenset({"slow-statement"}) if statement else frozenset(),
     )
 
