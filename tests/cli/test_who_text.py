@@ -6,6 +6,7 @@ from plimsoll.cli.who_text import text_of
 from plimsoll.snapshot import Snapshot
 from plimsoll.visit.snapshots import Everybody, workers_in
 from tests.snapshot.samples import EXHAUSTED, FOUR_AS_ONE, HEALTHY, holder
+from tests.snapshot.troubles import TROUBLES, process
 
 LONG = (
     "SELECT venues.id, venues.vendor_id, venues.name, venues.description, venues.address, venues.city, venues.phone, "
@@ -70,3 +71,16 @@ def test_a_host_whose_workers_are_not_seen_is_told() -> None:
     """Below the workers that are."""
     sentence = "The host at http://web2:8000 did not answer: connection refused."
     assert lines(replace(HEALTHY, server=None), missing=(sentence,))[-3:-1] == [sentence, ""]
+
+
+def test_who_waits_for_whom_is_told() -> None:
+    """Both where a lock is waited for and where it is held."""
+    trouble, _before = TROUBLES["a row is locked by one of ours"]
+    assert trouble.server is not None
+    listed = (*trouble.server.processes, process(109, state="idle in transaction", mark="idle in transaction"))
+    told = lines(replace(trouble, server=replace(trouble.server, processes=listed, sees_all=False)), width=None)
+    assert sum(line.endswith("  <- waits for a row of shop.bookings, which id 109 has") for line in told) == 3
+    assert sum(line.endswith("  <- idle in transaction, 3 wait for it") for line in told) == 1
+    assert any(
+        line.endswith("Nor is it told who waits for a row that another transaction has locked.") for line in told
+    )

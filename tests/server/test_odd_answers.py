@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import URL
 
 from plimsoll.server import ServerFacts
+from plimsoll.server.facts import LockWait
 from tests.server.asking import Answers, OddServer
 
 MYSQL: dict[str, Answers] = {
@@ -221,3 +222,53 @@ async def test_mysql_is_asked_its_newer_list_of_clients_where_it_has_one() -> No
         server = OddServer("mysql", {**MYSQL, "SHOW GLOBAL VARIABLES": variables})
         assert [client.id for client in (await server.facts()).clients] == [6]
         assert any(f"FROM {asked}.processlist" in statement for statement in server.asked)
+
+
+WAITING = "Waiting for table metadata lock"
+
+
+async def test_a_mysql_tells_who_has_a_row_or_a_table_locked() -> None:
+    """Of MySQL 8, whose list has also what is not granted: the ALTER TABLE is not to blame, nor who only reads."""
+    listed = [(n, "app", "h:1", "app", "Query", 7, WAITING if n in (8, 9) else "updating") for n in range(6, 13)]
+    facts = await mysql(
+        SHOW__GLOBAL__VARIABLES=[("version", "8.0.36")],
+        data_lock_waits=[(n, by, "RECORD", "app.boat") for n, by in ((11, 10), (12, 10), (12, 11))],
+        metadata_locks=[
+            (7, "SHARED_READ", "GRANTED", "TABLE", "app", "berth"),
+            (8, "SHARED_NO_WRITE", "GRANTED", "TABLE", "app", "berth"),
+            (8, "EXCLUSIVE", "PENDING", "TABLE", "app", "berth"),
+            (9, "SHARED_READ", "PENDING", "TABLE", "app", "berth"),
+            (10, "SHARED_WRITE", "GRANTED", "TABLE", "app", "boat"),
+        ],
+        innodb_trx=[(10, 9.0, None), (11, 8.0, 7.5), (12, 8.0, 7.5)],
+        processlist=listed,
+    )
+    assert {client.id: client.wait for client in facts.clients if client.wait is not None} == {
+        8: LockWait("the table app.berth", 7.0, (7,)),
+        9: LockWait("the table app.berth", 7.0, (7,)),
+        11: LockWait("a row of app.boat", 7.5, (10,)),
+        12: LockWait("a row of app.boat", 7.5, (10, 11)),
+    }
+
+
+async def test_who_has_all_tables_locked_is_told() -> None:
+    """FLUSH TABLES WITH READ LOCK, as MySQL and as MariaDB tell of it."""
+    listed = [(6, "app", "h:1", "app", "Query", 7, "Waiting for global read lock")]
+    of_8 = [(9, "SHARED", "GRANTED", "GLOBAL", None, None), (6, "INTENTION_EXCLUSIVE", "PENDING", "GLOBAL", None, None)]
+    for version, table, locks in (
+        ("8.0.36", "metadata_locks", of_8),
+        ("10.11.6-MariaDB", "metadata_lock_info", [(9, "MDL_BACKUP_FTWRL2", "GRANTED", "Backup lock", "", "")]),
+    ):
+        facts = await mysql(SHOW__GLOBAL__VARIABLES=[("version", version)], **{table: locks}, processlist=listed)
+        assert [client.wait for client in facts.clients] == [LockWait("all tables", 7.0, (9,))]
+
+
+async def test_who_may_not_ask_for_locks_is_told_who_waits() -> None:
+    """And the list is no worse for it; where nobody waits nothing is asked."""
+    listed = [(6, "app", "h:1", "app", "Query", 7, WAITING), (7, "app", "h:1", "app", "Query", 7, "User lock")]
+    facts = await mysql(metadata_lock=RuntimeError("no"), processlist=listed)
+    assert [client.wait for client in facts.clients] == [LockWait("a table", 7.0), None]
+    assert facts.unread["table locks"] == "no"
+    quiet = OddServer("mysql", MYSQL)
+    await quiet.facts()
+    assert not [each for each in quiet.asked if "metadata_lock" in each or "lock_waits" in each]

@@ -12,7 +12,7 @@ from plimsoll.snapshot.diagnosis import GRAVITY, problems
 from plimsoll.snapshot.workers import Fleet, together
 from tests.snapshot.odd import SNAPSHOTS
 from tests.snapshot.samples import HOSTILE, NOW_S, durations, holder
-from tests.snapshot.troubles import LOAD_LINE, QUIET, SERVER, TROUBLES, holding, process, route, routes
+from tests.snapshot.troubles import CHANGES, LOAD_LINE, QUIET, SERVER, TROUBLES, holding, process, route, routes
 
 MANY = replace(LOAD_LINE, demanded=1_000, demanded_deploying=1_000, allowed=1_000)
 
@@ -148,6 +148,18 @@ def test_a_sleeper_of_one_of_them_is_told_by_its_own_worker() -> None:
     seen = worker(2, server=replace(SERVER, processes=(sleeps, stranger)))
     keys = [each.key for each in together((worker(1, holding(holder(9, age_s=31.0)), server=None), seen)).problems]
     assert keys == ["idle-in-transaction", "server-sleepers"]
+
+
+def test_who_waits_in_one_of_them_for_another_is_told_once() -> None:
+    """With the route and line of whoever has the lock: neither of the two knows both."""
+    trouble, _before = TROUBLES["a row is locked by one of ours"]
+    assert trouble.server is not None
+    asked = worker(1, trouble, holders=CHANGES, host="web-1")
+    other = worker(2, holding(holder(9, age_s=6.2)), server=None, host="web-2")
+    found = {each.key: each for each in together((asked, other)).problems}
+    assert found["lock-waits"].sentence == next(each.sentence for each in problems(trouble) if each.key == "lock-waits")
+    assert "connection 109, which this account is not shown" in asked.problems[0].sentence
+    assert "server-sleepers" not in found
 
 
 def test_the_load_line_is_held_against_all_that_were_seen() -> None:

@@ -4,7 +4,7 @@ asked only where one is seen to wait.
 Rows: `innodb_lock_waits` of MariaDB and of MySQL before 8, `data_lock_waits` of MySQL 8. Tables: `metadata_lock_info`,
 a plugin of MariaDB's that shows what was granted and not what is asked for, and `metadata_locks` of MySQL 8."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from plimsoll.server.asking import Questions, Row, seconds_of, text_of, version_of
@@ -78,6 +78,11 @@ class _Lock:
     granted: bool
     table: str
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether it keeps those out who read and write rows, or waits for them to be gone."""
+        return self.kind not in _LETS_OTHERS_IN or (self.table, self.kind) == (_EVERYTHING, "SHARED")
+
 
 async def read_transactions(ask: Questions) -> dict[int, Transaction]:
     """That of each connection that has one, by its number, as far as it has touched a table of InnoDB's."""
@@ -115,7 +120,7 @@ async def read_waits(
         waits |= _row_waits(rows, ask.each("row locks", found, _pair))
     if tables:
         found = await ask.rows("table locks", _TABLES_OF_8 if is_8 else _TABLES)
-        waits |= _table_waits(tables, ask.each("table locks", found, _lock), set(rows) | set(tables))
+        waits |= _table_waits(tables, ask.each("table locks", found, _lock))
     return waits
 
 
@@ -139,20 +144,17 @@ def _lock(row: Row) -> _Lock:
     return _Lock(int(row[0]), text_of(row[1]).removeprefix("MDL_"), text_of(row[2]) == "GRANTED", table)
 
 
-def _table_waits(
-    waiting: Mapping[int, float | None], locks: Iterable[_Lock], everyone_waiting: Set[int]
-) -> dict[int, LockWait]:
-    """A table is contended for where somebody wants it who waits, or has it for itself. Who waits is not to blame."""
-    locks = tuple(locks)
-    has = [lock for lock in locks if lock.granted and lock.connection not in everyone_waiting]
+def _table_waits(waiting: Mapping[int, float | None], locks: Sequence[_Lock]) -> dict[int, LockWait]:
+    """A table is contended for where somebody wants it who waits, or has it for itself."""
     wants = {lock.connection: lock for lock in locks if not lock.granted and lock.connection in waiting}
     for lock in locks:  # of MariaDB, which tells no more of it
         if lock.granted and lock.connection in waiting and lock.kind in _WANTS_MORE:
             wants.setdefault(lock.connection, _Lock(lock.connection, "EXCLUSIVE", granted=False, table=lock.table))
-    alone = {lock.table for lock in wants.values() if lock.kind not in _LETS_OTHERS_IN}
+    alone = {lock.table for lock in wants.values() if lock.is_alone}
     by_table: dict[str, dict[int, None]] = {}
-    for lock in has:
-        if lock.kind not in _LETS_OTHERS_IN or lock.table in alone:
+    for lock in locks:
+        waits_here = lock.connection in wants and wants[lock.connection].table == lock.table
+        if lock.granted and not waits_here and (lock.is_alone or lock.table in alone):
             by_table.setdefault(lock.table, {})[lock.connection] = None
     return {
         number: _table_wait(seconds, wants[number].table if number in wants else "", by_table)
