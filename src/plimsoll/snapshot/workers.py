@@ -169,8 +169,13 @@ def _problems(seen: Sequence[Snapshot], totals: Totals, load_line: LoadLineView 
     for snapshot in seen:
         for problem in snapshot.problems:
             by_key.setdefault(problem.key, []).append((snapshot, problem))
-    told = [_of_workers(found, len(seen)) for key, found in by_key.items() if key not in SHARED and key != LOAD_LINE]
-    told += _of_server(seen)
+    hanging = _hanging(seen)
+    hidden = hanging.hides if hanging is not None else frozenset()
+    apart = {LOAD_LINE, *SHARED, *hidden}
+    told = [_of_workers(found, len(seen)) for key, found in by_key.items() if key not in apart]
+    told += (problem for problem in _of_server(seen) if problem.key not in hidden)
+    if hanging is not None:
+        told.append(Problem(hanging.level, locks.KEY, bounded(hanging.sentence), bounded(hanging.action)))
     line = _of_load_line(totals, load_line) or _first(by_key.get(LOAD_LINE, []))
     if line is not None:
         told.append(line)
@@ -235,30 +240,35 @@ def _joint(gravest: Problem, having: Sequence[Snapshot]) -> Problem | None:
 def _of_server(seen: Sequence[Snapshot]) -> list[Problem]:
     """Of the server, as the worker sees it that has asked last. A connection of one of these workers that sleeps is
     that worker's problem, and told there with its route and line."""
-    asked = [each for each in seen if each.server is not None]
-    if not asked:
+    newest = _asked_last(seen)
+    if newest is None or newest.server is None:
         return []
-    newest = min(asked, key=lambda each: (bool(each.server and each.server.error), -_server_s(each), name_of(each)))
     names = {name_of(each) for each in seen}
-    view = newest.server
-    assert view is not None
-    foreign = tuple(each for each in view.processes if each.worker not in names or each.mark == "stale worker")
+    foreign = tuple(each for each in newest.server.processes if each.worker not in names or each.mark == "stale worker")
     joint = {locks.KEY, "server-sleepers"}
     told = [problem for problem in newest.problems if problem.key in SHARED - joint]
-    hanging = _hanging(seen, newest)
-    alone = problems(replace(newest, server=replace(view, processes=foreign)))
-    hidden = hanging.hides if hanging is not None else frozenset()
-    told += [problem for problem in alone if problem.key == "server-sleepers" and problem.key not in hidden]
-    if hanging is not None:
-        told.append(Problem(hanging.level, locks.KEY, bounded(hanging.sentence), bounded(hanging.action)))
-    return told
+    alone = problems(replace(newest, server=replace(newest.server, processes=foreign)))
+    return [*told, *(problem for problem in alone if problem.key == "server-sleepers")]
 
 
-def _hanging(seen: Sequence[Snapshot], newest: Snapshot) -> Found | None:
-    """Who waits for a lock, and for whom: whichever worker has the one or the other."""
+def _asked_last(seen: Sequence[Snapshot]) -> Snapshot | None:
+    """The worker that has asked the server last, and was answered if any was."""
+    asked = [
+        (bool(each.server.error), -_server_s(each), name_of(each), each) for each in seen if each.server is not None
+    ]
+    return min(asked)[-1] if asked else None
+
+
+def _hanging(seen: Sequence[Snapshot]) -> Found | None:
+    """Who waits for a lock, and for whom, whichever worker has the one or the other. As grave as for any of them."""
+    newest = _asked_last(seen)
+    if newest is None:
+        return None
     held = tuple(holder for each in seen for holder in each.holders)
-    (rule,) = locks.RULES
-    return rule.look(Case(replace(newest, server=across(seen), holders=held)))
+    joint = replace(newest, pool=all_pools(seen, like=newest.pool), admission=all_lines(seen), holders=held)
+    found = locks.look(Case(replace(joint, server=across(seen))))
+    levels = [each.level for one in seen for each in one.problems if each.key == locks.KEY]
+    return found and replace(found, level=min([found.level, *levels], key=GRAVITY.__getitem__))
 
 
 def _server_s(snapshot: Snapshot) -> float:

@@ -17,7 +17,8 @@ NAMED = 2
 """Routes of those who wait that a sentence names; the others are counted."""
 
 
-def _look(case: Case) -> Found | None:
+def look(case: Case) -> Found | None:
+    """Those who wait for a lock of somebody who has most of them waiting."""
     server = case.now.server
     if server is None or case.now.at_s - server.at_s > thresholds.LOCKS_S:
         return None
@@ -165,6 +166,6 @@ RULES = (
         "End the transaction that the sentence names: under Holders where it is ours, with the statement that the "
         "action gives where it is not. Then have that code commit before slow work that needs no database, and change "
         "tables while nobody has them for long.",
-        _look,
+        look,
     ),
 )
