@@ -63,7 +63,11 @@ class AppSettings(Settings):
     """What this service needs beside the database."""
 
     secret_key: SecretStr | None = setting(
-        "SECRET_KEY", default=None, secret=True, help="Signs access tokens; needed in production, 32 characters"
+        "SECRET_KEY",
+        default=None,
+        secret=True,
+        made_up="access tokens are good until this process ends, and in it alone",
+        help="Signs access tokens; needed in production, 32 characters",
     )
     token_minutes: int = setting(
         "TOKEN_MINUTES", default=15, ge=1, le=1440, unit="min", help="How long an access token is good for"

@@ -1,6 +1,5 @@
 """Puts an application together for any database and settings: the running service and every test use it."""
 
-import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -16,8 +15,6 @@ from plimsoll.fastapi import install
 from plimsoll.limiter import Priority
 from plimsoll.seeding import PasswordHasher
 from plimsoll.settings import ServiceSettings, Settings
-
-logger = logging.getLogger("app")
 
 DESCRIPTION = """
 Venues, the spaces in them, and what vendors offer beside: found, booked by the hour, paid for.
@@ -81,8 +78,6 @@ def _services(database: Database, settings: AppSettings) -> Services:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     services: Services = app.state.services
-    if services.settings.secret_key is None:
-        logger.warning("SECRET_KEY is not set: access tokens are good until this process ends, and in it alone.")
     try:
         yield
     finally:

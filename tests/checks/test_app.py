@@ -89,6 +89,24 @@ def test_how_a_url_was_read_is_no_finding(on_sqlite: Deployment) -> None:
     assert on_sqlite.check().found == set()
 
 
+def test_a_key_that_each_process_makes_up_is_found_and_made_once(on_sqlite: Deployment) -> None:
+    """An error where several processes are declared, after a deployment too. The command that mends it shows no key."""
+    on_sqlite.set(ENVIRONMENT="", SECRET_KEY="")
+    checked = on_sqlite.check("--only", "PL008,PL002")
+    assert (checked["PL008"]["level"], checked.found) == ("warning", {"PL008"})
+    assert checked["PL008"]["evidence"].startswith("SECRET_KEY is not set: access tokens are good until")
+    on_sqlite.set(WEB_CONCURRENCY="4")
+    checked = on_sqlite.check("--only", "PL008", "--stage", "after", "--url", "http://127.0.0.1:9")
+    assert (checked["PL008"]["level"], checked.status) == ("error", 1)
+    assert "4 processes are declared: each has its own" in checked["PL008"]["evidence"]
+    (command,) = checked.fix("PL008")
+    done = subprocess.run(command, shell=True, cwd=on_sqlite.home, check=True, capture_output=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
+    assert (on_sqlite.home / ".env").stat().st_mode & 0o777 == 0o600
+    on_sqlite.monkeypatch.delenv("SECRET_KEY")
+    assert on_sqlite.check("--only", "PL008")["PL008"]["verdict"] == "passed"
+
+
 def test_production_is_told_by_its_rule(on_sqlite: Deployment) -> None:
     """Or it is a warning that there is none, and an error where one was meant."""
     assert on_sqlite.check()["PL003"]["evidence"] == "production: ENVIRONMENT=production"

@@ -58,6 +58,20 @@ def test_an_application_has_settings_with_the_same_means() -> None:
     assert "hunter2" not in f"{settings!r}{settings.model_dump_json()}{settings.rows()}"
 
 
+def test_what_each_process_makes_up_where_it_is_not_set_is_noted() -> None:
+    """By its name, with what comes of it; nothing is noted of one that is set."""
+
+    class Signing(Settings):
+        key: SecretStr | None = setting("KEY", default=None, secret=True, made_up="tokens end with the process")
+
+    for environ in ({}, {"KEY": ""}):
+        unset = Signing.from_env(environ, None)
+        assert unset.made_up == {"KEY": "KEY is not set: tokens end with the process."}
+        assert unset.notes == ("KEY is not set: tokens end with the process.",)
+    given = Signing.from_env({"KEY": "k"}, None)
+    assert (given.made_up, given.notes) == ({}, ())
+
+
 def test_a_setting_without_a_default_must_be_set() -> None:
     """It is refused in the same error as everything else."""
     problems = refused(lambda: AppSettings.from_env({"TOKEN_MINUTES": "61", "CONTACT": "nobody"}, None))

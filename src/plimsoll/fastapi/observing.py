@@ -199,7 +199,7 @@ class Observer:
             ready=self._runtime.ready and not self._protection.admission.stopping,
             startup=report.detail or report.state.value,
             version=VERSION,
-            warnings=report.warnings,
+            warnings=self._runtime.warnings,
         )
 
     def _all_settings(self) -> tuple[SettingView, ...]:

@@ -20,6 +20,7 @@ from plimsoll.pool import WORK
 from plimsoll.session import Purpose, SessionScope
 from plimsoll.session.cleanup import finish
 from plimsoll.settings import Settings
+from plimsoll.settings.records import is_as_asked
 from plimsoll.snapshot.everyone import Everyone
 from plimsoll.snapshot.source import Source
 from plimsoll.snapshot.together import Together
@@ -73,6 +74,23 @@ class Runtime:
         self._exit: asyncio.TimerHandle | None = None
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """All that start-up has warned of, for operators: of settings, and of what the gate has found. They may name
+        hosts and users."""
+        gate = self.database.gate
+        admin = gate.report.admin
+        seeding = "" if admin is None else admin.warning if admin.ok else f"{admin.message} {admin.fix}"
+        notes = (note for group in (*self._noted, gate.settings) for note in group.notes if not is_as_asked(note))
+        found = (*notes, *gate.report.warnings, seeding.strip(), self.together.problem)
+        return tuple(dict.fromkeys(filter(None, found)))
+
+    @property
+    def _noted(self) -> tuple[Settings, ...]:
+        """Groups beside the database's, whose notes the gate tells."""
+        admin = self.database.admin
+        return (*self.settings, *(() if admin is None else (admin.settings,)))
+
+    @property
     def ready(self) -> bool:
         """Whether the gate has been passed."""
         return self.database.gate.report.state is State.READY
@@ -84,8 +102,6 @@ class Runtime:
             PlimsollError: start-up failed, and says why.
         """
         self.protection.start(asyncio.get_running_loop())
-        for note in self.protection.settings.notes:
-            logger.warning("%s", note)
         self._task = task = self._begin()
         await asyncio.wait({task}, timeout=GRACE_S)
         if not task.done():
@@ -132,6 +148,9 @@ class Runtime:
         return task.cancelled() or monotonic() - self._ended_s > RETRY_FAILED_S
 
     def _begin(self) -> asyncio.Task[None]:
+        if self._task is None:
+            for note in dict.fromkeys(note for group in self._noted for note in group.notes):
+                logger.warning("%s", note)
         self._began_s = monotonic()
         task = asyncio.create_task(self._run_gate(), name="plimsoll start-up gate")
         task.add_done_callback(_failure_of)  # read, so that the loop does not report it a second time

@@ -5,7 +5,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import SecretStr
@@ -180,7 +180,7 @@ class AdminAccount:
             )
         report = await self._make_first(engine, password, wait_s)
         if report.outcome == "created":
-            self._tell(password, problem)
+            return replace(report, warning=self._tell(password, problem))
         return report
 
     async def _make_first(self, engine: AsyncEngine, password: str, wait_s: float) -> SeedReport:
@@ -199,13 +199,17 @@ class AdminAccount:
             await self._insert(connection, email, self.settings.admin_name, password_hash)
         return SeedReport("created", f"Made the admin account {email}.")
 
-    def _tell(self, password: str, problem: str | None) -> None:
+    def _tell(self, password: str, problem: str | None) -> str:
+        """Say what was made. What was warned of; empty where nothing was."""
         email = self.normalize_email(self.settings.admin_email)
         logger.info("Made the admin account %s.", email)
         if self.configured_password is None:
             _print_once(email, password)
         elif problem:
-            logger.warning("ADMIN_PASSWORD is accepted here, but not in production. %s", problem)
+            warning = f"ADMIN_PASSWORD is accepted here, but not in production. {problem}"
+            logger.warning("%s", warning)
+            return warning
+        return ""
 
     async def _remind(self, connection: AsyncConnection) -> None:
         """Print whom to log in as. Nothing where the admins have other e-mails: those are not for a terminal."""

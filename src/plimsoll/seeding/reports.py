@@ -20,13 +20,14 @@ class SeedReport:
 
     `exists`: an admin was there, nothing was changed. `created`: this process made it. `refused`: the
     password is not good enough for production. `failed`: `message` has the cause. `fix` says what to do; it
-    is empty if `ok`.
-    Both are for the log: they may hold the e-mail and the database's words.
+    is empty if `ok`. `warning`: what is accepted now, and would not be in production.
+    All are for the log: they may hold the e-mail and the database's words.
     """
 
     outcome: SeedOutcome
     message: str
     fix: str = ""
+    warning: str = ""
 
     @property
     def ok(self) -> bool:

@@ -83,7 +83,16 @@ class Settings(BaseModel):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should be told at start: nothing is wrong, but something may not be as meant."""
-        return self._notes + self._read_notes
+        return (*self.made_up.values(), *self._notes, *self._read_notes)
+
+    @property
+    def made_up(self) -> Mapping[str, str]:
+        """What is not set, so that each process makes up its own: by name, a sentence that says what comes of it."""
+        return {
+            spec.name: f"{spec.name} is not set: {spec.declared.made_up}."
+            for attribute, spec in specs_of(type(self)).items()
+            if spec.declared.made_up and not getattr(self, attribute)
+        }
 
     def source_of(self, name: str) -> Source:
         """Where a value came from; `name` is an attribute or environment name. Raises KeyError."""

@@ -29,6 +29,7 @@ class Declaration:
     is_url: bool
     check: Check | None
     allowed: str | None
+    made_up: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +112,7 @@ def setting(
     is_url: bool = False,
     check: Check | None = None,
     allowed: str | None = None,
+    made_up: str = "",
 ) -> Any:
     """Declare a field of a `Settings` class.
 
@@ -118,10 +120,11 @@ def setting(
     `ge` and `le` are the bounds of a number, both inclusive, in `unit`. `secret` hides the value everywhere
     and needs the type SecretStr; `is_url` shows a secret URL without its password instead of hiding it all.
     `check` gets the value and returns None, or words for what is wrong (without the value). `allowed`
-    replaces the words for what is allowed.
+    replaces the words for what is allowed. `made_up` is for what each process makes up for itself where it is not
+    set, such as a signing key: words for what comes of that, told at start and found by PL008.
     """
     field: FieldInfo = Field(default=default, alias=name, description=help or None)
-    field.metadata.append(Declaration(name, ge, le, unit, help, secret, is_url, check, allowed))
+    field.metadata.append(Declaration(name, ge, le, unit, help, secret, is_url, check, allowed, made_up))
     return field
 
 

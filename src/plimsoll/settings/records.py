@@ -9,6 +9,14 @@ from plimsoll.errors import PlimsollError
 
 NOT_SET = "(not set)"
 
+AS_ASKED = ("the async driver", "certificate is checked", "require is used instead")
+"""Parts of notes that only tell how a URL was read, to the reader's good; everything else may be a slip."""
+
+
+def is_as_asked(note: str) -> bool:
+    """Whether nothing is to be done about what the note tells."""
+    return any(words in note for words in AS_ASKED)
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

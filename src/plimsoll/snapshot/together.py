@@ -29,6 +29,8 @@ class Together:
         self._shared: Shared | None = None
         self.directory: Path | None = None
         """What the workers of this host share; None where this one is alone."""
+        self.problem = ""
+        """Why it is alone though it should not be."""
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -40,8 +42,10 @@ class Together:
         try:
             shared.begin()
         except SharingError as error:
+            self.problem = str(error)
             logger.warning("%s", error)
             return
+        self.problem = ""
         self._shared, self.directory = shared, directory
         self._task = asyncio.create_task(self._serve(shared), name="plimsoll shows this worker to others")
 

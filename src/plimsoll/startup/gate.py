@@ -22,6 +22,7 @@ from plimsoll.seeding import AdminAccount, SeedReport
 from plimsoll.server import exclusive, is_pooled, server_of
 from plimsoll.settings import DatabaseSettings, ServiceSettings, TopologySettings
 from plimsoll.settings.database import AUTO
+from plimsoll.settings.records import is_as_asked
 from plimsoll.startup.development import schema_warning
 from plimsoll.startup.patience import Failure, Patience
 from plimsoll.startup.pooler import look_at_pooler
@@ -144,7 +145,7 @@ class Gate:
         self.reset()
         self._set(State.WAITING)
         for note in self.settings.notes:
-            logger.warning("%s", note)
+            logger.log(logging.INFO if is_as_asked(note) else logging.WARNING, "%s", note)
         production = self.settings.production
         self._tell(f"{'production' if production.active else 'development'}: {production.reason}")
 

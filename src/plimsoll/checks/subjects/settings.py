@@ -1,5 +1,6 @@
 """PL00x: settings are right, mean what was meant, and say whether this is production."""
 
+import shlex
 from collections import Counter
 
 from plimsoll.capacity.wording import counted
@@ -7,12 +8,13 @@ from plimsoll.checks.check import BOTH, Check
 from plimsoll.checks.facts import Facts
 from plimsoll.checks.verdict import Change, CouldNot, Found, Level, Passed, Verdict
 from plimsoll.settings import DatabaseSettings
+from plimsoll.settings.records import is_as_asked
 
 AS_DEVELOPMENT = "THIS RUNS AS DEVELOPMENT"
 """How notes about near misses end; see `plimsoll.settings.production.near_misses`."""
 
-AS_ASKED = ("the async driver", "certificate is checked", "require is used instead")
-"""Parts of notes that only tell how a URL was read, to the reader's good; everything else may be a slip."""
+KEY_BYTES = 48
+"""Random bytes of a key that is made. RFC 7518, 3.2 asks for the 32 of the hash at least, where HS256 signs."""
 
 TAGS = frozenset({"settings"})
 
@@ -39,8 +41,13 @@ def _place(kind: str) -> str:
 
 def _as_meant(facts: Facts) -> Verdict:
     groups = facts.groups or (facts.settings.value,)
-    left_out = (AS_DEVELOPMENT, *AS_ASKED)
-    notes = [note for group in groups for note in group.notes if not any(words in note for words in left_out)]
+    told_apart = {note for group in groups for note in group.made_up.values()}
+    notes = [
+        note
+        for group in groups
+        for note in group.notes
+        if note not in told_apart and AS_DEVELOPMENT not in note and not is_as_asked(note)
+    ]
     if not notes:
         return Passed("no name that is nearly a setting, none given twice, none ignored")
     return Found(
@@ -48,6 +55,32 @@ def _as_meant(facts: Facts) -> Verdict:
         "Correct each or take it out, in .env or in the environment; 'plimsoll settings' shows what counts.",
         numbers={"notes": len(notes)},
     )
+
+
+def _shared(facts: Facts) -> Verdict:
+    groups = facts.groups or (facts.settings.value,)
+    made_up = {name: words for group in groups for name, words in group.made_up.items()}
+    if not made_up:
+        return Passed("nothing that all processes must share is left to each of them")
+    topology = facts.topology.value
+    lines = list(made_up.values())
+    if topology.processes > 1:
+        lines.append(f"{counted(topology.processes, 'process', 'processes')} are declared: each has its own")
+    hosts = ", the same on each host" if topology.hosts > 1 else ""
+    return Found(
+        "\n".join(lines),
+        f"Make {' and '.join(made_up)} once, in .env or in the environment{hosts}; then restart the service. Who is "
+        "logged in by one that was made up must log in again.",
+        tuple(Change("shell", _made_once(name, facts)) for name in made_up),
+        level=Level.ERROR if topology.processes > 1 else None,
+        numbers={"made_up": len(made_up)},
+    )
+
+
+def _made_once(name: str, facts: Facts) -> str:
+    file = shlex.quote(str(facts.env_file.value.path if facts.env_file.known else ".env"))
+    code = f"import secrets; print('{name}=' + secrets.token_urlsafe({KEY_BYTES}))"
+    return f'(umask 077; python3 -c "{code}" >> {file})'
 
 
 def _production(facts: Facts) -> Verdict:
@@ -108,6 +141,27 @@ variables are left alone.
 Suppress it where another program needs the name.
 """,
         _as_meant,
+        BOTH,
+    ),
+    Check(
+        "PL008",
+        "Each process makes up what all must share",
+        Level.WARNING,
+        TAGS,
+        "What one process has signed is refused by the others, and by itself after a restart: logins fail at random.",
+        """\
+Settings that the application has declared with `setting(..., made_up=...)`: where such a one is not set, each process
+makes up its own, as `backend/` does outside of production with `SECRET_KEY`, which signs access tokens. With four
+workers three of four requests then reach one that refuses the token. It is an error where several processes are
+declared (`WEB_CONCURRENCY`, `DEPLOY_HOSTS`), else a warning: a restart ends all logins.
+
+The command writes a value of 48 random bytes to `.env`, and shows it nowhere. A key that is set and has leaked is
+changed in the same way, its old line taken out. Sessions of the console at `/ops/` need none: they are signed with keys
+made from `OPS_TOKEN` and `OPS_READ_TOKEN`.
+
+Suppress it on a machine of a developer who minds no log-in after a restart.
+""",
+        _shared,
         BOTH,
     ),
     Check(
