@@ -187,7 +187,7 @@ def test_names_with_markup_are_text_on_every_page(browser: Browser, trouble: Tro
         signed_in(browser, service) as (seen, _),
     ):
         service.ask(f"/do/{quote(HOSTILE)}")
-        expect(seen.page.locator(".problems")).to_contain_text(f"{HOSTILE[:37]}... of {database.user} from")
+        expect(seen.page.locator(".problems")).to_contain_text(f"{HOSTILE[:39]}… of {database.user} from")
         expect(seen.page.locator(".problems")).to_contain_text(f"GET /do/{HOSTILE}")
         while not any(HOSTILE in event["text"] for event in service.snapshot()["events"]):
             seen.page.wait_for_timeout(500)

@@ -130,7 +130,7 @@ def test_an_exhausted_pool_is_told_once() -> None:
             "SELECT venues.id, … FROM venues WHERE venues.x = ?",
         ),
         ("SELECT venues.id, venues.name FROM venues", "SELECT venues.id, venues.name FROM venues"),
-        ("UPDATE v SET a=?" + ",b=?" * 60, "UPDATE v SET a=?" + ",b=?" * 35 + ",..."),
+        ("UPDATE v SET a=?" + ",b=?" * 60, "UPDATE v SET a=?" + ",b=?" * 35 + ",b=…"),
     ],
     ids=["long", "short", "no-select"],
 )

@@ -29,7 +29,7 @@ def in_good_form(found: tuple[Problem, ...]) -> None:
         for text in (problem.sentence, problem.action):
             assert 0 < len(text) <= LONGEST_TEXT
             assert text.isprintable()
-        assert problem.sentence.endswith((".", "..."))
+        assert problem.sentence.endswith((".", "…"))
 
 
 @slow_to_make

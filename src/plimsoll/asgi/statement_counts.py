@@ -4,6 +4,7 @@ from hashlib import blake2b
 
 from plimsoll.server.forms import form_of
 from plimsoll.snapshot import StatementView
+from plimsoll.snapshot.shown import cut
 
 MOST_FORMS = 250
 """Forms that are kept; when there are more, the least used are dropped, down to `KEPT_FORMS`."""
@@ -96,4 +97,4 @@ class StatementTable:
 
 
 def _shown(form: str) -> str:
-    return form if len(form) <= SHOWN else form[: SHOWN - 4] + " ..."
+    return cut(form, SHOWN)

@@ -5,10 +5,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from plimsoll.capacity.wording import counted
-from plimsoll.checks.printable import printable
 from plimsoll.snapshot import HolderView, ProcessView, ServerView
 from plimsoll.snapshot.blocking import Blocker, blockers
-from plimsoll.snapshot.causes.wording import without_columns
+from plimsoll.snapshot.causes.wording import plain, without_columns
 from plimsoll.visit.snapshots import Everybody, Seen
 
 INDENT = "  "
@@ -20,6 +19,9 @@ STATEMENT_LINES = 2
 """So many lines of the terminal a statement may fill, about."""
 
 IDS_TOLD = 6
+
+LONGEST_LINE = 4_000
+"""Characters of a place, a statement, or the server's own words: longer than what a worker keeps of any."""
 
 LONGEST_NAME = 300
 """Characters of a worker's, a route's, or a user's: a host's has up to 255."""
@@ -178,14 +180,11 @@ def _short(version: str) -> str:
 
 
 def _line(text: str) -> str:
-    """Without line breaks: what comes after one would seem to be told of another."""
-    return printable(" ".join(text.split()))
+    return plain(text, LONGEST_LINE)
 
 
 def _name(text: str) -> str:
-    """One that is cut where no name is as long."""
-    line = _line(text)
-    return line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1]}…"
+    return plain(text, LONGEST_NAME)
 
 
 def _for(seconds: float | None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from plimsoll.errors import PeerError, SnapshotError
 from plimsoll.snapshot import Snapshot
+from plimsoll.snapshot.causes.wording import plain
 from plimsoll.snapshot.codec import from_json, series_from_json
 from plimsoll.snapshot.history import Series
 from plimsoll.web.line import Answer
@@ -82,17 +83,12 @@ def read_words(answer: Answer) -> tuple[int, str]:
     words = document.get("result") if answer.status == 200 else document.get("detail")
     if answer.status is None or not isinstance(words, str):
         raise PeerError(_refused(answer))
-    return answer.status, shown(words)
-
-
-def shown(text: str) -> str:
-    """Another host's words, on one line."""
-    return "".join(char if char.isprintable() else "?" for char in text[:LONGEST_TEXT])
+    return answer.status, plain(words, LONGEST_TEXT)
 
 
 def words_of(error: BaseException) -> str:
     """What an error says, without its code."""
-    return shown(str(error.args[0]) if error.args else type(error).__name__)
+    return plain(str(error.args[0]) if error.args else type(error).__name__, LONGEST_TEXT)
 
 
 def _document(answer: Answer) -> Mapping[str, Any]:

@@ -109,21 +109,17 @@ class Peers:
             )
         logger.info("%s asks %s to %s checkout %s", who, peer.url, action, holder)
         token = self._settings.ops_token
-        line = peer.line(2 * ACTION_LIMIT_S, who)  # below is the limit that tells what may have been done
+        given = None if token is None else token.get_secret_value()
         try:
-            async with asyncio.timeout(ACTION_LIMIT_S):
-                answer = await line.post(
-                    f"{HOLDERS_PATH}/{holder}/{action}", None if token is None else token.get_secret_value()
-                )
-            status, words = read_words(answer)
+            status, words = await _posted(
+                peer, f"{HOLDERS_PATH}/{holder}/{action}", ACTION_LIMIT_S, token=given, who=who
+            )
         except TimeoutError:
             raise ActionError(
                 f"{peer.url} did not answer within {ACTION_LIMIT_S:g} s; it may be done there yet."
             ) from None
         except PeerError as error:
             raise ActionError(f"{peer.url} was asked to do it: {words_of(error)}.") from None
-        finally:
-            line.close()
         if status != 200:
             raise ActionError(words)
         return words
@@ -135,17 +131,12 @@ class Peers:
         return tuple(words for words in await asyncio.gather(*asked) if words)
 
     async def _sign_out(self, peer: Peer, headers: Headers) -> str:
-        line = peer.line(SIGN_OUT_LIMIT_S, more=headers)
         try:
-            async with asyncio.timeout(SIGN_OUT_LIMIT_S):
-                answer = await line.post(SIGN_OUT_PATH)
-            status, words = read_words(answer)
+            status, words = await _posted(peer, SIGN_OUT_PATH, SIGN_OUT_LIMIT_S, more=headers)
         except TimeoutError:
             return f"{peer.url} (no answer within {SIGN_OUT_LIMIT_S:g} s)"
         except PeerError as error:
             return f"{peer.url} ({words_of(error)})"
-        finally:
-            line.close()
         return "" if status == HTTPStatus.OK else f"{peer.url} ({words.rstrip('.')})"
 
     # --- who it is ---
@@ -174,3 +165,21 @@ class Peers:
             return None
         finally:
             line.close()
+
+
+async def _posted(
+    peer: Peer, path: str, limit_s: float, *, token: str | None = None, who: str = "", more: Headers = ()
+) -> tuple[int, str]:
+    """Ask once for something to be done: the status of the answer, and what came of it in words.
+
+    Raises:
+        TimeoutError: there is no whole answer within `limit_s`; it may be done yet.
+        PeerError: there is none, or none of Plimsoll's.
+    """
+    line = peer.line(2 * limit_s, who, more)  # the limit here is the one that tells
+    try:
+        async with asyncio.timeout(limit_s):
+            answer = await line.post(path, token)
+    finally:
+        line.close()
+    return read_words(answer)

@@ -10,6 +10,7 @@ from plimsoll.reports.tasks import TaskGroup
 from plimsoll.snapshot import RouteView, Snapshot, StatementView
 from plimsoll.snapshot.codec import from_json, to_json
 from plimsoll.snapshot.history import SERIES, Series
+from plimsoll.snapshot.shown import cut
 
 FORMAT = 1
 WHAT = "plimsoll-record"
@@ -159,7 +160,7 @@ def _texts(value: object) -> tuple[str, ...]:
 def _cut(value: Any) -> Any:
     """JSON has no word for numbers that are not finite: latencies beyond the last bound are such."""
     if isinstance(value, str):
-        return value if len(value) <= LONGEST_TEXT else f"{value[: LONGEST_TEXT - 1]}…"
+        return cut(value, LONGEST_TEXT)
     if isinstance(value, Mapping):
         return {name: _cut(each) for name, each in value.items()}
     if isinstance(value, list | tuple):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from plimsoll.snapshot.model import EventView
+from plimsoll.snapshot.shown import cut
 
 MOST = 500
 """Events that are kept: with at most `TEXT_LIMIT` characters each, under half a megabyte whatever happens."""
@@ -30,8 +31,7 @@ class EventLog:
 
     def add(self, kind: str, text: str, *, same: str = "", count: int = 1) -> None:
         """Something happened, `count` times. Events of one kind are the same where `same` is, or else the text."""
-        words = " ".join(text.split())
-        words = words if len(words) <= TEXT_LIMIT else f"{words[: TEXT_LIMIT - 3]}..."
+        words = cut(" ".join(text.split()), TEXT_LIMIT)
         key = f"{kind}:{same or words}"
         now_s = self._clock()
         with self._lock:

@@ -9,4 +9,9 @@ def shown(text: str, most: int = LONGEST) -> str:
     characters."""
     if not text.isprintable():
         text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+    return cut(text, most)
+
+
+def cut(text: str, most: int) -> str:
+    """The text, or where it is too long its beginning, and the mark that all views have for that."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -4,6 +4,8 @@ import math
 import re
 from collections.abc import Sequence
 
+from plimsoll.snapshot.shown import cut
+
 LONGEST_NAME = 80
 """Characters of a route, a client or a place: a longer one is cut, so that the sentence is read to its end."""
 
@@ -22,16 +24,17 @@ UNMATCHED = "unknown"
 _LINE = re.compile(r"\.py:\d+")
 _CREDENTIALS = re.compile(r"://[^\s/@]*@")
 _COLUMNS = re.compile(r"^(SELECT [^,]+,).*? FROM ", re.DOTALL)
+_TABLES = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+([`\"\w][\w.`\"$]*)", re.IGNORECASE)
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _TIMES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _ROUND_S = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 120, 180, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400)
 
 
 def plain(text: str, longest: int = LONGEST_NAME) -> str:
-    """One line of printable characters; nothing that turns the direction of writing or hides."""
+    """One line of printable characters, whoever has written them: nothing in it steers a terminal, hides, turns the
+    direction of writing, or seems to be told of another."""
     line = " ".join(text[: 8 * longest].split())
-    shown = "".join(character if character.isprintable() else "?" for character in line)
-    return shown if len(shown) <= longest else f"{shown[: longest - 3]}..."
+    return cut("".join(character if character.isprintable() else "?" for character in line), longest)
 
 
 def quoted(text: str) -> str:
@@ -50,6 +53,13 @@ def without_columns(statement: str) -> str:
     return _COLUMNS.sub(r"\1 … FROM ", statement)
 
 
+def tables_of(statement: str) -> str:
+    """What a statement does and to which tables: `SELECT bookings, venues`. All of it where it names none."""
+    tables = dict.fromkeys(name.replace("`", "").replace('"', "") for name in _TABLES.findall(statement))
+    verb = statement.split(maxsplit=1)[:1]
+    return f"{verb[0].upper()} {', '.join(tables)}" if tables and verb else statement
+
+
 def _whole(text: str) -> str:
     return plain(_CREDENTIALS.sub("://***@", text[: 8 * LONGEST_QUOTE]), 8 * LONGEST_QUOTE).rstrip(".")
 
@@ -60,7 +70,7 @@ def place(text: str) -> str:
     file, _, line = plain(text[-2 * LONGEST_NAME :], 2 * LONGEST_NAME).rpartition(":")
     short = "/".join(file.replace("\\", "/").split("/")[-2:])
     whole = f"{short}:{line}" if file else line
-    return whole if len(whole) <= LONGEST_NAME else f"...{whole[3 - LONGEST_NAME :]}"
+    return whole if len(whole) <= LONGEST_NAME else f"…{whole[1 - LONGEST_NAME :]}"
 
 
 def owner(text: str) -> str:
@@ -126,7 +136,7 @@ def listed(parts: Sequence[str]) -> str:
 
 def bounded(text: str) -> str:
     """A whole sentence, of at most `LONGEST_TEXT` characters."""
-    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 3]}..."
+    return cut(text, LONGEST_TEXT)
 
 
 def _short(value: float) -> str:
