@@ -80,6 +80,8 @@ async def test_all_that_matters_is_seen_in_80_by_24(service: Service) -> None:
         assert "Load    DOES NOT FIT" in shown
         for key, words in (("h", "Holders"), ("p", "Procs"), ("w", "Workers"), ("d", "More"), ("q", "Quit")):
             assert f"{key} {words}" in shown.splitlines()[-1]
+        assert "app/export.py:41" in shown
+        assert "SELECT bookings" in shown
         assert len(shown.splitlines()) == 24
         assert all(len(each) <= 80 for each in shown.splitlines())
 
@@ -111,7 +113,7 @@ async def test_each_problem_is_seen_and_all_of_it_on_demand(service: Service) ->
         await until(pilot, lambda: "WARNING: A second one. And more." in screen(pilot))
         assert EXHAUSTED.problems[0].action[:40] in screen(pilot)
         assert "Do this." not in screen(pilot)
-        assert "i has all of them in full" in screen(pilot)
+        assert "i has 2 problems in full" in line(pilot, "#tables")
         await pilot.press("i")
         await until(pilot, lambda: f"What is wrong ({len(service.snapshot.problems)})" in line(pilot, "#tables"))
         await pilot.press("down", "d")

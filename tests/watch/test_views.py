@@ -169,9 +169,24 @@ def test_of_a_long_statement_its_tables_are_seen() -> None:
     text = "SELECT venues.id, venues.vendor_id, venues.name, venues.city FROM venues WHERE venues.id = ?"
     (held,) = HOLDERS.rows(replace(HEALTHY, holders=(replace(HEALTHY.holders[0], statement=text),)), None)
     (sent,) = STATEMENTS.rows(replace(HEALTHY, statements=(replace(HEALTHY.statements[0], text=text),)), None)
-    assert held.cells[4] == sent.cells[4] == "SELECT venues.id, … FROM venues WHERE venues.id = ?"
+    assert held.cells[4] == sent.cells[4] == "SELECT venues"
     assert text in sent.details[0]
     assert text in held.details[1]
+
+
+def test_a_row_of_a_narrow_terminal_has_what_tells_most() -> None:
+    """The file and the line rather than where it lies, and the tables rather than all of the statement."""
+    place = f"/srv/{'deep/' * 12}shop/export.py:41 in export_everything"
+    text = 'SELECT a.id FROM "bookings" AS a JOIN shop.venues ON ? LEFT JOIN `spaces` AS c ON ? JOIN bookings AS d ON ?'
+    held = replace(HEALTHY.holders[0], place=place, statement=text, state="idle in transaction")
+    now = replace(HEALTHY, holders=(held, replace(held, place=f"/srv/{'x' * 60}.py:7 in f", statement="SELECT ?")))
+    first, second = (row.cells[2:5] for row in HOLDERS.rows(now, None, width=80))
+    assert first == ("idle in tx", "shop/export.py:41", "SELECT bookings, shop.venues, spaces")
+    assert second == ("idle in tx", f"…{'x' * 18}.py:7", "SELECT ?")
+    wide, _ = (row.cells[2:5] for row in HOLDERS.rows(now, None, width=140))
+    assert wide[:2] == ("idle in transaction", "shop/export.py:41 in export_everything")
+    (row,) = HOLDERS.rows(replace(now, holders=(held,)), None, width=80)
+    assert f"Last statement: {text}" in row.details
 
 
 def test_each_table_tells_more_of_a_row_when_asked() -> None:

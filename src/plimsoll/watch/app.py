@@ -15,6 +15,7 @@ from textual.css.query import NoMatches
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Static
 
+from plimsoll.snapshot.causes.wording import counted
 from plimsoll.snapshot.shown import shown
 from plimsoll.snapshot.source import ALL
 from plimsoll.watch import summary
@@ -34,6 +35,9 @@ STYLES: dict[Tone, str] = {
 
 AGE_EVERY_S = 1.0
 """How often the age of what is shown is shown anew, also where no answer comes."""
+
+TALL = 30
+"""Lines of a terminal. In one with fewer the table has the room of what was waited for and asked."""
 
 GONE_TOLD_S = 15.0
 """How long it is said that the worker that was chosen has gone."""
@@ -169,8 +173,9 @@ class WatchApp(App[Exception]):
         yield summary.memory(now)
         yield Words(server(now), "warning" if now.server is not None and now.server.error else "plain")
         yield summary.trend("Taken", past["pool_taken"], width, "", now.pool.limit)
-        yield summary.trend("Waiting", past["pool_waiting"], width, "")
-        yield summary.trend("Req/s", past["requests_per_s"], width, "")
+        if self.size.height >= TALL:
+            yield summary.trend("Waiting", past["pool_waiting"], width, "")
+            yield summary.trend("Req/s", past["requests_per_s"], width, "")
 
     def _show_table(self) -> None:
         table: DataTable[Text] = self.screen_stack[0].query_one(DataTable)
@@ -178,7 +183,7 @@ class WatchApp(App[Exception]):
         by, backwards = self._sorted[self._shown.key]
         key = self._rows[table.cursor_row].key if 0 <= table.cursor_row < len(self._rows) else None
         x, y = table.scroll_offset
-        self._rows = self._shown.rows(now, by, backwards=backwards) if now is not None else []
+        self._rows = self._shown.rows(now, by, backwards=backwards, width=self.size.width) if now is not None else []
         table.clear()
         for row in self._rows:
             table.add_row(*(Text(cell, no_wrap=True) for cell in row.cells))
@@ -194,6 +199,10 @@ class WatchApp(App[Exception]):
             words.append(f"by {self._shown.columns[by].title}{', reversed' if backwards else ''}")
         if not self._rows and known:
             words.append(self._shown.nothing)
+        now = self._feed.sight.snapshot
+        if now is not None and now.problems and self._shown is not PROBLEMS:
+            # Not beside them, where it would be cut off on a small screen.
+            words.append(f"{PROBLEMS.key} has {counted(len(now.problems), 'problem')} in full")
         return Text("  ".join(words), style="bold reverse", no_wrap=True, overflow="ellipsis")
 
     def _new_columns(self) -> None:

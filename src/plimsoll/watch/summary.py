@@ -79,8 +79,6 @@ def problems(sight: Sight, width: int | None = None) -> Iterator[Words]:
         yield Words(shown(sentence, width if width and place else LONGEST), problem.level)
         if problem.action and not (width and place):
             yield Words(f"  -> {shown(problem.action, ACTION_LINES * width if width else LONGEST)}")
-    if width and told:
-        yield Words(f"  {PROBLEMS_KEY} has {'all of them' if len(told) > 1 else 'it'} in full", "dim")
     if not told and sight.state == "live":
         yield Words("Nothing is wrong.", "good")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from plimsoll.snapshot import Snapshot
 from plimsoll.snapshot.amounts import amount, quantile, seconds, size
-from plimsoll.snapshot.causes.wording import without_columns
+from plimsoll.snapshot.causes.wording import place, tables_of, without_columns
 from plimsoll.snapshot.processes import owner
 from plimsoll.snapshot.shown import shown
 from plimsoll.watch.summary import PROBLEMS_KEY
@@ -18,7 +18,14 @@ MOST_ROWS = 500
 LONGEST_CELL = 160
 
 LONGEST_STATEMENT = 48
-"""Characters that a terminal has room for beside the other columns; of a longer one columns are left out."""
+"""Characters that a wide terminal has room for beside the other columns; of a longer one columns are left out, or all
+but its tables."""
+
+WIDE = 120
+"""Columns of a terminal. In one with fewer, as of an SSH session with 80, what `Column.narrow` has is shown."""
+
+NARROW_PLACE = 24
+NARROW_STATES = {"running a statement": "running", "idle in transaction": "idle in tx"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +38,16 @@ class Column:
     falling: bool = False
     """Whether the highest comes first at first."""
     told: Callable[[Any], str] | None = None
+    narrow: Callable[[Any], str] | None = None
+    """How a value is shown where there is little room; as `words` has it where that fits too."""
 
-    def cell(self, thing: Any) -> str:
+    def cell(self, thing: Any, *, narrow: bool = False) -> str:
         """What stands in a row."""
         value = self.value(thing)
         if value is None:
             return "-"
+        if narrow and self.narrow is not None:
+            return shown(self.narrow(value), LONGEST_CELL)
         return shown(self.told(thing) if self.told is not None else self.words(value), LONGEST_CELL)
 
 
@@ -63,18 +74,21 @@ class Table:
     details: Callable[[Any], tuple[str, ...]] = lambda _: ()
     nothing: str = "None."
 
-    def rows(self, snapshot: Snapshot, by: int | None, *, backwards: bool = False) -> list[Row]:
-        """Sorted by a column; what has no value comes last either way."""
+    def rows(
+        self, snapshot: Snapshot, by: int | None, *, backwards: bool = False, width: int | None = None
+    ) -> list[Row]:
+        """Sorted by a column; what has no value comes last either way. `width` is that of the terminal."""
         things = list(self.things(snapshot))
         if by is not None:
             value = self.columns[by].value
             known = [thing for thing in things if value(thing) is not None]
             known.sort(key=value, reverse=self.columns[by].falling != backwards)
             things = known + [thing for thing in things if value(thing) is None]
-        return [self._row(thing) for thing in things[:MOST_ROWS]]
+        narrow = width is not None and width < WIDE
+        return [self._row(thing, narrow) for thing in things[:MOST_ROWS]]
 
-    def _row(self, thing: Any) -> Row:
-        cells = tuple(column.cell(thing) for column in self.columns)
+    def _row(self, thing: Any, narrow: bool) -> Row:
+        cells = tuple(column.cell(thing, narrow=narrow) for column in self.columns)
         return Row(self.named(thing), cells, tuple(shown(line) for line in self.details(thing)))
 
 
@@ -99,7 +113,20 @@ def _numbers(by: tuple[int, ...]) -> str:
 
 
 def _short(statement: str) -> str:
-    return statement if len(statement) <= LONGEST_STATEMENT else without_columns(statement)
+    if len(statement) <= LONGEST_STATEMENT:
+        return statement
+    without = without_columns(statement)
+    return without if len(without) <= LONGEST_STATEMENT else tables_of(statement)
+
+
+def _state_narrow(state: str) -> str:
+    return NARROW_STATES.get(state, state)
+
+
+def _place_narrow(text: str) -> str:
+    """The file and the line: the end of it tells more than its beginning."""
+    found = place(text).partition(" in ")[0]
+    return found if len(found) <= NARROW_PLACE else f"…{found[1 - NARROW_PLACE :]}"
 
 
 HOLDERS = Table(
@@ -110,9 +137,9 @@ HOLDERS = Table(
     (
         Column("Age", _get("age_s"), seconds, falling=True),
         Column("Route or task", _get("route")),
-        Column("State", _get("state")),
-        Column("Taken at", _get("place")),
-        Column("Last statement", _get("statement"), _short),
+        Column("State", _get("state"), narrow=_state_narrow),
+        Column("Taken at", _get("place"), place, narrow=_place_narrow),
+        Column("Last statement", _get("statement"), _short, narrow=tables_of),
         Column("Number", _get("statements"), falling=True),
         Column("Server id", _get("server_id")),
         Column("Worker", lambda each: each.worker or None),
@@ -136,7 +163,7 @@ PROCESSES = Table(
         Column("Id", _get("id")),
         Column("Mark", lambda each: each.mark or ("waits for a lock" if each.wait else None)),
         Column("Whose", owner),
-        Column("State", _get("state")),
+        Column("State", _get("state"), narrow=_state_narrow),
         Column("For", _get("seconds"), seconds, falling=True),
         Column("Transaction", _get("transaction_s"), seconds, falling=True),
         Column("Route", lambda each: each.route or None),
@@ -192,7 +219,7 @@ STATEMENTS = Table(
         Column("Times", _get("count"), falling=True),
         Column("Longest", _get("most_s"), seconds, falling=True),
         Column("Errors", _get("errors"), amount, falling=True),
-        Column("Statement", _get("text"), _short),
+        Column("Statement", _get("text"), _short, narrow=tables_of),
     ),
     0,
     lambda each: (each.text, f"Sent by: {', '.join(each.routes) or '-'}", f"Rows: {each.rows}"),
