@@ -129,7 +129,7 @@ def test_a_large_server_is_bound_by_what_the_load_needs() -> None:
     found = budget(question(server, workers=16, cores=64, host=host(machine(256 * GIB)), load=load))
     assert found.fits
     assert found.verdict == (
-        "640 wanted (1280 while deploying), 2000 allowed: it fits; max_connections of the server would bind first."
+        "640 wanted (1,280 while deploying), 2,000 allowed: it fits; max_connections of the server would bind first."
     )
     assert [item.each for item in found.allowances][:2] == [62, 91]
     assert found.advice is not None
@@ -156,7 +156,7 @@ def test_a_fleet_of_40_workers_shares_what_the_server_admits(overlap: int, each:
     with none 150 / 40 = 3.75: 3 each.
     """
     found = budget(question(mariadb(151), hosts=5, workers=8, overlap_percent=overlap))
-    assert found.verdict == "1600 wanted, 151 allowed: max_connections of the server binds."
+    assert found.verdict == "1,600 wanted, 151 allowed: max_connections of the server binds."
     assert (advised(found)["DB_POOL_SIZE"], advised(found)["DB_MAX_OVERFLOW"]) == (str(each), "0")
     assert any("max_connections=" in line and "memory first" in line for line in found.levers)
 

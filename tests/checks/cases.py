@@ -196,8 +196,8 @@ HOST = (
     found(
         "PL602", "= 312 files a process", "256 are allowed", mends=False, host=survey(count("RLIMIT_NOFILE", 256, 12))
     ),
-    found("PL602", "5000 clients", mends=False, service=service(MAX_CLIENT_CONNECTIONS="5000")),
-    passed("PL602", "= 312 files a process, of 1024"),
+    found("PL602", "5,000 clients", mends=False, service=service(MAX_CLIENT_CONNECTIONS="5000")),
+    passed("PL602", "= 312 files a process, of 1,024"),
     passed("PL602", "not limited", host=survey(counts=(), unlimited=("RLIMIT_NOFILE",))),
     cannot("PL602", "odd", host=survey(counts=(), unlimited=(), unreadable=("odd",))),
     found("PL603", "3 workers (6 while", "room for 4", host=survey(NPROC), topology=topology(WEB_CONCURRENCY=3)),
@@ -207,7 +207,7 @@ HOST = (
     passed("PL603", "not limited"),
     cannot("PL603", "pids.max", host=survey(unreadable=("pids.max",))),
     found("PL604", "20 requests at once", "40 connections", "4 times", host=survey(ENTRY)),
-    found("PL604", "1200 connections", mends=False, host=survey(ENTRY), topology=topology(WEB_CONCURRENCY=30)),
+    found("PL604", "1,200 connections", mends=False, host=survey(ENTRY), topology=topology(WEB_CONCURRENCY=30)),
     passed("PL604", "40 connections", "4 times", host=survey(replace(ENTRY, limit=60))),
     irrelevant("PL604", "CloudLinux"),
     cannot("PL604", "no line", host=survey(notes=(CLOUDLINUX,))),

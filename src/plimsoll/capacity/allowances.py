@@ -75,12 +75,12 @@ def _server_limits(question: Question) -> Iterator[Allowance]:
         return
     if server.max_connections is not None and server.max_connections > 0:
         allowed = max(0, server.max_connections - server.reserved_connections - others)
-        reckoning = f"{server.max_connections} less {server.reserved_connections} reserved, {others} of others"
+        reckoning = f"{server.max_connections:,} less {server.reserved_connections:,} reserved, {others} of others"
         yield _of_server("max_connections of the server", "server", question, allowed, reckoning)
     account = server.account
     if account is not None and account.max_connections is not None and account.max_connections >= 0:
         name = account.max_connections_source or "the account's own limit"
-        reckoning = f"{account.max_connections} for the account {account.user}".strip()
+        reckoning = f"{account.max_connections:,} for the account {account.user}".strip()
         yield _of_server(name, "account", question, account.max_connections, reckoning)
     memory = server_memory(server)
     if isinstance(memory, ServerMemory):

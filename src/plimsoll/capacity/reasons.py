@@ -32,7 +32,7 @@ def size_words(question: Question, size: int, needed: int | None = None) -> Reco
         str(size),
         "auto" if plan.is_auto else str(plan.pool_size),
         _size_reason(question, size, needed) + (ALONE if size == 1 else ""),
-        f"One more is {topology.pools_deploying} more on the server during a deployment, and "
+        f"One more is {topology.pools_deploying:,} more on the server during a deployment, and "
         f"{amount(question.costs.rss_bytes * topology.engines)} more in each process.",
     )
 
@@ -45,19 +45,19 @@ def _size_reason(question: Question, size: int, needed: int | None) -> str:
     limit = binding(question)
     if limit is None or size < limit.each or (size == question.plan.pool_size and question.load is None):
         if question.plan.is_auto:
-            may = f"; {limit.name} would allow {limit.each}" if limit is not None else ""
+            may = f"; {limit.name} would allow {limit.each:,}" if limit is not None else ""
             return f"no more is taken without a known load{may}."
         return f"as it is: it fits, and {NO_LOAD}."
     wants = f"the load needs {needed} a pool, and " if needed else ""
-    return f"{wants}{_shared_out(question, limit)}, so each may have {limit.each} in all."
+    return f"{wants}{_shared_out(question, limit)}, so each may have {limit.each:,} in all."
 
 
 def _shared_out(question: Question, limit: Allowance) -> str:
     pools = question.topology.pools_deploying
-    who = f"{pools} pools, old and new workers together" if pools > question.topology.pools else f"{pools} pools"
+    who = f"{pools:,} pools, old and new workers together" if pools > question.topology.pools else f"{pools:,} pools"
     spared = limit.source in ("server", "account") and limit.deploying > pools
     kept = f", and {SPARE} is kept free" if spared else ""
-    return f"{limit.deploying} ({limit.name}) are for {who if pools > 1 else 'one pool'}{kept}"
+    return f"{limit.deploying:,} ({limit.name}) are for {who if pools > 1 else 'one pool'}{kept}"
 
 
 def overflow_words(question: Question, size: int, overflow: int) -> Recommendation:
@@ -66,7 +66,7 @@ def overflow_words(question: Question, size: int, overflow: int) -> Recommendati
     if question.server.dialect == "sqlite":
         reason = "SQLite: nothing is gained by more."
     elif limit is not None and size + overflow == limit.each and (question.load or overflow < plan.max_overflow):
-        reason = f"what is left of the {limit.each} that each pool may have ({limit.name})."
+        reason = f"what is left of the {limit.each:,} that each pool may have ({limit.name})."
     elif question.load is not None:
         reason = "as much again, for a peak of twice the load."
     else:
@@ -149,4 +149,4 @@ def _then(question: Question, workers: int) -> str:
     now, then = (share(question.with_topology(workers=count)) for count in (workers, workers + 1))
     if now == then:
         return ""
-    return f", and each pool may then have {then} instead of {now}"
+    return f", and each pool may then have {then:,} instead of {now:,}"

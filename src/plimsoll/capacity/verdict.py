@@ -26,14 +26,14 @@ def verdict(question: Question, now: Outlook, advice: Advice | None) -> tuple[bo
         return False, _too_many(question, limit)
     wanted, deploying = now.demand.steady, now.demand.deploying
     if limit is None:
-        return True, f"{wanted} wanted, and no limit is known: it cannot be said whether they fit."
+        return True, f"{wanted:,} wanted, and no limit is known: it cannot be said whether they fit."
     above = [found for found in allowances(question) if wanted > found.steady or deploying > found.deploying]
     if above:
         return False, f"{_above(limit if limit in above else above[0], wanted, deploying)}{_not_carried(advice)}"
     if now.waits is not None and now.waits.utilisation >= 1:
         return False, (
             f"{_fits(now, limit)} But not the load: {now.waits.utilisation * now.waits.connections:.1f} of a pool's "
-            f"{now.waits.connections} connections would be in use at a time."
+            f"{now.waits.connections:,} connections would be in use at a time."
         )
     if advice.workers < question.topology.workers and question.cores is not None:
         workers, cores = counted(question.topology.workers, "worker"), counted(question.cores, "core")
@@ -43,10 +43,10 @@ def verdict(question: Question, now: Outlook, advice: Advice | None) -> tuple[bo
 
 def _above(limit: Allowance, wanted: int, deploying: int) -> str:
     if wanted > limit.steady:
-        return f"{wanted} wanted, {limit.steady} allowed: {limit.name} binds."
+        return f"{wanted:,} wanted, {limit.steady:,} allowed: {limit.name} binds."
     return (
-        f"{wanted} wanted, {limit.steady} allowed; while a deployment replaces the workers {deploying} wanted, "
-        f"{limit.deploying} allowed: {limit.name} binds."
+        f"{wanted:,} wanted, {limit.steady:,} allowed; while a deployment replaces the workers {deploying:,} wanted, "
+        f"{limit.deploying:,} allowed: {limit.name} binds."
     )
 
 
@@ -62,8 +62,8 @@ def _not_carried(advice: Advice) -> str:
 
 def _fits(now: Outlook, limit: Allowance) -> str:
     demand = now.demand
-    beside = f" ({demand.deploying} while deploying)" if demand.deploying > demand.steady else ""
-    return f"{demand.steady} wanted{beside}, {limit.deploying} allowed: it fits; {limit.name} would bind first."
+    beside = f" ({demand.deploying:,} while deploying)" if demand.deploying > demand.steady else ""
+    return f"{demand.steady:,} wanted{beside}, {limit.deploying:,} allowed: it fits; {limit.name} would bind first."
 
 
 def _too_many(question: Question, limit: Allowance | None) -> str:
@@ -72,12 +72,12 @@ def _too_many(question: Question, limit: Allowance | None) -> str:
     for crowd in crowds(question):
         if crowd.workers < topology.workers_deploying:
             workers = counted(topology.workers_deploying, "worker")
-            what = f"{workers} on a host ({together}), {crowd.workers} allowed: {crowd.name}"
+            what = f"{workers} on a host ({together}), {crowd.workers:,} allowed: {crowd.name}"
             return f"Does not fit: {what} binds. {_fewer(question)}"
     assert limit is not None  # what does not fit is kept out by something
     pools = topology.pools_deploying
-    want = "1 pool wants a connection" if pools == 1 else f"{pools} pools ({together}) want a connection each"
-    what = f"{want}, {limit.deploying} allowed"
+    want = "1 pool wants a connection" if pools == 1 else f"{pools:,} pools ({together}) want a connection each"
+    what = f"{want}, {limit.deploying:,} allowed"
     return f"Does not fit: {what}: {limit.name} binds. {_fewer(question)}"
 
 
@@ -86,7 +86,7 @@ def _fewer(question: Question) -> str:
     topology = question.topology
     workers = most_workers(question, topology.workers)
     if workers is not None:
-        where = f"on each of {topology.hosts} hosts" if topology.hosts > 1 else "on this host"
+        where = f"on each of {topology.hosts:,} hosts" if topology.hosts > 1 else "on this host"
         return f"Fewer workers or hosts: at most {counted(workers, 'worker')} {where}."
     hosts = most_hosts(question, topology.hosts - 1)
     if hosts is not None:
@@ -108,9 +108,9 @@ def levers(question: Question, advice: Advice | None) -> tuple[str, ...]:
     now, topology = share(found), found.topology
     lines = []
     if topology.overlap_percent and (then := share(found.with_topology(overlap_percent=0))) > now:
-        lines.append(f"DEPLOY_OVERLAP=0, where old workers end before new ones start: each pool may have {then}.")
+        lines.append(f"DEPLOY_OVERLAP=0, where old workers end before new ones start: each pool may have {then:,}.")
     if topology.workers > 1 and (then := share(found.with_topology(workers=topology.workers // 2))) > now:
-        lines.append(f"WEB_CONCURRENCY={topology.workers // 2}: each pool may have {then} instead of {now}.")
+        lines.append(f"WEB_CONCURRENCY={topology.workers // 2}: each pool may have {then:,} instead of {now:,}.")
     most = min(now, MAX_CONNECTIONS)
     short = found.load is not None and (advice.needed is None or advice.needed > most)
     if short and (hold_s := _hold_s(found, most)) is not None:
@@ -154,9 +154,9 @@ def _raise(question: Question, limit: Allowance, wanted: int) -> str:
     why = "the load" if question.load is not None else "the pools as they are set"
     if limit.source == "account":
         total = wanted + SPARE
-        return f"{total} for the account, for {why}: only who runs the server can grant that ({limit.name})."
+        return f"{total:,} for the account, for {why}: only who runs the server can grant that ({limit.name})."
     if limit.source != "server":
-        return f"More of {limit.name}, for the {wanted} that {why} would take while deploying ({limit.reckoning})."
+        return f"More of {limit.name}, for the {wanted:,} that {why} would take while deploying ({limit.reckoning})."
     total = wanted + SPARE + question.others + question.server.reserved_connections
     memory = server_memory(question.server)
     if not isinstance(memory, ServerMemory):

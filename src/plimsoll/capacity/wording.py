@@ -13,8 +13,8 @@ def amount(count: float) -> str:
 
 
 def counted(number: float, noun: str, many: str = "") -> str:
-    """A count with its noun: 1 worker, 3 workers, 0 workers; `many` is the plural where it has no plain s."""
-    return f"{number:.0f} {noun if number == 1 else many or f'{noun}s'}"
+    """A count with its noun: 1 worker, 1,200 workers, 0 workers; `many` is the plural where it has no plain s."""
+    return f"{number:,.0f} {noun if number == 1 else many or f'{noun}s'}"
 
 
 def plain(number: float) -> str:

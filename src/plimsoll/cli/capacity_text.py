@@ -44,14 +44,16 @@ def draw(found: Budget, width: int) -> Iterator[str]:
         return
     rows = list(_rows(found, limit.steady, limit.deploying))
     scale = max(1, *(max(wanted, allowed) for _, wanted, allowed in rows))
-    digits = len(str(scale))
+    digits = len(f"{scale:,}")
     room = width - LABEL - digits - 3
     whole = (
-        f"{limit.steady}" if limit.steady == limit.deploying else f"{limit.steady}, {limit.deploying} while deploying"
+        f"{limit.steady:,}"
+        if limit.steady == limit.deploying
+        else f"{limit.steady:,}, {limit.deploying:,} while deploying"
     )
     yield f"{' ' * LABEL}{LINE} is the load line: {whole} ({limit.name})"
     for label, wanted, allowed in rows:
-        yield f"{label.ljust(LABEL)}{_bar(wanted, allowed, scale, room)}  {wanted:>{digits}}"
+        yield f"{label.ljust(LABEL)}{_bar(wanted, allowed, scale, room)}  {wanted:>{digits},}"
     yield f"{' ' * LABEL}{BELOW} below it, {ABOVE} above it"
 
 
@@ -80,7 +82,7 @@ def _demand(found: Budget, width: int) -> Iterator[str]:
     pools = f"{hosts} x {workers} x {counted(topology.engines, 'engine')} = {counted(topology.pools, 'pool')}"
     sizes = "DB_POOL_SIZE=auto" if plan.is_auto else f"{plan.pool_size} + {plan.max_overflow}"
     yield from _wrapped(
-        f"Demand: {pools} of {sizes}; {topology.pools_deploying} while a deployment replaces the workers "
+        f"Demand: {pools} of {sizes}; {topology.pools_deploying:,} while a deployment replaces the workers "
         f"(DEPLOY_OVERLAP={topology.overlap_percent}).",
         width,
     )
@@ -103,11 +105,11 @@ def _limits(found: Budget, width: int) -> Iterator[str]:
     if not names:
         yield "  none is known"
     for item in sorted(found.allowances, key=lambda item: (item.each, item.deploying)):
-        yield f"  {item.name.ljust(column - 2)}  {item.steady:>9}  {item.deploying:>9}  {item.each:>9}"
+        yield f"  {item.name.ljust(column - 2)}  {item.steady:>9,}  {item.deploying:>9,}  {item.each:>9,}"
         yield from _wrapped(item.reckoning, width, INDENT)
     for crowd in found.crowds:
         workers = "worker" if crowd.workers == 1 else "workers"
-        yield f"  {crowd.name.ljust(column - 2)}  {crowd.workers:>9} {workers} on a host"
+        yield f"  {crowd.name.ljust(column - 2)}  {crowd.workers:>9,} {workers} on a host"
         yield from _wrapped(crowd.reckoning, width, INDENT)
 
 
@@ -133,7 +135,7 @@ def _waits(found: Budget, width: int) -> Iterator[str]:
     processes = found.question.topology.processes
     each = load.spread_over(processes)
     staffed = square_root_staffing(each.busy, DELAYED)
-    shared = f", {each.busy:.1f} in each of {processes} processes" if processes > 1 else ""
+    shared = f", {each.busy:.1f} in each of {processes:,} processes" if processes > 1 else ""
     there = " there" if processes > 1 else ""
     yield from _wrapped(
         f"Waits at {load.arrivals_per_s:g} a second, held {duration(load.hold_s)} each: {load.busy:.1f} in use on "
@@ -151,7 +153,7 @@ def _wait_row(label: str, view: Outlook) -> str:
     waits = view.waits
     assert waits is not None
     times = "".join(f"{duration(time_s):>13}" for time_s in (waits.mean_s, waits.p95_s, waits.p99_s))
-    pool = f"{waits.connections} {label}"
+    pool = f"{waits.connections:,} {label}"
     return f"  {pool:<16}{waits.utilisation:>8.0%}{waits.delayed:>11.1%}{times}{f'{waits.most_per_s:.0f}/s':>11}"
 
 

@@ -60,12 +60,14 @@ def _lines(found: Everybody, now_s: float, width: int | None) -> Iterator[str]:
 def _in_all(workers: Sequence[Seen]) -> str:
     taken, limit = sum(each.taken for each in workers), sum(each.limit for each in workers)
     idle, waiting = sum(each.idle for each in workers), sum(each.waiting for each in workers)
-    return f"{len(workers)} workers: {taken} of {limit} connections taken, {idle} idle, {waiting} waiting"
+    return f"{len(workers)} workers: {taken:,} of {limit:,} connections taken, {idle:,} idle, {waiting:,} waiting"
 
 
 def _of_worker(worker: Seen, width: int | None) -> Iterator[str]:
     release = f", release {_name(worker.release)}" if worker.release else ""
-    numbers = f"{worker.taken} of {worker.limit} connections taken, {worker.idle} idle, {worker.waiting} waiting"
+    numbers = (
+        f"{worker.taken:,} of {worker.limit:,} connections taken, {worker.idle:,} idle, {worker.waiting:,} waiting"
+    )
     if worker.silent:
         numbers = f"it lives and does not answer; when it last did: {numbers}" if worker.limit else SILENT
     nobody = "" if worker.holders or worker.silent else "; nobody holds one"
@@ -127,7 +129,7 @@ def _of_server(server: ServerView, now_s: float, holders: Sequence[HolderView]) 
         yield f"The server does not answer: {_line(server.error)}"
     if server.connections is None and not server.processes:
         return
-    most = f" of {server.max_connections}" if server.max_connections is not None else ""
+    most = f" of {server.max_connections:,}" if server.max_connections is not None else ""
     age_s = now_s - server.at_s
     old = f", {age_s:.0f} s ago" if age_s >= 1 else ""
     count = counted(server.connections if server.connections is not None else len(server.processes), "connection")

@@ -44,9 +44,9 @@ def size(value: float | None) -> str:
 
 
 def amount(value: float | None, unit: str = "") -> str:
-    """A number of a limit: bytes as a size, everything else as it is; one place of a fraction below ten."""
+    """A number of a limit: bytes as a size, else `1,200`; one place of a fraction below ten."""
     if value is None or not isfinite(value):
         return UNKNOWN
     if unit == "bytes":
         return size(value)
-    return f"{value:.1f}" if value != int(value) and abs(value) < 10 else f"{value:.0f}"
+    return f"{value:.1f}" if value != int(value) and abs(value) < 10 else f"{value:,.0f}"

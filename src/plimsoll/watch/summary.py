@@ -89,7 +89,7 @@ def load_line(view: LoadLineView | None) -> Words:
         return Words("Load    not known yet", "dim")
     fits = "fits" if view.fits else "DOES NOT FIT"
     allowed = f"{amount(view.allowed)} allowed ({shown(view.binding, 40)})"
-    wanted = f"{view.demanded} wanted, {view.demanded_deploying} while deploying"
+    wanted = f"{view.demanded:,} wanted, {view.demanded_deploying:,} while deploying"
     return Words(f"Load    {fits}: {wanted}, {allowed}", "good" if view.fits else "critical")
 
 
@@ -100,7 +100,7 @@ def pool(view: PoolView) -> Words:
     idle = min(width - taken, round(view.idle * width / (view.limit or 1)))
     bar = f"[{'#' * taken}{'=' * idle}{'.' * (width - taken - idle)}]"
     full = view.taken >= view.limit
-    text = f"Pool    {bar} {view.taken} of {view.limit} taken, {view.idle} idle, {view.waiting} waiting"
+    text = f"Pool    {bar} {view.taken:,} of {view.limit:,} taken, {view.idle:,} idle, {view.waiting:,} waiting"
     return Words(text, "critical" if full and view.waiting else "warning" if full else "plain")
 
 

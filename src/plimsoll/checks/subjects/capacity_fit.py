@@ -92,8 +92,8 @@ def _steady(facts: Facts, source: str) -> Verdict:
     if fit is None:
         return _no_limit(facts, source)
     if fit.steady <= fit.allowance.steady:
-        return Passed(f"{fit.demand}, {fit.allowance.steady} allowed ({fit.limit})")
-    return _found(facts, fit, f"{fit.demand}, {fit.allowance.steady} allowed ({fit.limit})")
+        return Passed(f"{fit.demand}, {fit.allowance.steady:,} allowed ({fit.limit})")
+    return _found(facts, fit, f"{fit.demand}, {fit.allowance.steady:,} allowed ({fit.limit})")
 
 
 def _no_limit(facts: Facts, source: str) -> Verdict:
@@ -128,7 +128,7 @@ def _deploying(facts: Facts) -> Verdict:
         return NotApplicable("the pools do not fit without a deployment either (PL201, PL202)")
     twice = f"while old and new workers run (DEPLOY_OVERLAP {topology.overlap_percent} %)"
     wanted = counted(fit.deploying, "connection")
-    told = f"{twice} the pools want {wanted}, {fit.allowance.deploying} allowed ({fit.limit})"
+    told = f"{twice} the pools want {wanted}, {fit.allowance.deploying:,} allowed ({fit.limit})"
     if fit.deploying <= fit.allowance.deploying:
         return Passed(told)
     found = _found(facts, fit, told)

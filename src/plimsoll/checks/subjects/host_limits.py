@@ -93,12 +93,12 @@ def _files(facts: Facts) -> Verdict:
     needed = FILES_AT_START + pool + clients
     told = "MAX_CLIENT_CONNECTIONS" if service.max_client_connections else "pool and DB_POOL_MAX_WAITING"
     parts = f"{FILES_AT_START} at start + {counted(pool, 'connection')} + {counted(clients, 'client')} ({told})"
-    sum_ = f"{parts} = {needed} files a process"
+    sum_ = f"{parts} = {needed:,} files a process"
     if needed <= limit.limit:
-        return Passed(f"{sum_}, of {limit.limit} (RLIMIT_NOFILE)")
+        return Passed(f"{sum_}, of {limit.limit:,} (RLIMIT_NOFILE)")
     proposed = FILES_SPARE * needed
     return Found(
-        f"{sum_}; {limit.limit} are allowed (RLIMIT_NOFILE), {HERE}",
+        f"{sum_}; {limit.limit:,} are allowed (RLIMIT_NOFILE), {HERE}",
         f"Raise the limit where the service is started. With systemd: LimitNOFILE={proposed} under [Service].",
         (
             Change(

@@ -83,17 +83,17 @@ def _pool(facts: Facts) -> Verdict:
     if plan.is_auto:
         return Passed(f"DB_POOL_SIZE=auto keeps to what fits; nearest is the {told}")
     if plan.most <= nearest.each:
-        return Passed(f"{counted(plan.most, 'connection')} a pool, room for {nearest.each}; nearest is the {told}")
+        return Passed(f"{counted(plan.most, 'connection')} a pool, room for {nearest.each:,}; nearest is the {told}")
     if nearest.each < 1:
         return NotApplicable("the workers by themselves leave no memory (PL605)")
     overflow = min(plan.max_overflow, nearest.each // 4)
     settings = facts.settings.value
     risk = "At a peak requests wait longer for a connection, in a line that is bounded (DB_POOL_MAX_WAITING)."
-    memory = f"{nearest.each} x {amount(costs.rss_bytes)} = {amount(nearest.each * costs.rss_bytes)} a pool"
+    memory = f"{nearest.each:,} x {amount(costs.rss_bytes)} = {amount(nearest.each * costs.rss_bytes)} a pool"
     return Found(
         f"a pool may open {counted(plan.most, 'connection')} ({plan.pool_size} + {plan.max_overflow}), and memory "
-        f"allows {nearest.each}: {told}, {HERE}. Each takes {cost}",
-        f"Make the pool smaller, not larger: {nearest.each} in all. What uses the memory is said by 'plimsoll limits'.",
+        f"allows {nearest.each:,}: {told}, {HERE}. Each takes {cost}",
+        f"Make the pool smaller, not larger: {nearest.each:,} in all. Its use is said by 'plimsoll limits'.",
         (
             env_line(settings, "DB_POOL_SIZE", nearest.each - overflow, risk=risk, memory=memory),
             env_line(settings, "DB_MAX_OVERFLOW", overflow, risk=risk, memory=memory),

@@ -21,7 +21,7 @@ def _look_at_aborted(facts: Facts, name: str, words: str, fix: str) -> Verdict:
     since = counted_for(server)
     if tried < FEWEST_COUNTED:
         return NotApplicable(f"Too few to tell: {counted(tried, 'connection')} in {since}.")
-    evidence = f"{aborted:.0f} of {tried:.0f} connections in {since} {words}, {amounts.percent(aborted, tried)}."
+    evidence = f"{aborted:,.0f} of {tried:,.0f} connections in {since} {words}, {amounts.percent(aborted, tried)}."
     if aborted <= MOST_ABORTED * tried:
         return Passed(evidence)
     return Found(evidence=evidence, fix=fix, numbers={"aborted_percent": amounts.share(aborted, tried)})

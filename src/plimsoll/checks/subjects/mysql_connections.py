@@ -30,7 +30,7 @@ def _look_at_use(facts: Facts) -> Verdict:
     allowed, most = number(server, "max_connections"), number(server, "max_used_connections")
     if allowed < 1:
         raise UnknownError(f"the server says that max_connections is {allowed:.0f}, which makes no sense")
-    evidence = f"{most:.0f} of {allowed:.0f} connections were in use at a time, {amounts.percent(most, allowed)}."
+    evidence = f"{most:,.0f} of {allowed:,.0f} connections were in use at a time, {amounts.percent(most, allowed)}."
     if most <= MOST_USED * allowed:
         return Passed(evidence)
     fix, changes = _more_or_fewer(facts, server, allowed, most)
@@ -59,7 +59,7 @@ def _more_or_fewer(facts: Facts, server: ServerFacts, allowed: float, most: floa
         return f"{first}{short}: {demand.arithmetic(wanted)}.", ()
     memory = f"{demand.arithmetic(wanted)} of {amounts.size(ram)} RAM"
     return (
-        f"{first} If all of them are needed, the server's memory carries {wanted:.0f}.",
+        f"{first} If all of them are needed, the server's memory carries {wanted:,.0f}.",
         set_global(server, "max_connections", f"{wanted:.0f}", memory=memory),
     )
 
@@ -71,7 +71,7 @@ def _look_at_refused(facts: Facts) -> Verdict:
     uptime = uptime_of(server)
     since = "" if uptime is None else f" in {amounts.time(uptime)}"
     if refused == 0 and most <= allowed:
-        return Passed(f"No connection came when all were taken{since}: {most:.0f} of {allowed:.0f} at most.")
+        return Passed(f"No connection came when all were taken{since}: {most:,.0f} of {allowed:,.0f} at most.")
     told = counted(refused, "connection was", "connections were")
     evidence = (
         f"{told} refused with 'Too many connections'{since}; max_connections is {allowed:.0f}."

@@ -23,8 +23,8 @@ def _look(facts: Facts) -> Verdict:
     connections, tables = number(server, "max_connections"), number(server, "table_open_cache")
     needed = SPARE + connections + FILES_A_TABLE * tables
     evidence = (
-        f"open_files_limit {limit:.0f}, {opened:.0f} open; {SPARE} + max_connections {connections:.0f}"
-        f" + {FILES_A_TABLE} x table_open_cache {tables:.0f} = {needed:.0f}."
+        f"open_files_limit {limit:.0f}, {opened:,.0f} open; {SPARE} + max_connections {connections:.0f}"
+        f" + {FILES_A_TABLE} x table_open_cache {tables:.0f} = {needed:,.0f}."
     )
     if limit >= needed and opened <= MOST_OPEN * limit:
         return Passed(evidence)
@@ -40,7 +40,7 @@ def _look(facts: Facts) -> Verdict:
     )
     return Found(
         evidence=evidence,
-        fix=f"Let the server have {wanted:.0f} files, in its configuration and in the limit of its service; both are"
+        fix=f"Let the server have {wanted:,.0f} files, in its configuration and in the limit of its service; both are"
         " read at a restart. Or make table_open_cache smaller.",
         changes=(line(server, "open_files_limit", f"{wanted:.0f}", risk="Takes effect at a restart."), unit),
         level=Level.ERROR if opened > MOST_OPEN * limit else None,

@@ -84,7 +84,7 @@ def _look(facts: Facts) -> Verdict:
     largest = sorted(demand.parts.items(), key=lambda part: part[1], reverse=True)[:4]
     return Found(
         evidence=f"{evidence} The largest: {', '.join(f'{name} {amounts.size(value)}' for name, value in largest)}."
-        f" With the {used} that there were at most: {amounts.size(demand.of(used))}.",
+        f" With the {used:,} that there were at most: {amounts.size(demand.of(used))}.",
         fix=fix,
         changes=changes,
         level=Level.ERROR if happened else Level.WARNING,
@@ -98,7 +98,7 @@ def _remedy(server: ServerFacts, demand: Demand, ram: float, used: int) -> tuple
     fits = (room - demand.shared) // demand.each if demand.each else 0
     if fits >= max(FEWEST_CONNECTIONS, used):
         memory = demand.arithmetic(fits)
-        fix = f"Let the server admit no more than {fits:.0f} connections; 'plimsoll capacity' gives the pools theirs."
+        fix = f"Let the server admit no more than {fits:,.0f} connections; 'plimsoll capacity' gives the pools theirs."
         return fix, set_global(server, "max_connections", f"{fits:.0f}", memory=memory, risk=FEWER_RISK)
     if demand.parts["innodb_buffer_pool_size"] > BUFFER_POOL_SHARE * ram:
         pool = max(CHUNK, BUFFER_POOL_SHARE * ram // CHUNK * CHUNK)
@@ -124,8 +124,8 @@ def _look_at_misses(facts: Facts) -> Verdict:
     free = number(server, "innodb_buffer_pool_pages_free")
     since = counted_for(server)
     evidence = (
-        f"In {since} {amounts.percent(missed, asked)} of {asked:.0f} reads went to the disk;"
-        f" the buffer pool is {amounts.size(pool)}, {free:.0f} of its pages are free."
+        f"In {since} {amounts.percent(missed, asked)} of {asked:,.0f} reads went to the disk;"
+        f" the buffer pool is {amounts.size(pool)}, {free:,.0f} of its pages are free."
     )
     if asked < FEWEST_READS:
         return NotApplicable(f"Too few to tell: {counted(asked, 'read')} in {since}.")

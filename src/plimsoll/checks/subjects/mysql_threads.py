@@ -33,7 +33,7 @@ def _look_at_threads(facts: Facts) -> Verdict:
         return NotApplicable(f"Too few to tell: {counted(tried, 'connection')} in {since}.")
     hits = max(0.0, tried - made)
     evidence = (
-        f"{amounts.percent(hits, tried)} of {tried:.0f} connections in {since} got a thread that was there;"
+        f"{amounts.percent(hits, tried)} of {tried:,.0f} connections in {since} got a thread that was there;"
         f" thread_cache_size is {cache:.0f}."
     )
     if hits > LEAST_THREAD_HITS * tried or made <= FEWEST_THREADS_A_HOUR * hours:

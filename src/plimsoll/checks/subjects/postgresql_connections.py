@@ -33,7 +33,7 @@ def _look_at_use(facts: Facts) -> Verdict:
     if allowed < 1 or server.connections_now < 0:
         raise UnknownError(f"max_connections {server.max_connections} less those reserved makes no sense")
     evidence = (
-        f"{server.connections_now} of {allowed} connections are in use at this moment,"
+        f"{server.connections_now:,} of {allowed:,} connections are in use at this moment,"
         f" {amounts.percent(server.connections_now, allowed)} (max_connections {server.max_connections},"
         f" {server.reserved_connections} of them reserved)."
     )
@@ -93,7 +93,7 @@ def _less(server: ServerFacts, room: float, most: float, hashes: float) -> tuple
         fix = "No useful work_mem is left for so many connections: lower max_connections (a restart), put PgBouncer in"
         return f"{fix} between, or make shared_buffers a quarter of the RAM.", ()
     fix = f"Let each sort take {amounts.size(fits)}, and give more to the few statements that need it (SET LOCAL"
-    memory = f"{most:.0f} x {amounts.size(fits)} x {hashes:g} = {amounts.size(most * fits * hashes)}"
+    memory = f"{most:,.0f} x {amounts.size(fits)} x {hashes:g} = {amounts.size(most * fits * hashes)}"
     risk = "Larger sorts and hashes go to the disk."
     return f"{fix} work_mem); or admit fewer connections.", alter_system(
         server, "work_mem", quantity(fits), memory=memory, risk=risk

@@ -34,7 +34,7 @@ def _raised(facts: Facts) -> Verdict:
     sum_ = f"{_sum(memory, server.max_connections)} at worst; {share}"
     if needed <= most:
         return Passed(sum_)
-    used = "" if server.connections_most is None else f"; at most {server.connections_most} were ever in use"
+    used = "" if server.connections_most is None else f"; at most {server.connections_most:,} were ever in use"
     carries = memory.carries()
     enough = carries >= FEWEST_CONNECTIONS
     fix = (

@@ -64,9 +64,9 @@ def _exhausted(facts: Facts) -> Verdict:
 def _use(worker: Worker) -> str:
     number = worker.number
     return (
-        f"{worker.name}: {number('pool.checked_out'):.0f} in use now and {number('pool.most_taken'):.0f} at most of "
-        f"{counted(worker.places, 'connection')}; {number('pool.waiting'):.0f} waiting now, "
-        f"{number('pool.most_waiting'):.0f} at most"
+        f"{worker.name}: {number('pool.checked_out'):,.0f} in use now and {number('pool.most_taken'):,.0f} at most of "
+        f"{counted(worker.places, 'connection')}; {number('pool.waiting'):,.0f} waiting now, "
+        f"{number('pool.most_waiting'):,.0f} at most"
     )
 
 
@@ -75,7 +75,7 @@ def _reused(facts: Facts) -> Verdict:
     checkouts = sum(worker.number("pool.checkouts") for worker in running.workers)
     reused = sum(worker.number("pool.reused") for worker in running.workers)
     opened = sum(worker.number("pool.opened") for worker in running.workers)
-    words = f"{reused:.0f} of {counted(checkouts, 'use')} got a connection that was open; "
+    words = f"{reused:,.0f} of {counted(checkouts, 'use')} got a connection that was open; "
     words += f"{counted(opened, 'was', 'were')} opened"
     if checkouts < LEAST_CHECKOUTS:
         return NotApplicable(f"the pools were used {counted(checkouts, 'time')} since the start, too few to tell")
@@ -201,7 +201,7 @@ def _leaks(facts: Facts) -> Verdict:
     in_log = lines_of(running, "leaks")
     if not (late or lost or in_log):
         return Passed(f"none was held over DB_LEAK_THRESHOLD, none lost{nor_in_log(running)}")
-    words = f"{counted(late, 'connection')} held over DB_LEAK_THRESHOLD, {lost:.0f} lost to the garbage collector"
+    words = f"{counted(late, 'connection')} held over DB_LEAK_THRESHOLD, {lost:,.0f} lost to the garbage collector"
     return Found(
         f"{words}{f'; {in_log}' if in_log else ''}",
         LEAK_FIX,

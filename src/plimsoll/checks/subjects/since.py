@@ -105,7 +105,7 @@ def _timeouts(facts: Facts) -> Verdict:
     in_log = lines_of(running, "pool_timeouts")
     if not (timeouts or refused or in_log):
         return Passed(f"none {_since(running)}{nor_in_log(running)}")
-    words = f"{counted(timeouts, 'request')} waited in vain, {refused:.0f} refused at once, {_since(running)}"
+    words = f"{counted(timeouts, 'request')} waited in vain, {refused:,.0f} refused at once, {_since(running)}"
     return Found(
         f"{words}{f'; {in_log}' if in_log else ''}",
         TIMEOUT_FIX,
@@ -123,7 +123,7 @@ def _oom_kills(facts: Facts) -> Verdict:
     in_log = lines_of(running, "oom_kills", "lost_workers")
     if not (ever or in_log):
         return Passed(f"none in the workers' control groups{nor_in_log(running)}")
-    words = f"{counted(since, 'kill')} since the workers began, {ever:.0f} in the life of their control group"
+    words = f"{counted(since, 'kill')} since the workers began, {ever:,.0f} in the life of their control group"
     return Found(
         f"{words}{f'; {in_log}' if in_log else ''}",
         KILL_FIX.format(_limits(running.workers, "memory.oom_kills")),
@@ -150,7 +150,7 @@ def _refusals(facts: Facts) -> Verdict:
     counts = {name: count for name in REFUSALS if (count := _total(running, f"events.{name}"))}
     if not counts:
         return Passed(f"none {_since(running)}")
-    listed = ", ".join(f"{name.replace('_', ' ', 1)}: {count:.0f}" for name, count in counts.items())
+    listed = ", ".join(f"{name.replace('_', ' ', 1)}: {count:,.0f}" for name, count in counts.items())
     return Found(
         f"{listed}, {_since(running)}",
         "Refused quickly is better than served late, and still somebody was not served: see docs/admission.md for what "

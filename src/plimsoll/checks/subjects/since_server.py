@@ -95,7 +95,7 @@ def _aborted(facts: Facts) -> Verdict:
     counts, since = tally.counts, tally.since
     total = counts.pop(whole, 0.0)
     shares = {name: count / total if total else 0.0 for name, count in counts.items()}
-    listed = ", ".join(f"{name} {count:.0f} ({shares[name]:.1%})" for name, count in counts.items())
+    listed = ", ".join(f"{name} {count:,.0f} ({shares[name]:.1%})" for name, count in counts.items())
     words = f"of {counted(total, 'connection')} {since}: {listed}"
     bad = [name for name, count in counts.items() if count >= LEAST_COUNT and shares[name] > ABORTED_SHARE]
     if not bad:
@@ -114,13 +114,16 @@ def _refused(facts: Facts) -> Verdict:
     server = facts.server.value
     tally = _counted(facts, REFUSED)
     some = {name: count for name, count in tally.counts.items() if count}
-    words = [f"{name} {count:.0f}, {tally.since}" for name, count in some.items()]
+    words = [f"{name} {count:,.0f}, {tally.since}" for name, count in some.items()]
     most, limit = server.connections_most, server.max_connections
     before = facts.baseline.value.server.get("max_used_connections", 0) if tally.fresh else 0
     if most is not None and limit is not None and most >= limit > before:
         words.append(f"max_used_connections {most} of max_connections {limit}")
     if not words:
-        return Passed(f"none {tally.since}; at most {most} of {limit} connections were used")
+        used = (
+            f"; at most {most:,} of {limit:,} connections were used" if most is not None and limit is not None else ""
+        )
+        return Passed(f"none {tally.since}{used}")
     return Found(
         "; ".join(words),
         "Before max_connections is raised, 'plimsoll check --only capacity' reckons who takes how many. A baseline "
@@ -138,7 +141,7 @@ def _slow(facts: Facts) -> Verdict:
     limit_s = facts.server.value.number("long_query_time")
     limit = "long_query_time" if limit_s is None else f"{limit_s:g} s"
     share = slow / total if total else 0.0
-    words = f"{slow:.0f} of {counted(total, 'statement')} ({share:.2%}) took over {limit}, {since}"
+    words = f"{slow:,.0f} of {counted(total, 'statement')} ({share:.2%}) took over {limit}, {since}"
     if slow < LEAST_COUNT or share <= SLOW_SHARE:
         return Passed(words)
     return Found(
