@@ -79,11 +79,22 @@ def test_problems_name_their_workers() -> None:
         "taken at app/export.py:41 in export; 75 wait for one."
     )
     assert (three.level, three.action) == (alone.level, alone.action)
-    (many,) = together([worker(number, HELD) for number in range(9)]).problems
-    assert many.sentence.startswith("web-1:0, web-1:1 and 7 more together: 108 of 360 connections are held by")
+    (many,) = together([*FOUR, *(worker(number, HELD) for number in range(20, 29))]).problems
+    assert many.sentence.startswith("web-1:20, web-1:21 and 7 more together: 108 of 360 connections are held by")
+    (all_,) = together([worker(number, HELD) for number in range(9)]).problems
+    assert all_.sentence.startswith("All 9 workers together: 108 of 360 connections are held by GET /export for over")
     held = holding(holder(1, age_s=130.0, state="querying"))
     (two,) = together((*FOUR, worker(5, held), worker(6, held))).problems
     assert two.sentence.startswith("web-1:5 and web-1:6 together: 2 of 80 connections are held by GET /export for over")
+
+
+def test_what_all_say_in_the_same_words_is_said_once() -> None:
+    """Of all of them, or of those that are named: none is an example of it."""
+    warned = TROUBLES["start-up warned"][0]
+    (all_,) = together((worker(1, warned), worker(2, warned))).problems
+    assert all_.sentence.startswith("In all 2 workers: Start-up warned (and 1 more): The certificate ends")
+    (some,) = together((worker(1, warned), worker(2, warned), *FOUR[2:])).problems
+    assert some.sentence.startswith("In 2 of 4 workers (web-1:1 and web-1:2): Start-up warned")
 
 
 def test_numbers_that_are_not_added_up_are_said_to_be_of_one_worker() -> None:
@@ -103,11 +114,11 @@ def test_numbers_that_are_not_added_up_are_said_to_be_of_one_worker() -> None:
         "In 5 of 8 workers, such as web-1:5 (also web-1:6, web-1:7 and 2 more): 3 MemoryErrors in the last 30 s"
     )
     (worst,) = together((over, failed(5, 3))).problems
-    assert worst.sentence.startswith("In 2 of 2 workers, worst in web-1:5 (also web-1:1): 3 MemoryErrors in the last")
+    assert worst.sentence.startswith("In all 2 workers, worst in web-1:5: 3 MemoryErrors in the last")
     vain, then = TROUBLES["load without admission"]
     both = [replace(each, problems=problems(each, then)) for each in (worker(4711, vain), worker(4711, vain, "web-2"))]
     (lately,) = together(both).problems
-    assert lately.sentence.startswith("In 2 of 2 workers, worst in web-1:4711 (also web-2:4711): More comes in than 40")
+    assert lately.sentence.startswith("In all 2 workers, worst in web-1:4711: More comes in than 40")
 
 
 def test_the_gravest_of_all_workers_is_first() -> None:

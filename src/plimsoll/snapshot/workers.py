@@ -192,17 +192,24 @@ def _first(found: Sequence[tuple[Snapshot, Problem]]) -> Problem | None:
 
 def _of_workers(found: Sequence[tuple[Snapshot, Problem]], workers: int) -> Problem:
     """One kind of problem: of one worker in its words; of several with the numbers of all of them together, or else in
-    the words of one where it is gravest, which are then said to be of that one."""
+    the words of one where it is gravest, which are then said to be of that one. Where all have it, the others are not
+    named: what is wrong is to be read before a list of names."""
     ordered = sorted(found, key=lambda each: (GRAVITY[each[1].level], name_of(each[0])))
     (_, gravest), names = ordered[0], [plain(name_of(each)) for each, _problem in ordered]
     if len(names) == 1:
         return replace(gravest, sentence=bounded(f"{names[0]}: {gravest.sentence}"))
+    in_all = len(names) == workers
     joint = _joint(gravest, [each for each, _problem in ordered])
     if joint is not None:
-        return replace(joint, sentence=bounded(f"{_named(names)} together: {joint.sentence}"))
-    worst = "worst in" if gravest.level != ordered[1][1].level else "such as"
-    one = f"In {len(names)} of {counted(workers, 'worker')}, {worst} {names[0]} (also {_named(names[1:])})"
-    return replace(gravest, sentence=bounded(f"{one}: {gravest.sentence}"))
+        who = f"All {counted(workers, 'worker')}" if in_all else _named(names)
+        return replace(joint, sentence=bounded(f"{who} together: {joint.sentence}"))
+    where = f"In all {counted(workers, 'worker')}" if in_all else f"In {len(names):,} of {counted(workers, 'worker')}"
+    if len({problem.sentence for _each, problem in ordered}) > 1:
+        where += f", {'worst in' if gravest.level != ordered[1][1].level else 'such as'} {names[0]}"
+        where += "" if in_all else f" (also {_named(names[1:])})"
+    elif not in_all:
+        where += f" ({_named(names)})"
+    return replace(gravest, sentence=bounded(f"{where}: {gravest.sentence}"))
 
 
 def _named(names: Sequence[str]) -> str:
