@@ -10,6 +10,7 @@ from plimsoll.checks.facts import AdminFacts, Facts
 from plimsoll.checks.registry import check_of
 from plimsoll.checks.runner import run_checks
 from plimsoll.checks.verdict import Known
+from plimsoll.seeding import PasswordHasher
 from plimsoll.settings import DatabaseSettings
 from tests.checks.conftest import GOOD, Deployment
 from tests.servers import TestDatabase
@@ -155,6 +156,19 @@ def test_a_password_that_anyone_guesses_is_critical_in_production(deployment: De
 
 def _true(deployment: Deployment) -> str:
     return "true" if deployment.database.kind == "postgres" else "1"
+
+
+def test_no_memory_for_a_hash_is_one_open_question(on_sqlite: Deployment) -> None:
+    """Under a limit of address space argon2 gets none: the rest, which finds that limit, is told all the same."""
+    assert on_sqlite.command("admin", "create", "--email", "a@b.in", "--password", PASSWORD).status == 0
+
+    def starve(*_: object) -> bool:
+        raise MemoryError("no memory for a hash")
+
+    on_sqlite.monkeypatch.setattr(PasswordHasher, "_verify", starve)
+    checked = on_sqlite.check()
+    assert checked.unknown == {"PL120", "PL121", "PL122"}
+    assert checked["PL121"]["why"] == "the administrators could not be checked: no memory for a hash"
 
 
 def test_no_administrator_and_no_way_to_make_one(on_sqlite: Deployment) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,19 @@ def test_owner_and_mode_stay_and_no_secret_leaves_the_file(env_file: Path) -> No
     assert sorted(path.name for path in env_file.parent.iterdir()) == sorted(
         [".env", backup.name, journal.path.name]
     ), "no draft is left"
+
+
+def test_a_copy_that_git_would_take_is_said(env_file: Path) -> None:
+    """It has the passwords, and a .gitignore with .env alone does not know its name."""
+    subprocess.run(["git", "init", "--quiet"], cwd=env_file.parent, check=True, timeout=30)
+    (env_file.parent / ".gitignore").write_text(".env\n")
+    assert "git would take it" in rewrite(env_file, WANT, TEXT, journal_for(env_file))
+    (env_file.parent / ".gitignore").write_text(".env\n.env.*\n")
+    (env_file.parent / "later").mkdir()
+    (env_file.parent / "later/.env").write_text(TEXT)
+    words = rewrite(env_file.parent / "later/.env", WANT, TEXT, journal_for(env_file.parent / "later/.env"))
+    assert "kept as" in words
+    assert "git would" not in words
 
 
 def test_an_access_list_stays_too(env_file: Path) -> None:

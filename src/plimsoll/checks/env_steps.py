@@ -13,6 +13,7 @@ from plimsoll.checks.env_file import (
     remove_file,
     write_file,
 )
+from plimsoll.checks.gather_files import env_file_facts
 from plimsoll.checks.journal import EnvEntry, Journal
 from plimsoll.checks.steps import StepFailedError
 
@@ -42,8 +43,18 @@ def rewrite(path: Path, wanted: Mapping[str, str], planned: str, journal: Journa
         journal.drop(index)
         raise
     journal.mark(index, "done")
-    kept = f"; the old file is kept as {backup.name}, passwords and all" if backup else " (a new file)"
-    return f"{path}: {', '.join(f'{name}={value}' for name, value in wanted.items())}{kept}"
+    return f"{path}: {', '.join(f'{name}={value}' for name, value in wanted.items())}{_kept(backup)}"
+
+
+def _kept(backup: Path | None) -> str:
+    """What became of the old file; a name that .gitignore does not have would be in the next commit, passwords and
+    all."""
+    if backup is None:
+        return " (a new file)"
+    facts = env_file_facts(backup)
+    taken = facts.known and facts.value.ignored is False
+    warning = " (git would take it: delete it, or let .gitignore have .env.*)" if taken else ""
+    return f"; the old file is kept as {backup.name}, passwords and all{warning}"
 
 
 def take_back_edits(index: int, entry: EnvEntry, journal: Journal) -> str:

@@ -205,7 +205,10 @@ async def _admin(engine: AsyncEngine, asked: Asked, ends_s: float) -> Known[Admi
         return Known(why="the application keeps no administrator", irrelevant=True)
     left_s = ends_s - monotonic()
     check = account.check(engine, production=True, tried=TRIED_ADMINS, limit_s=left_s - TO_SAY_SO_S)
-    checked = await within(check, left_s)
+    try:
+        checked = await within(check, left_s)
+    except Exception as error:  # noqa: BLE001 - as for the other sources; argon2 may get no memory
+        return Known(why=f"the administrators could not be checked: {_clean(words_of(error), asked.secrets)}")
     if checked is None:
         return Known(why=f"the administrators could not be read within {asked.limit_s:g} s")
     report = checked[0]

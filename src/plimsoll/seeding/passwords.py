@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import argon2
-from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
 
 from plimsoll.errors import PlimsollError
 
@@ -23,6 +23,10 @@ MAX_PASSWORD_LENGTH = 1024
 
 MALFORMED_HASH = "Decoding failed"
 """argon2's text for a stored hash that cannot be decoded; its other texts tell of a failure on our side."""
+
+STARVED = frozenset({"Memory allocation error", "Threading failure"})
+"""argon2's texts where it gets no memory for a hash, which takes 64 MiB, or no thread to work in: under a limit of
+address space either comes first."""
 
 T = TypeVar("T")
 
@@ -62,7 +66,7 @@ class PasswordHasher:
         return await self._run(self._argon2id.hash, password)
 
     async def verify(self, stored_hash: str | None, password: str) -> bool:
-        """Whether `password` is the one behind `stored_hash`.
+        """Whether `password` is the one behind `stored_hash`. MemoryError where there is none for a hash.
 
         Without a hash (an unknown e-mail), or with one that is not argon2's, the same work is done for
         nothing, so that the time taken does not tell which e-mails have an account.
@@ -103,7 +107,12 @@ class PasswordHasher:
         loop = asyncio.get_running_loop()
         with self._lock:  # `close()` must not come between the choice of the threads and the hand-over
             future = loop.run_in_executor(self._live_threads(), work, *args)
-        return await future
+        try:
+            return await future
+        except (HashingError, VerificationError) as exc:
+            if str(exc) not in STARVED:
+                raise
+            raise MemoryError(f"a password's hash, which takes 64 MiB, got no memory or no thread ({exc})") from exc
 
     def _live_threads(self) -> ThreadPoolExecutor:
         # A forked child inherits the object but none of its threads: work given to it would wait for ever.
