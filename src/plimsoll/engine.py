@@ -9,7 +9,9 @@ from sqlalchemy.pool import NullPool
 
 from plimsoll.pool import PlimsollPool, PoolOptions
 from plimsoll.pool.connecting import connect_of
+from plimsoll.pool.drivers import cut, is_plain
 from plimsoll.server import server_of
+from plimsoll.server.tls_faults import NO_TLS
 from plimsoll.settings import DatabaseSettings
 from plimsoll.settings.database import AUTO
 
@@ -29,7 +31,7 @@ def build_engine(settings: DatabaseSettings, *, pooled: bool = True, prepared: b
     """
     prepared = pooled and settings.prepared_statements if prepared is None else prepared
     settings = settings.model_copy(update={"prepared_statements": prepared})
-    connect = _Connect(settings.connect_timeout_s)
+    connect = _Connect(settings.connect_timeout_s, needs_tls=settings.tls is not None)
     arguments = server_of(settings.dialect).connect_arguments(settings)
     arguments["async_creator_fn"] = connect_of("aiosqlite") if settings.dialect == "sqlite" else connect
     engine = create_async_engine(
@@ -90,20 +92,25 @@ class _Connect:
     be waited for without end. asyncpg lets an `OSError` through that no handler for database errors knows.
     """
 
-    def __init__(self, limit_s: float) -> None:
+    def __init__(self, limit_s: float, *, needs_tls: bool) -> None:
         self._limit_s = limit_s
+        self._needs_tls = needs_tls
         self.dialect: Any = None
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
         connect = connect_of(self.dialect.driver)
         try:
             async with asyncio.timeout(self._limit_s):
-                return await connect(*args, **kwargs)
+                made = await connect(*args, **kwargs)
         except TimeoutError as error:
             words = f"no connection within {self._limit_s:g} s: the server did not answer in time"
             raise self._error(words, error) from error
         except OSError as error:
             raise self._error(f"cannot connect: {error}", error) from error
+        if self._needs_tls and is_plain(made, self.dialect.driver):
+            cut(made, self.dialect.driver)
+            raise self._error(NO_TLS, ConnectionError(NO_TLS))
+        return made
 
     def _error(self, words: str, cause: BaseException) -> Exception:
         kind: Any = self.dialect.loaded_dbapi.OperationalError

@@ -62,6 +62,14 @@ def test_a_database_that_does_not_exist_is_a_refusal(served: Deployment) -> None
     assert "nothing_of_this_name" in checked["PL011"]["evidence"]
 
 
+def test_a_server_without_the_tls_that_is_demanded_is_told_as_such(served: Deployment) -> None:
+    """It runs and is let through to: what is to be looked at are the settings of TLS."""
+    served.set(DB_SSL_MODE="require")
+    checked = served.check()
+    assert checked.found == {"PL010"}
+    assert "that the server offers TLS" in checked["PL010"]["fix"]
+
+
 def test_a_sqlite_file_that_is_not_there_is_found_and_not_made(deploy: Deploy, sqlite_database: TestDatabase) -> None:
     """'plimsoll migrate' makes it."""
     found = deploy(sqlite_database)

@@ -182,6 +182,24 @@ async def test_a_certificate_that_is_not_accepted_is_not_waited_out(
         database.drop()
 
 
+async def test_a_server_without_tls_is_not_spoken_to_in_plain_text(
+    driver_and_database: tuple[str, TestDatabase],
+) -> None:
+    """Every driver: where TLS is demanded and none is offered, be it by somebody on the way, it ends at once."""
+    driver, database = driver_and_database
+    made = Database(DatabaseSettings(database_url=database.url_for(driver), ssl_mode="require", start_timeout_s=60))
+    began_s = time.monotonic()
+    with pytest.raises(DatabaseRefusedError, match="that the server offers TLS"):
+        await made.start()
+    assert time.monotonic() - began_s < SLACK_S
+    for _ in range(100):
+        if not database.connection_count():
+            break
+        await asyncio.sleep(0.05)
+    assert database.connection_count() == 0
+    await made.close()
+
+
 async def test_a_file_that_cannot_be_opened_is_not_waited_for(tmp_path: Path) -> None:
     """No server will come up there: the error says what to check."""
     made = Database(DatabaseSettings(database_url=f"sqlite+aiosqlite:///{tmp_path}/no/such/directory/x.db"))

@@ -96,6 +96,8 @@ class ContactFacts:
     """Its URL without the password."""
     words: str = ""
     within_s: float = 0.0
+    of_tls: bool = False
+    """Whether it answered, and TLS did not come about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from plimsoll.migrations import Migrations
 from plimsoll.seeding import AdminAccount
 from plimsoll.server import Fault, ServerFacts, fault_of, read_facts
 from plimsoll.server.privileges import read_privileges
+from plimsoll.server.tls_faults import is_of_tls
 from plimsoll.server.words import words_of
 from plimsoll.settings import DatabaseSettings
 from plimsoll.settings.redaction import hide_within
@@ -144,7 +145,7 @@ async def _contact(engine: AsyncEngine, asked: Asked) -> tuple[ContactFacts, flo
         refused = fault_of(error, asked.settings.dialect) is Fault.REFUSED
         words = _clean(words_of(error), asked.secrets)
         took_s = monotonic() - began_s
-        return ContactFacts("refused" if refused else "down", where, words, took_s), took_s
+        return ContactFacts("refused" if refused else "down", where, words, took_s, is_of_tls(error)), took_s
     took_s = monotonic() - began_s
     if in_time is None:
         return ContactFacts("down", where, f"no answer within {asked.limit_s:g} s", took_s), took_s

@@ -34,6 +34,12 @@ def _transport(connection: DBAPIConnection, driver: str) -> Any:
     return raw._transport if driver in ("asyncmy", "asyncpg") else None
 
 
+def is_plain(connection: DBAPIConnection, driver: str) -> bool:
+    """Whether a connection of MySQL's drivers is without TLS: where a server, or somebody on the way, says that it has
+    none, they go on in plain text, whatever was asked of them. PostgreSQL's drivers refuse that themselves."""
+    return driver in MYSQL and _transport(connection, driver).get_extra_info("ssl_object") is None
+
+
 def socket_number(connection: DBAPIConnection, driver: str) -> int | None:
     """The file descriptor of its socket; None where it has none."""
     if driver == "psycopg":

@@ -1,7 +1,6 @@
 """How start-up waits for the database: which failures it waits out, how often it tries, and what it says at the end."""
 
 import random
-import ssl
 import time
 from collections.abc import Callable
 
@@ -10,6 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from plimsoll.errors import DatabaseRefusedError, DatabaseUnavailableError, PlimsollError
 from plimsoll.server import Fault, fault_of
 from plimsoll.server.lending import lost_a_statement
+from plimsoll.server.tls_faults import ADVICE as TLS_ADVICE
+from plimsoll.server.tls_faults import is_of_tls
 from plimsoll.server.words import words_of
 from plimsoll.settings import DatabaseSettings
 from plimsoll.startup.pooler import LENT
@@ -84,7 +85,7 @@ class Patience:
         fault = self._fault(error)
         if self._settings.dialect == "sqlite":
             return fault is Fault.BUSY  # a file that cannot be opened is no server that comes up
-        return fault in (Fault.UNAVAILABLE, Fault.BUSY) and not _is_bad_certificate(error)
+        return fault in (Fault.UNAVAILABLE, Fault.BUSY) and not is_of_tls(error)
 
     def _refused(self, error: Failure) -> PlimsollError:
         return DatabaseRefusedError(
@@ -95,8 +96,8 @@ class Patience:
     def _advice(self, error: Failure) -> str:
         if self._settings.dialect == "sqlite":
             return "Check that the file's directory exists and that this account may write there."
-        if _is_bad_certificate(error):
-            return "Check DB_SSL_CA, DB_SSL_MODE and the host's name: the server's certificate was not accepted."
+        if is_of_tls(error):
+            return TLS_ADVICE
         if lost_a_statement(error):
             return LENT
         if self._fault(error) is Fault.REFUSED:
@@ -113,13 +114,3 @@ class Patience:
             f"{words_of(error)}. Check that the server runs and is reached from here. Start-up waits DB_START_TIMEOUT "
             f"seconds, which is {self._settings.start_timeout_s:g} now: raise it for a server that needs longer."
         )
-
-
-def _is_bad_certificate(error: BaseException | None) -> bool:
-    """Whether TLS verification is at the bottom of it: drivers report that like a server that is down."""
-    while error is not None:
-        # libpq has no class for it, only OpenSSL's words.
-        if isinstance(error, ssl.SSLCertVerificationError) or "certificate verify failed" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

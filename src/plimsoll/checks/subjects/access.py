@@ -22,6 +22,7 @@ from plimsoll.server.privileges import (
     needed,
     revoke_powers,
 )
+from plimsoll.server.tls_faults import ADVICE as TLS_ADVICE
 
 DANGEROUS = frozenset(
     {
@@ -64,7 +65,7 @@ def _reached(facts: Facts) -> Verdict:
     if contact.outcome == "down":
         return Found(
             f"{contact.where}: {contact.words} (after {contact.within_s:.1f} s)",
-            NOT_OPENED if contact.where.startswith("sqlite") else NOT_REACHED,
+            TLS_ADVICE if contact.of_tls else NOT_OPENED if contact.where.startswith("sqlite") else NOT_REACHED,
         )
     return Passed(f"{contact.where} answered within {contact.within_s * 1000:.0f} ms")
 
@@ -206,7 +207,8 @@ CHECKS: tuple[Check, ...] = (
 One connection is made as the service makes it: driver, TLS and account as the settings say. It may take
 `DB_CONNECT_TIMEOUT`, and no longer than `--timeout` (5 s). No answer, or an address that does not exist, is this
 finding; a server that answers and refuses is [PL011](PL011.md). A SQLite file that does not exist yet is this one too:
-it is not made here.
+it is not made here. So is a certificate that is not accepted, and a server that offers no TLS although
+`DB_SSL_MODE` demands it: then nothing is asked over the connection.
 """,
         _reached,
         BOTH,
