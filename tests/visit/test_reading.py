@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from plimsoll.visit.figures import FORMAT, PATH, read_figures
 from plimsoll.visit.logfile import MOST_BYTES, read_log
-from plimsoll.visit.pages import pages_of, percentile
-from plimsoll.web.line import Answer
+from plimsoll.visit.pages import ask_pages, pages_of, percentile
+from plimsoll.web.line import Answer, Line
 
 GOOD: dict[str, Any] = {
     "format": FORMAT,
@@ -137,3 +137,31 @@ def test_what_is_no_readable_file_is_said(tmp_path: Path) -> None:
         found = read_log(tmp_path / name)
         assert not found.known
         assert found.why
+
+
+class Prepared(Line):
+    """Gives the same answer to each request."""
+
+    def __init__(self, given: Answer) -> None:
+        self.given = given
+        self.asked = 0
+
+    async def get(self, path: str, token: str | None = None) -> Answer:
+        self.asked += 1
+        return self.given
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        (Answer(503, seconds=2.0), 2),
+        (Answer(503, seconds=0.01), 8),
+        (Answer(200, seconds=2.0), 8),
+        (Answer(None, error="no answer"), 2),
+    ],
+)
+async def test_a_page_that_fails_slowly_is_not_asked_on_and_on(given: Answer, asked: int) -> None:
+    """While the database is frozen each answer costs seconds, and two of them tell as much as eight."""
+    line = Prepared(given)
+    await ask_pages(line, ["/items"])
+    assert line.asked == asked

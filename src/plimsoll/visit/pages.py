@@ -21,6 +21,12 @@ MOST_PAGES = 40
 FAILURES_EACH = 2
 """A page that did not answer so many times is not asked again: each of them may have waited for the whole limit."""
 
+SLOW_FAULT_S = 0.5
+"""A fault (500 and above) that takes so long to come counts as one of these: while the database is away every page
+waits for it, and eight times of each would be a minute."""
+
+FAULT = 500
+
 PATIENCE = 5
 """A page is waited for so many times its limit, so that it is told from one that never answers."""
 
@@ -46,7 +52,7 @@ async def _ask(line: Line, path: str) -> Endpoint:
     while len(answers) < REQUESTS_EACH and failures < FAILURES_EACH:
         answer = await line.get(path)
         answers.append(answer)
-        failures += bool(answer.error)
+        failures += bool(answer.error) or ((answer.status or 0) >= FAULT and answer.seconds > SLOW_FAULT_S)
         await asyncio.sleep(PAUSE_S)
     taken = sorted(answer.seconds for answer in answers if not answer.error)
     # A query may hold a secret, so it is left out of what is shown and kept.
