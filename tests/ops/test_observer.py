@@ -271,11 +271,11 @@ async def test_an_operator_gives_a_connection_back(server_database: TestDatabase
         assert said == "The connection of GET /hold was closed, and its place in the pool is free."
         assert (await waiting).status_code == 200
         assert not holding.done()
-        assert server_database.connection_count() == 1
+        await asyncio.to_thread(server_database.wait_connection_count, 1)
         it.go_on.set()
         assert (await holding).status_code == 503
         assert_balanced(pool_of(it.database.engine))
-        assert server_database.connection_count() == 1
+        assert await asyncio.to_thread(server_database.wait_connection_count, 1) == 1
         assert [event.kind for event in it.observer.snapshot().events][:1] != []
         assert any(event.text.startswith("ann took back") for event in it.observer.snapshot().events)
 
