@@ -1,5 +1,6 @@
 """What a command says where the database cannot be used: one clear error, soon, with 2 and without the password."""
 
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -52,8 +53,13 @@ def test_nobody_listens_for_any_driver(plimsoll: Command, use: Use, by_driver: t
     assert str(database.password) not in ended.printed
 
 
-def test_a_host_that_does_not_exist(plimsoll: Command, use: Use) -> None:
+def test_a_host_that_does_not_exist(plimsoll: Command, use: Use, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that nothing knows."""
+
+    def nobody_knows(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody_knows)  # a name server may be slow to say so
     use("mysql+aiomysql://u:hush-1@nowhere.invalid/d")
     ended = plimsoll(*APP, "migrate")
     assert ended.status == 2
