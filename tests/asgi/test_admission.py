@@ -289,7 +289,7 @@ async def test_after_memory_errors_the_process_ends_in_good_order(
 ) -> None:
     """What is in flight is answered first; then status 0, for whoever starts it anew."""
     service = await protected(sqlite_database, MEMORY_ERRORS_TO_EXIT="1")
-    in_flight = service.ask("/pause?seconds=1")
+    in_flight = service.ask("/pause?seconds=3")
     await service.until(lambda now: now["in_flight"] == 1)
     assert is_problem(await service.client.get("/items/1/memory-error"), 503, "memory-short")
     assert (await in_flight).text == '"rested"'
