@@ -78,10 +78,7 @@ async def test_a_driver_used_past_sqlalchemy(driver: str, database: TestDatabase
 @pytest.mark.parametrize("driver", list(SERVERS), indirect=True)
 async def test_a_user_who_goes_on_after_a_timeout(driver: str, database: TestDatabase) -> None:
     """Another connection in the same place, once the server has ended the first."""
-    async with (
-        engine_on(database.url_for(driver), size=1, statement_timeout_s=0.6) as engine,
-        scene_on(database, engine) as scene,
-    ):
+    async with engine_on(database.url_for(driver), size=1) as engine, scene_on(database, engine) as scene:
         await sweep(scene, go_on_after_a_timeout, warm)
 
 
@@ -188,9 +185,8 @@ async def test_the_next_in_line_gets_the_place_when_the_server_has_ended_what_wa
     driver: str, busy_database: TestDatabase, work: Work
 ) -> None:
     """Never more connections than the limit and the one that ends the others, although that one is slow to come."""
-    limit_s = 0.2 if work is go_on_after_a_timeout else 60
     async with (
-        engine_on(busy_database.url_for(driver), size=1, statement_timeout_s=limit_s) as engine,
+        engine_on(busy_database.url_for(driver), size=1, statement_timeout_s=60) as engine,
         scene_on(busy_database, engine) as scene,
     ):
         event.listen(engine.sync_engine, "do_connect", _late_to_kill)

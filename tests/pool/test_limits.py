@@ -30,6 +30,7 @@ async def test_a_statement_that_takes_too_long_is_given_up_and_ended_on_the_serv
                 await connection.execute(text(SLEEP[database.dialect].format(60)))
         assert isinstance(caught.value, OperationalError)
         assert fault_of(caught.value, database.dialect) is Fault.BUSY
+        pool.links._timeout_s = PATIENCE_S  # half a second was for what takes too long
         async with asyncio.timeout(PATIENCE_S):
             await until(lambda: not pool.snapshot().closing)
             async with engine.connect() as connection:
@@ -56,13 +57,14 @@ async def test_a_commit_that_is_not_answered_is_given_up(driver: str, database: 
     """A lock of the server holds it back: it is an error for the caller, who does not wait for ever."""
     if database.dialect != "postgresql":
         database.sql("ALTER TABLE note ENGINE=InnoDB")
-    async with engine_on(database.url_for(driver), size=1, statement_timeout_s=1, cleanup_timeout_s=1) as engine:
+    async with engine_on(database.url_for(driver), size=1, cleanup_timeout_s=1) as engine:
         server = database.server
         assert server is not None
         async with asyncio.timeout(PATIENCE_S):
             connection = await engine.connect()
             await connection.execute(text("INSERT INTO note VALUES ('a')"))
             await asyncio.to_thread(server.freeze)
+            pool_of(engine).links._timeout_s = 1.0
             try:
                 with pytest.raises(StatementTimeoutError):
                     await connection.commit()
@@ -76,7 +78,7 @@ async def test_a_frozen_server_holds_nobody_for_long(driver: str, database: Test
     server = database.server
     assert server is not None
     database.sql("INSERT INTO note " + " UNION ALL ".join(["SELECT 'n'"] * 500))
-    limits: dict[str, Any] = {"statement_timeout_s": 0.5, "cleanup_timeout_s": 0.5, "connect_timeout_s": 1.0}
+    limits: dict[str, Any] = {"cleanup_timeout_s": 0.5, "connect_timeout_s": 1.0}
     async with engine_on(database.url_for(driver), size=3, ping_after_idle_s=0.0, **limits) as engine:
         pool = pool_of(engine)
         await pool.warm_up(3)
@@ -87,6 +89,7 @@ async def test_a_frozen_server_holds_nobody_for_long(driver: str, database: Test
         busy = await engine.connect()
         await busy.execute(text("SELECT 1"))
         await asyncio.to_thread(server.freeze)
+        pool.links._timeout_s = 0.5
         try:
             async with asyncio.timeout(PATIENCE_S):
                 with pytest.raises(StatementTimeoutError):
@@ -122,6 +125,7 @@ async def test_a_connect_ends_by_the_time_of_whoever_asked_for_it(
             DEADLINE.reset(token)
         assert_balanced(pool_of(engine))
         proxy.forward()
+        pool_of(engine)._line.timeout_s = PATIENCE_S  # a third of a second was for what is never answered
         await until_served(engine)
 
 
@@ -149,11 +153,12 @@ async def test_nobody_waits_in_line_for_places_that_a_frozen_server_keeps(driver
     """All places wait for the server to confirm the end of what was given up: the next is told at once."""
     server = database.server
     assert server is not None
-    limits: dict[str, Any] = {"statement_timeout_s": 0.3, "cleanup_timeout_s": 0.3, "connect_timeout_s": 0.5}
+    limits: dict[str, Any] = {"cleanup_timeout_s": 0.3, "connect_timeout_s": 0.5}
     async with engine_on(database.url_for(driver), size=1, pool_timeout=60, **limits) as engine:
         async with engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
             await asyncio.to_thread(server.freeze)
+            pool_of(engine).links._timeout_s = 0.3
             with pytest.raises(StatementTimeoutError):
                 await connection.execute(text("SELECT 1"))
         try:
