@@ -165,13 +165,14 @@ def test_who_waits_in_one_of_them_for_another_is_told_once() -> None:
     """With the route and line of whoever has the lock: neither of the two knows both."""
     trouble, _before = TROUBLES["a row is locked by one of ours"]
     assert trouble.server is not None
-    asked = worker(1, trouble, holders=CHANGES, host="web-1")
-    other = worker(2, holding(holder(9, age_s=6.2)), server=None, host="web-2")
+    processes = tuple(replace(each, route="") for each in trouble.server.processes)
+    asked = worker(1, holding(*CHANGES[:2]), server=replace(trouble.server, processes=processes), host="web-1")
+    other = worker(2, holding(CHANGES[2], holder(9, age_s=6.2)), server=None, host="web-2")
     (told,) = together((asked, other)).problems
     (alone,) = problems(trouble)
     assert (told.level, told.sentence, told.action) == (alone.level, alone.sentence, alone.action)
     assert "connection 109, which this account is not shown" in asked.problems[0].sentence
-    assert [each.key for each in other.problems] == ["idle-in-transaction"]
+    assert "idle-in-transaction" in {each.key for each in other.problems}
 
 
 def test_the_load_line_is_held_against_all_that_were_seen() -> None:

@@ -12,7 +12,6 @@ from plimsoll.snapshot.causes.wording import bounded, counted, listed, plain, sa
 from plimsoll.snapshot.diagnosis import GRAVITY, RULES, problems
 from plimsoll.snapshot.model import HolderView, LoadLineView, Problem, RouteView, Snapshot, StatementView
 from plimsoll.snapshot.moment import Sums
-from plimsoll.snapshot.processes import across
 from plimsoll.snapshot.rows import Level, WorkerRow
 
 STALE_S = 30.0
@@ -273,7 +272,7 @@ def _hanging(seen: Sequence[Snapshot]) -> Found | None:
         return None
     held = tuple(holder for each in seen for holder in each.holders)
     joint = replace(newest, pool=all_pools(seen, like=newest.pool), admission=all_lines(seen), holders=held)
-    found = locks.look(Case(replace(joint, server=across(seen))))
+    found = locks.look(Case(joint))
     levels = [each.level for one in seen for each in one.problems if each.key == locks.KEY]
     return found and replace(found, level=min([found.level, *levels], key=GRAVITY.__getitem__))
 

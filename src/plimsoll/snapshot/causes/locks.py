@@ -1,6 +1,7 @@
 """Statements that hang since somebody else has a lock: whom they wait for, ours by route and line, others by name."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 from plimsoll.snapshot.blocking import PREPARED, Blocker, blockers
 from plimsoll.snapshot.causes import exhaustion, thresholds
@@ -28,14 +29,15 @@ def look(case: Case) -> Found | None:
     if not found:
         return None
     first = found[0]
-    holder = _holder(case, first)
+    held = {each.server_id: each for each in case.now.holders if each.server_id is not None}
+    holder = held.get(first.number) if first.number is not None else None
     exhausted = _exhausted(case, first)
     behind = {process.id for each in found[1:] for process in each.waiting} - {each.id for each in first.waiting}
     more = f"; {len(behind):,} more {verb(len(behind), 'waits', 'wait')} for others" if behind else ""
     full = f"; all {case.now.pool.limit:,} places of the pool are taken{exhaustion.rest(case)}" if exhausted else ""
     return Found(
         exhausted.level if exhausted is not None else "warning",
-        f"{_who_waits(first)}; {_who_has_it(first, holder)}{more}{full}.",
+        f"{_who_waits(first, held)}; {_who_has_it(first, holder)}{more}{full}.",
         _action(server, first, holder),
         _hidden(case, first) | (exhausted.hides | {"pool-exhausted"} if exhausted is not None else frozenset()),
     )
@@ -50,10 +52,6 @@ def _longest_s(blocker: Blocker) -> float:
     return max(_waited_s(process) for process in blocker.waiting)
 
 
-def _holder(case: Case, blocker: Blocker) -> HolderView | None:
-    return next((each for each in case.now.holders if each.server_id == blocker.number is not None), None)
-
-
 def _exhausted(case: Case, blocker: Blocker) -> Found | None:
     """An exhausted pool, where enough of its places wait here."""
     waiting = {process.id for process in blocker.waiting}
@@ -64,10 +62,11 @@ def _exhausted(case: Case, blocker: Blocker) -> Found | None:
 # --- words ---
 
 
-def _who_waits(blocker: Blocker) -> str:
+def _who_waits(blocker: Blocker, held: Mapping[int, HolderView]) -> str:
     """3 connections (2 of GET /items and 1 of mysql of root) wait for the table items, the first for over 5 s."""
     count = len(blocker.waiting)
-    whose = Counter(owner(each.route) if each.route else client(each) for each in blocker.waiting)
+    routes = ((each, held[each.id].route if each.id in held else each.route) for each in blocker.waiting)
+    whose = Counter(owner(route) if route else client(each) for each, route in routes)
     ordered = sorted(whose.items(), key=lambda each: (-each[1], each[0]))
     rest = sum(number for _name, number in ordered[NAMED:])
     names = [f"{number:,} of {name}" for name, number in ordered[:NAMED]] + ([f"{rest:,} others"] if rest else [])
