@@ -11,10 +11,13 @@ import pytest
 from plimsoll.snapshot import Problem
 from tests.ops.test_observer import Service, ended, service
 from tests.ops.test_problems import gone, told
-from tests.servers import TestDatabase
+from tests.servers import MYSQLD, TestDatabase
 from tests.servers.client import connect
 
 pytestmark = pytest.mark.usefixtures("patient_start")
+
+TELLS = "GRANT SELECT ON performance_schema.*" if MYSQLD else "INSTALL SONAME 'metadata_lock_info'"
+"""What an administrator may do for an account that is not told who has a table locked."""
 
 SYMPTOMS = {"slow-route", "slow-statement", "idle-in-transaction", "server-sleepers", "connections-held"}
 
@@ -57,11 +60,15 @@ def stranger(database: TestDatabase, statement: str) -> Iterator[int]:
 
 @contextmanager
 def granted(database: TestDatabase, *, process: bool = False, plugin: bool = False) -> Iterator[None]:
-    """What has MariaDB tell of locks; PostgreSQL tells without."""
+    """What has MariaDB or MySQL tell of locks; PostgreSQL tells without."""
     server = database.server
     assert server is not None
     mariadb = database.kind == "mariadb"
-    if mariadb and process:
+    if mariadb and MYSQLD and (process or plugin):
+        server.sql(f"GRANT PROCESS ON *.* TO '{database.user}'@'%'")
+        server.sql(f"GRANT SELECT ON performance_schema.* TO '{database.user}'@'%'")
+        plugin = False
+    elif mariadb and process:
         server.sql(f"GRANT PROCESS ON *.* TO '{database.user}'@'%'")
     if mariadb and plugin:
         server.sql("INSTALL SONAME 'metadata_lock_info'")
@@ -136,7 +143,7 @@ async def test_who_keeps_a_table_from_being_altered_is_named(server_database: Te
     maybe = "" if told_by == "the server" else "probably "
     assert f"; {maybe}GET /lock has it locked" in problem.sentence
     assert (" wait for the table " in problem.sentence) == (told_by == "the server")
-    assert ("metadata_lock_info" in problem.action) == (told_by == "nobody")
+    assert (TELLS in problem.action) == (told_by == "nobody")
 
 
 @told_or_not
@@ -152,7 +159,7 @@ async def test_a_stranger_who_has_a_table_locked_is_named(server_database: TestD
             await asyncio.gather(*behind)
     if told_by == "nobody":
         assert problem.sentence.endswith("; the server does not tell this account who has it locked.")
-        assert "INSTALL SONAME 'metadata_lock_info'" in problem.action
+        assert TELLS in problem.action
         return
     assert f"; connection {number} (" in problem.sentence
     assert f" {'KILL' if mariadb else 'SELECT pg_terminate_backend'}" in problem.action
