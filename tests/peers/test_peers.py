@@ -17,8 +17,8 @@ from plimsoll.peers import peers as module
 from plimsoll.snapshot import ProcessView, ServerView, Snapshot
 from plimsoll.snapshot.codec import series_to_json, to_json
 from plimsoll.snapshot.history import History
+from plimsoll.snapshot.processes import name_of
 from plimsoll.snapshot.source import Elsewhere
-from plimsoll.snapshot.workers import name_of
 from plimsoll.web import PEER_HEADER
 from plimsoll.web.line import BODY_LIMIT_BYTES
 from tests.peers.fakes import READ_TOKEN, TOKEN, answered, host, peers, worker, workers

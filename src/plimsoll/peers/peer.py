@@ -10,8 +10,8 @@ from plimsoll.errors import PeerError
 from plimsoll.peers.answers import Told, read_workers, words_of
 from plimsoll.peers.finding import Finder
 from plimsoll.snapshot.causes.wording import plain
+from plimsoll.snapshot.processes import name_of
 from plimsoll.snapshot.source import Headers
-from plimsoll.snapshot.workers import name_of
 from plimsoll.web import PEER_HEADER
 from plimsoll.web.line import Answer, Line
 from plimsoll.web.place import Place

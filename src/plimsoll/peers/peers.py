@@ -17,9 +17,8 @@ from plimsoll.settings import ServiceSettings
 from plimsoll.snapshot import Snapshot
 from plimsoll.snapshot.history import Series, Span
 from plimsoll.snapshot.hosts import Unheard, with_hosts
-from plimsoll.snapshot.processes import worker_name
+from plimsoll.snapshot.processes import name_of, worker_name
 from plimsoll.snapshot.source import ALL, HOST, Action, Elsewhere, Headers
-from plimsoll.snapshot.workers import name_of
 from plimsoll.web.place import read_place
 
 logger = logging.getLogger("plimsoll.peers")

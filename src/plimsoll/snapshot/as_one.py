@@ -7,6 +7,7 @@ from plimsoll.snapshot.adding import all_lines, all_pools, summed
 from plimsoll.snapshot.causes.wording import bounded, listed, plain, verb
 from plimsoll.snapshot.diagnosis import GRAVITY
 from plimsoll.snapshot.eventlog import MOST as MOST_EVENTS
+from plimsoll.snapshot.joint_problems import NAMED
 from plimsoll.snapshot.model import (
     EventView,
     HolderView,
@@ -17,9 +18,9 @@ from plimsoll.snapshot.model import (
     ServerView,
     Snapshot,
 )
-from plimsoll.snapshot.processes import across
+from plimsoll.snapshot.processes import across, name_of
 from plimsoll.snapshot.rows import WorkerRow
-from plimsoll.snapshot.workers import NAMED, name_of, newest_of_each, together
+from plimsoll.snapshot.workers import newest_of_each, together
 
 MOST_HOLDERS = 1_000
 """The oldest, of all workers: what a page can show, and a second's snapshot can carry."""

@@ -15,10 +15,10 @@ from plimsoll.snapshot.history import STEPS, Series, Span
 from plimsoll.snapshot.hosts import with_hosts
 from plimsoll.snapshot.model import Snapshot
 from plimsoll.snapshot.post import Do, Patience
+from plimsoll.snapshot.processes import name_of
 from plimsoll.snapshot.series import series_as_one
 from plimsoll.snapshot.source import ALL, HOST, SELF, Action, Elsewhere, Headers, Peers, Source
 from plimsoll.snapshot.together import Together
-from plimsoll.snapshot.workers import name_of
 
 logger = logging.getLogger("plimsoll.snapshot")
 

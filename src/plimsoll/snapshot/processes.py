@@ -23,6 +23,11 @@ def worker_name(host: str, pid: int) -> str:
     return f"{host}:{pid}"
 
 
+def name_of(snapshot: Snapshot) -> str:
+    """The worker that it is of, `host:pid`."""
+    return worker_name(snapshot.worker.host, snapshot.worker.pid)
+
+
 def owner(process: ProcessView) -> str:
     """Whose it is, as a view tells it: a worker by its name, where that is known."""
     return process.worker or process.whose

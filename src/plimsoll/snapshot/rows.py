@@ -1,4 +1,4 @@
-"""Which worker a snapshot is of, and a worker as one row of a table of several."""
+"""Which worker a snapshot is of, and a worker as one row of a table of several, with their sums."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -53,3 +53,27 @@ class WorkerRow:
     """Of its problems."""
     silent: bool = False
     """It lives and does not answer; its numbers are those of when it last did, zeros where it never has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over the workers that are not stale."""
+
+    workers: int = 0
+    ready: int = 0
+    hosts: int = 0
+    taken: int = 0
+    idle: int = 0
+    limit: int = 0
+    """Connections that all of them may have."""
+    waiting: int = 0
+    in_flight: int = 0
+    requests: int = 0
+    errors: int = 0
+    refused: int = 0
+    rss_bytes: int = 0
+
+    @property
+    def open(self) -> int:
+        """Connections that all of them have, or are about to."""
+        return self.taken + self.idle
