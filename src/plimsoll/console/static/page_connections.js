@@ -62,7 +62,7 @@ class Processes {
     columns: [
       { key: "id", title: "Id", number: true, value: (process) => process.id },
       { key: "whose", title: "Whose", long: true, value: (process) => process.shown },
-      { key: "mark", title: "Mark", short: true, value: (process) => process.mark, fill: fillMark },
+      { key: "mark", title: "Mark", value: (process) => process.marks.join(", "), fill: fillMarks },
       { key: "state", title: "State", short: true, value: (process) => process.state },
       { key: "for", title: "In it for", number: true, value: (process) => process.seconds, text: stateText },
       { key: "open", title: "Transaction", number: true, value: (process) => process.transaction_s, text: openText },
@@ -85,24 +85,27 @@ class Processes {
     const name = isOfSeveral(snapshot) ? (process) => process.worker || process.whose : whoseIs;
     const processes = snapshot.server?.processes ?? [];
     this.#table.update(
-      processes.map((process) => ({ ...process, shown: name(process), mark: marks(process, processes) })),
+      processes.map((process) => ({ ...process, shown: name(process), marks: marksOf(process, processes) })),
     );
   }
 }
 
 // What is wrong with it, whom it waits for, and how many wait for it.
-function marks(process, processes) {
+function marksOf(process, processes) {
   const waiting = processes.filter((each) => each.wait?.by.includes(process.id)).length;
   const by = process.wait?.by.join(", ") || "a lock";
-  return [process.mark, process.wait ? `waits for ${by}` : "", waiting ? `${waiting} wait for it` : ""]
-    .filter(Boolean)
-    .join(", ");
+  const marks = [process.mark, process.wait ? `waits for ${by}` : "", waiting ? `${waiting} wait for it` : ""];
+  return marks.filter(Boolean);
 }
 
-function fillMark(cell, process) {
-  const mark = cell.firstChild ?? cell.appendChild(el("span"));
-  mark.className = process.mark ? "mark" : "";
-  setText(mark, process.mark || "–");
+function fillMarks(cell, process) {
+  const marks = process.marks.length ? process.marks : ["–"];
+  while (cell.children.length > marks.length) cell.lastChild.remove();
+  marks.forEach((words, place) => {
+    const line = cell.children[place] ?? cell.appendChild(el("div", {}, el("span")));
+    line.firstChild.className = process.marks.length ? "mark" : "";
+    setText(line.firstChild, words);
+  });
 }
 
 export const parts = () => [new Server(), new Holders(), new Processes()];
