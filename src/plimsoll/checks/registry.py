@@ -19,6 +19,7 @@ from plimsoll.checks.subjects import (
     host_limits,
     idle_limits,
     memory_fit,
+    memory_growth,
     pool_line,
     raised_connections,
     running,
@@ -59,6 +60,7 @@ _SUBJECTS: tuple[tuple[Check, ...], ...] = (
     running_pages.CHECKS,
     running_pool.CHECKS,
     since.CHECKS,
+    memory_growth.CHECKS,
     since_server.CHECKS,
 )
 
