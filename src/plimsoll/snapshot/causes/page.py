@@ -29,7 +29,8 @@ critical pool-exhausted
   (`web-1:5 and web-1:6 together: 24 of 80 connections are held by ...`); of any other kind it is said how many have it,
   and the numbers are those of the worker that is named first
   (`In 3 of 4 workers, worst in web-1:5 (also web-1:6 and web-2:7): ...`, or `such as` where it is as grave in the
-  others). What is the server's is told once. The load line is then held against all that were seen.
+  others). Where all have it, the others are not named (`In all 4 workers, such as web-1:5: ...`). What is the server's
+  is told once. The load line is then held against all that were seen.
 - **silent-worker** is told there only: a worker lives and has not answered the others within a second, since something
   blocks its event loop or the process is stopped ([workers.md](workers.md)).
 - So are **host-silent**, a host that did not answer, and **hosts-unseen**, hosts that use the database and are not

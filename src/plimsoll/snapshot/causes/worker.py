@@ -94,7 +94,7 @@ def _warnings(case: Case) -> Found | None:
     return Found(
         "info",
         f"Start-up warned{more}: {plain(warnings[0], 300).rstrip('.')}.",
-        "'plimsoll check' looks at the same before a deployment and says what to do.",
+        "Run the checklist (Checks, or 'plimsoll check'): it says what to do about most of it.",
     )
 
 
@@ -140,7 +140,7 @@ RULES = (
         "info",
         "Start-up went on, and had something to say.",
         "The warnings of start-up.",
-        "`plimsoll check` says what to do about each.",
+        "The checklist (Checks, or `plimsoll check`) says what to do about most of them.",
         _warnings,
     ),
 )
