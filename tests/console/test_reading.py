@@ -147,3 +147,24 @@ def test_holders_come_before_what_is_of_every_worker_and_of_the_past(
     expect(page.locator(".holders tbody tr")).to_have_count(2)
     assert page.evaluate(HOLDERS_HEIGHT) == height
     page.wait_for_function(f"was => {HOLDERS_HEIGHT} < was", arg=height)
+
+
+def test_events_of_one_kind_are_picked_by_keyboard(visit: Visit, fake: FakeService) -> None:
+    """Many refusals would hide what an operator has done. The choice stays while others happen."""
+    refused = replace(EVENTS[0], kind="refused", text="Requests were refused.")
+    done = replace(EVENTS[0], kind="operator", text="An operator took a connection back.")
+    fake.snapshot = replace(FOUR_AS_ONE, events=(refused, done))
+    seen = visit(SMALL_PHONE)
+    page = seen.open("events")
+    rows = page.locator(".events tbody tr")
+    expect(rows).to_have_count(2)
+    page.get_by_label("Kind").focus()
+    page.keyboard.press("o")
+    expect(page.get_by_label("Kind")).to_have_value("operator")
+    expect(rows).to_have_text(re.compile("An operator took a connection back"))
+    fake.snapshot = replace(fake.snapshot, events=(replace(refused, kind="leak"), done, refused))
+    expect(page.get_by_label("Kind").locator("option")).to_have_text(["All kinds", "leak", "operator", "refused"])
+    expect(page.get_by_label("Kind")).to_have_value("operator")
+    expect(rows).to_have_count(1)
+    assert seen.violations() == []
+    assert seen.complaints == []

@@ -7,7 +7,36 @@ import { whose } from "./whose.js";
 
 export const title = "Events";
 
+// Many of one kind, such as refusals, would hide what an operator has done, or one leak.
+class Kinds {
+  #select = el("select");
+  #drawn = "";
+  node = el("label", { class: "pick" }, el("span", {}, "Kind"), " ", this.#select);
+
+  constructor(onChoose) {
+    this.#select.addEventListener("change", onChoose);
+  }
+
+  // Those of the kind that was chosen, which stays a choice while there are none.
+  of(events) {
+    const chosen = this.#select.value;
+    const kinds = [...new Set([...events.map((event) => event.kind), ...(chosen ? [chosen] : [])])].sort();
+    this.node.hidden = kinds.length < 2;
+    if (kinds.join() !== this.#drawn) {
+      this.#drawn = kinds.join();
+      this.#select.replaceChildren(
+        el("option", { value: "" }, "All kinds"),
+        ...kinds.map((kind) => el("option", { value: kind }, kind)),
+      );
+      this.#select.value = chosen;
+    }
+    return chosen ? events.filter((event) => event.kind === chosen) : events;
+  }
+}
+
 class Events {
+  #last = null;
+  #kinds = new Kinds(() => this.#last && this.render(this.#last));
   #table = new Table({
     name: "events",
     caption: "",
@@ -29,11 +58,18 @@ class Events {
       },
     ],
   });
-  node = el("section", { "aria-labelledby": "events" }, el("h1", { id: "events" }, "Events"), this.#table.node);
+  node = el(
+    "section",
+    { "aria-labelledby": "events" },
+    el("h1", { id: "events" }, "Events"),
+    this.#kinds.node,
+    this.#table.node,
+  );
 
   render(snapshot) {
     this.#table.caption = `Events ${whose(snapshot)}, as far as they are remembered`;
-    this.#table.update(snapshot.events);
+    this.#last = snapshot;
+    this.#table.update(this.#kinds.of(snapshot.events));
   }
 }
 
