@@ -51,7 +51,8 @@ def test_a_private_file_outside_of_any_repository_passes(on_sqlite: Deployment, 
     [
         (0o644, "error", "every account of this machine may read it"),
         (0o640, "warning", "its group may read it"),
-        (0o666, "error", "every account of this machine may write it"),
+        (0o664, "error", "every account of this machine may read it, its group may write it"),
+        (0o666, "error", "every account of this machine may read and write it"),
     ],
 )
 def test_a_file_that_others_can_read_is_found(

@@ -7,8 +7,12 @@ from plimsoll.checks.check import Check
 from plimsoll.checks.facts import EnvFileFacts, Facts
 from plimsoll.checks.verdict import Change, CouldNot, Found, Level, NotApplicable, Passed, Verdict
 
-OTHERS = stat.S_IRWXO
-GROUP_AND_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+READ_WRITE = 0o6
+OTHERS = stat.S_IROTH | stat.S_IWOTH
+GROUP_AND_OTHERS = stat.S_IRGRP | stat.S_IWGRP | OTHERS
+"""To execute a file of settings is of no use to anybody."""
+
+MAY = {0o2: "write", 0o4: "read", 0o6: "read and write"}
 ROOT = 0
 
 TAGS = frozenset({"files", "secrets"})
@@ -20,11 +24,12 @@ def _private(facts: Facts) -> Verdict:
     open_bits = file.mode & GROUP_AND_OTHERS
     if not open_bits:
         return Passed(f"{mode}: its owner's alone")
-    who = "every account of this machine" if open_bits & OTHERS else "its group"
-    verb = "write" if open_bits & (stat.S_IWOTH | stat.S_IWGRP) else "read"
+    others, group = open_bits & READ_WRITE, open_bits >> 3 & READ_WRITE
+    whose = {"every account of this machine": others, "its group": group & ~others}
+    may = ", ".join(f"{who} may {MAY[bits]} it" for who, bits in whose.items() if bits)
     path = shlex.quote(str(file.path))
     return Found(
-        f"{mode}: {who} may {verb} it",
+        f"{mode}: {may}",
         "Take everything from the group and the others.",
         (Change("shell", f"chmod 600 {path}", undo=f"chmod {file.mode:o} {path}", value="600", old=f"{file.mode:o}"),),
         level=None if open_bits & OTHERS else Level.WARNING,
@@ -99,7 +104,7 @@ CHECKS: tuple[Check, ...] = (
         "Whoever has an account on this machine, or breaks into one, has the database's password.",
         """\
 The permission bits of `.env` in the directory the service runs in: none may be set for the group or for others
-(`mode & 077`). Bits of others are an error; those of the group alone a warning, since on some hosts each user has a
+(`mode & 066`). Bits of others are an error; those of the group alone a warning, since on some hosts each user has a
 group of their own.
 
 Suppress it where only the service's user is in the group.
