@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plimsoll.checks.facts import Facts
+from plimsoll.checks.facts import AppFacts, Facts, SchemaFacts
 from plimsoll.checks.registry import BY_ID, check_of
 from plimsoll.checks.runner import run_checks
 from plimsoll.checks.verdict import CouldNot, Found, Known, Level, NotApplicable, Passed
@@ -549,6 +549,12 @@ def test_a_database_in_memory_has_no_file() -> None:
     facts = deployment(server, {"DATABASE_URL": "sqlite://"})
     for check_id in ("PL501", "PL502", "PL503", "PL504", "PL506", "PL507", "PL508", "PL509"):
         assert isinstance(verdict(check_id, facts), NotApplicable)
+    found = verdict("PL501", deployment(server, {"DATABASE_URL": "sqlite://", "ENVIRONMENT": "production"}))
+    assert isinstance(found, Found)
+    assert found.level is Level.CRITICAL
+    migrated = Known(AppFacts("app.main:app", engines=(1,), has_migrations=True))
+    pending = Known(SchemaFacts((), ("2",), 2))
+    assert isinstance(verdict("PL110", replace(facts, app=migrated, schema=pending)), NotApplicable)
 
 
 def test_sleepers_of_others_that_are_not_seen_are_not_denied() -> None:

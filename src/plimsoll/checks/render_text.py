@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 
+from plimsoll.capacity.wording import counted
 from plimsoll.checks.pages import page_path
 from plimsoll.checks.printable import printable
 from plimsoll.checks.runner import Report, Result
@@ -98,7 +99,9 @@ def _counts(report: Report) -> str:
         (len(report.unknown), "could not be checked"),
         (len(report.suppressed), "suppressed"),
     ]
-    return f"{len(report.results)} checks: " + ", ".join(f"{count} {what}" for count, what in counts if count)
+    return f"{counted(len(report.results), 'check')}: " + ", ".join(
+        f"{count} {what}" for count, what in counts if count
+    )
 
 
 def _reasons(results: tuple[Result, ...], *, verbose: bool) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from plimsoll.checks.check import Check
 from plimsoll.checks.facts import Facts, SchemaFacts
 from plimsoll.checks.verdict import Change, Found, IrrelevantError, Level, NotApplicable, Passed, UnknownError, Verdict
+from plimsoll.engine import is_in_memory
 
 SHOWN = 10
 """Differences that are shown; 'plimsoll migrate --check' lists all."""
@@ -90,6 +91,8 @@ def _missing_of_models(schema: SchemaFacts) -> list[str]:
 def _migrated(facts: Facts) -> SchemaFacts:
     if not facts.app.value.has_migrations:
         raise IrrelevantError("the application has no migrations")
+    if facts.settings.known and is_in_memory(facts.settings.value):
+        raise IrrelevantError("the database is in memory: whoever connects finds an empty one")
     return facts.schema.value
 
 

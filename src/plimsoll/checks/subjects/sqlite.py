@@ -40,10 +40,17 @@ def _in_file(facts: Facts) -> ServerFacts:
 
 
 def _look_at_production(facts: Facts) -> Verdict:
-    file = file_of(facts)
-    production = facts.settings.value.production
-    if not production.active:
+    settings = facts.settings.value
+    if settings.dialect == "sqlite" and not settings.production.active:
         return NotApplicable("This is not production.")
+    if is_in_memory(settings):
+        return Found(
+            evidence="Production, and the database is SQLite's in memory: each worker has one of its own, which ends"
+            " with it.",
+            fix="Set DATABASE_URL to a server, or to a file (sqlite:////var/lib/SERVICE/data.sqlite3).",
+            level=Level.CRITICAL,
+        )
+    file = file_of(facts)
     return Found(
         evidence=f"Production, and the database is the file {file}.",
         fix="Set DATABASE_URL to a server. SQLite is right for one process on one host with few writes: if that is so,"
@@ -162,7 +169,8 @@ CHECKS: tuple[Check, ...] = (
             looks_at="The dialect of the database, and whether the settings say production.",
             why="The file is the default of Plimsoll's settings in development; in production it is mostly a"
             " DATABASE_URL that did not arrive.",
-            threshold="Production with a database in a file.",
+            threshold="Production with a database in a file; one in memory is critical, since all data ends with the"
+            " process.",
             suppress="It is meant: one process, few writes, and a backup that is tried.",
         ),
         _look_at_production,
