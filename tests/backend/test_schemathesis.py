@@ -87,7 +87,7 @@ def _examine(
     assert "Traceback" not in service.output()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 def test_it_finds_nothing_as_an_administrator(
     any_database: TestDatabase, provider_url: str, start_command: Callable[..., RunningCommand], tmp_path: Path
 ) -> None:
@@ -96,7 +96,7 @@ def test_it_finds_nothing_as_an_administrator(
     _examine(start_command, service, tmp_path, "--header", _log_in(service, ADMIN_EMAIL, ADMIN_PASSWORD))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 @pytest.mark.parametrize("role", ["user", "vendor"])
 def test_it_finds_nothing_as_anyone_else(
     sqlite_database: TestDatabase,
@@ -113,7 +113,7 @@ def test_it_finds_nothing_as_anyone_else(
     _examine(start_command, service, tmp_path, "--header", header, examples=FEW_EXAMPLES)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 def test_it_finds_nothing_without_a_login(
     sqlite_database: TestDatabase, provider_url: str, start_command: Callable[..., RunningCommand], tmp_path: Path
 ) -> None:
