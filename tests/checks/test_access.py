@@ -4,7 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
+import pymysql
 import pytest
+from sqlalchemy import make_url
 
 from plimsoll import DatabaseSettings
 from plimsoll.checks.facts import Facts
@@ -60,6 +63,24 @@ def test_a_database_that_does_not_exist_is_a_refusal(served: Deployment) -> None
     checked = served.check()
     assert checked.found == {"PL011"}
     assert "nothing_of_this_name" in checked["PL011"]["evidence"]
+
+
+def test_a_full_server_is_told_from_one_that_is_away(served: Deployment) -> None:
+    """The pools hold all that the account may have: to look whether the server runs would lead nowhere."""
+    database = served.database
+    assert database.server is not None
+    postgres = database.kind == "postgres"
+    kind = f"ROLE {database.user}" if postgres else f"USER {account(served)}"
+    database.server.sql(f"ALTER {kind} {'CONNECTION LIMIT 1' if postgres else 'WITH MAX_USER_CONNECTIONS 1'}")
+    url = make_url(database.url)
+    module, more = (psycopg, {"dbname": url.database}) if postgres else (pymysql, {})
+    holder = module.connect(host=url.host, port=url.port, user=url.username, password=url.password, **more)
+    try:
+        checked = served.check("--only", "PL010")
+    finally:
+        holder.close()
+    assert checked.found == {"PL010"}
+    assert checked["PL010"]["fix"].startswith("The server runs, and all connections")
 
 
 def test_a_server_without_the_tls_that_is_demanded_is_told_as_such(served: Deployment) -> None:

@@ -96,8 +96,8 @@ class ContactFacts:
     """Its URL without the password."""
     words: str = ""
     within_s: float = 0.0
-    of_tls: bool = False
-    """Whether it answered, and TLS did not come about."""
+    cause: Literal["", "tls", "full"] = ""
+    """Where it answered all the same: TLS did not come about, or all connections are taken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -142,10 +142,14 @@ async def _contact(engine: AsyncEngine, asked: Asked) -> tuple[ContactFacts, flo
     try:
         in_time = await within(connect(), asked.limit_s)
     except Exception as error:  # noqa: BLE001 - drivers raise what they like where they cannot connect
-        refused = fault_of(error, asked.settings.dialect) is Fault.REFUSED
+        fault = fault_of(error, asked.settings.dialect)
+        full = fault is Fault.BUSY and asked.settings.dialect != "sqlite"
         words = _clean(words_of(error), asked.secrets)
         took_s = monotonic() - began_s
-        return ContactFacts("refused" if refused else "down", where, words, took_s, is_of_tls(error)), took_s
+        outcome: Literal["refused", "down"] = "refused" if fault is Fault.REFUSED else "down"
+        return ContactFacts(
+            outcome, where, words, took_s, "tls" if is_of_tls(error) else "full" if full else ""
+        ), took_s
     took_s = monotonic() - began_s
     if in_time is None:
         return ContactFacts("down", where, f"no answer within {asked.limit_s:g} s", took_s), took_s

@@ -57,6 +57,13 @@ NOT_OPENED = (
     "it may enter; 'plimsoll settings' shows where the path was read."
 )
 
+FULL = (
+    "The server runs, and all connections that it or this account may have are taken. See who holds them: 'plimsoll "
+    "who --url URL', or as an administrator SHOW PROCESSLIST (PostgreSQL: SELECT * FROM pg_stat_activity). Then fit "
+    "the pools to the limit; 'plimsoll capacity --offline --max-connections NUMBER' reckons without the server."
+)
+ADVICE = {"tls": TLS_ADVICE, "full": FULL}
+
 
 def _reached(facts: Facts) -> Verdict:
     contact = facts.contact.value
@@ -65,7 +72,7 @@ def _reached(facts: Facts) -> Verdict:
     if contact.outcome == "down":
         return Found(
             f"{contact.where}: {contact.words} (after {contact.within_s:.1f} s)",
-            TLS_ADVICE if contact.of_tls else NOT_OPENED if contact.where.startswith("sqlite") else NOT_REACHED,
+            ADVICE.get(contact.cause) or (NOT_OPENED if contact.where.startswith("sqlite") else NOT_REACHED),
         )
     return Passed(f"{contact.where} answered within {contact.within_s * 1000:.0f} ms")
 
@@ -208,7 +215,8 @@ One connection is made as the service makes it: driver, TLS and account as the s
 `DB_CONNECT_TIMEOUT`, and no longer than `--timeout` (5 s). No answer, or an address that does not exist, is this
 finding; a server that answers and refuses is [PL011](PL011.md). A SQLite file that does not exist yet is this one too:
 it is not made here. So is a certificate that is not accepted, and a server that offers no TLS although
-`DB_SSL_MODE` demands it: then nothing is asked over the connection.
+`DB_SSL_MODE` demands it: then nothing is asked over the connection. And so is one that is full: its words are shown,
+and what to do is another.
 """,
         _reached,
         BOTH,
