@@ -291,7 +291,6 @@ BREAKAGES: tuple[Breakage, ...] = (
     before("the server's time is not UTC", server(time_zone="+05:30"), "PL351"),
     before("transactions read what is not committed", server(tx_isolation="READ-UNCOMMITTED"), "PL353"),
     before("a packet is smaller than a request's body", server(max_allowed_packet=65_536), "PL355"),
-    before("a lock is waited for longer than the request", server(innodb_lock_wait_timeout=100), "PL322"),
     before("a table cannot roll back", sql("CREATE TABLE extra (id INT) ENGINE=MyISAM"), "PL343"),
     before(
         "a table is in latin1",
