@@ -208,6 +208,8 @@ def test_a_foreign_ready_page_that_says_ok_without_asking() -> None:
     down = ContactFacts("down", "x", "refused")
     assert isinstance(verdict("PL707", running(ready_database=None), contact=down), Found)
     assert isinstance(verdict("PL707", running(ready_database=True), contact=down), Passed)
+    full = replace(down, cause="full")
+    assert isinstance(verdict("PL707", running(ready_database=None), contact=full), Passed)
 
 
 def test_memory_that_jumps_about_is_not_called_flat() -> None:

@@ -101,7 +101,8 @@ def _database_is_away(facts: Facts, running: RunningFacts) -> str:
     """Why it is known that the database does not serve; empty where it may well."""
     if running.ready_database is False:
         return f"the database does not answer the service ({running.ready_detail})"
-    if facts.contact.known and facts.contact.value.outcome == "down":
+    # One that is full answers the service, which holds its connections; of TLS the two may have other settings.
+    if facts.contact.known and facts.contact.value.outcome == "down" and not facts.contact.value.cause:
         return f"the database does not answer from here ({facts.contact.value.words})"
     return ""
 
