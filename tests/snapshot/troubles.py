@@ -359,6 +359,15 @@ TROUBLES: dict[str, tuple[Snapshot, Snapshot | None]] = {
         ),
         None,
     ),
+    "a stranger is guessed to have a row locked": (
+        replace(
+            holding(CHANGES[0]),
+            server=replace(
+                SERVER, version="8.0.36 MySQL", processes=(waits(0, "a row"), process(80, transaction_s=90.0))
+            ),
+        ),
+        None,
+    ),
     "who has a table locked is not told": (
         replace(
             holding(*CHANGES),

@@ -108,9 +108,10 @@ def _action(server: ServerView, blocker: Blocker, holder: HolderView | None) -> 
         return f"See under Connections who has a transaction or LOCK TABLES open. {_told_by(server, blocker)}"
     if holder is not None:
         return f"{remedy((Group(holder.route, holder.place, (holder,)),))}{hint}"
+    have = "If it is that one, have" if blocker.guessed else "Have"
     return (
-        f"Have its owner commit, or run {ending(server, blocker.number)} on the server, which rolls its work back and "
-        f"lets the others go on.{hint}"
+        f"{have} its owner commit, or run {ending(server, blocker.number)} on the server, which rolls its work back "
+        f"and lets the others go on.{hint}"
     )
 
 
