@@ -79,7 +79,7 @@ def test_who_waits_for_whom_is_told() -> None:
     assert trouble.server is not None
     listed = (*trouble.server.processes, process(109, state="idle in transaction", mark="idle in transaction"))
     told = lines(replace(trouble, server=replace(trouble.server, processes=listed, sees_all=False)), width=None)
-    assert sum(line.endswith("  <- waits for a row of shop.bookings, which id 109 has") for line in told) == 3
+    assert sum(line.endswith("  <- waits for a row of shop.bookings, behind id 109") for line in told) == 3
     assert sum(line.endswith("  <- idle in transaction, 3 wait for it") for line in told) == 1
     assert any(
         line.endswith("Nor is it told who waits for a row that another transaction has locked.") for line in told

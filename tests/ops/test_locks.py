@@ -133,7 +133,7 @@ async def test_who_keeps_a_table_from_being_altered_is_named(server_database: Te
         async with on_a_table(server_database) as it:
             blocker = begin(it, "/lock", "SELECT id FROM berth")
             await it.held(1)
-            with stranger(server_database, "ALTER TABLE berth ADD COLUMN length INT"):
+            with stranger(server_database, "ALTER TABLE berth ADD COLUMN length INT") as number:
                 behind = begin(it, "/send", "SELECT id FROM berth", 2)
                 problem = await hanging(it, 3)
                 it.go_on.set()
@@ -143,6 +143,7 @@ async def test_who_keeps_a_table_from_being_altered_is_named(server_database: Te
     maybe = "" if told_by == "the server" else "probably "
     assert f"; {maybe}GET /lock has it locked" in problem.sentence
     assert (" wait for the table " in problem.sentence) == (told_by == "the server")
+    assert (f" Or end connection {number} (" in problem.action) == (told_by == "the server")
     assert (TELLS in problem.action) == (told_by == "nobody")
 
 

@@ -245,7 +245,7 @@ async def test_a_mysql_tells_who_has_a_row_or_a_table_locked() -> None:
     )
     assert {client.id: client.wait for client in facts.clients if client.wait is not None} == {
         8: LockWait("the table app.berth", 7.0, (7,)),
-        9: LockWait("the table app.berth", 7.0, (7,)),
+        9: LockWait("the table app.berth", 7.0, (8,)),
         11: LockWait("a row of app.boat", 7.5, (10,)),
         12: LockWait("a row of app.boat", 7.5, (10, 11)),
     }

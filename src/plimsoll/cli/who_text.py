@@ -165,10 +165,10 @@ def _of_process(process: ProcessView) -> str:
 
 
 def _marks(process: ProcessView, blocker: Blocker | None) -> str:
-    """`  <- idle in transaction, 3 wait for it`; `  <- waits for a row of bookings, which id 4711 has`."""
+    """`  <- idle in transaction, 3 wait for it`; `  <- waits for a row of bookings, behind id 4711`."""
     marks = [process.mark] if process.mark else []
     if process.wait is not None:
-        who = f", which id {' and '.join(map(str, process.wait.by))} has" if process.wait.by else ""
+        who = f", behind id {' and '.join(map(str, process.wait.by))}" if process.wait.by else ""
         marks.append(f"waits for {_name(process.wait.lock)}{who}")
     if blocker is not None:
         count = len(blocker.waiting)

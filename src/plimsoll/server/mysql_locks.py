@@ -150,22 +150,36 @@ def _table_waits(waiting: Mapping[int, float | None], locks: Sequence[_Lock]) ->
     for lock in locks:  # of MariaDB, which tells no more of it
         if lock.granted and lock.connection in waiting and lock.kind in _WANTS_MORE:
             wants.setdefault(lock.connection, _Lock(lock.connection, "EXCLUSIVE", granted=False, table=lock.table))
-    alone = {lock.table for lock in wants.values() if lock.is_alone}
-    by_table: dict[str, dict[int, None]] = {}
-    for lock in locks:
-        waits_here = lock.connection in wants and wants[lock.connection].table == lock.table
-        if lock.granted and not waits_here and (lock.is_alone or lock.table in alone):
-            by_table.setdefault(lock.table, {})[lock.connection] = None
-    return {
-        number: _table_wait(seconds, wants[number].table if number in wants else "", by_table)
-        for number, seconds in waiting.items()
-    }
+    in_the_way = _in_the_way(locks, wants)
+    return {number: _table_wait(seconds, wants.get(number), in_the_way) for number, seconds in waiting.items()}
 
 
-def _table_wait(seconds: float | None, table: str, by_table: Mapping[str, Mapping[int, None]]) -> LockWait:
-    """`table` is empty where it is not told which: then it is one of those that are contended for."""
-    if not table and len(by_table) == 1:
-        (table,) = by_table
-    if table:
-        return LockWait(table, seconds, tuple(by_table.get(table, ())))
-    return LockWait("a table", seconds, tuple(dict.fromkeys(number for by in by_table.values() for number in by)))
+def _in_the_way(
+    locks: Sequence[_Lock], wants: Mapping[int, _Lock]
+) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """By table those who keep out whoever wants to be alone with it, and those who keep out all others: who is alone
+    with it, else who waits to be."""
+    ways: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    for table in dict.fromkeys(lock.table for lock in locks):
+        waiting = {number: lock for number, lock in wants.items() if lock.table == table}
+        has = [lock for lock in locks if lock.granted and lock.table == table and lock.connection not in waiting]
+        first = _numbers(lock for lock in waiting.values() if lock.is_alone)
+        alone = _numbers(lock for lock in has if lock.is_alone)
+        if first or alone:
+            ways[table] = (_numbers(has) if first else alone, alone or first)
+    return ways
+
+
+def _numbers(locks: Iterable[_Lock]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(lock.connection for lock in locks))
+
+
+def _table_wait(
+    seconds: float | None, wanted: _Lock | None, in_the_way: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
+) -> LockWait:
+    """Where it is not told which table is wanted, it is one of those that are contended for."""
+    if wanted is not None:
+        for_one_alone, for_others = in_the_way.get(wanted.table, ((), ()))
+        return LockWait(wanted.table, seconds, for_one_alone if wanted.is_alone else for_others)
+    by = dict.fromkeys(number for _, for_others in in_the_way.values() for number in for_others)
+    return LockWait(next(iter(in_the_way)) if len(in_the_way) == 1 else "a table", seconds, tuple(by))

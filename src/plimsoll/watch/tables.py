@@ -109,7 +109,7 @@ def _errors(counts: Any) -> str:
 
 
 def _numbers(by: tuple[int, ...]) -> str:
-    return " and ".join(map(str, by)) or "nobody knows who"
+    return " and ".join(map(str, by)) or "whom the server does not tell"
 
 
 def _short(statement: str) -> str:
@@ -178,7 +178,7 @@ PROCESSES = Table(
         f"Worker: {each.worker or '-'}",
         f"Route: {each.route or '-'}, taken at {each.place or '-'}",
         f"Mark: {each.mark or '-'}",
-        *([f"Waits for {each.wait.lock}, which {_numbers(each.wait.by)} has"] if each.wait else ()),
+        *([f"Waits for {each.wait.lock}, behind {_numbers(each.wait.by)}"] if each.wait else ()),
     ),
     "The server has listed nothing yet.",
 )

@@ -103,7 +103,7 @@ def _who_has_it(blocker: Blocker, holder: HolderView | None) -> str:
 def _action(server: ServerView, blocker: Blocker, holder: HolderView | None) -> str:
     if blocker.number == PREPARED:
         return "pg_prepared_xacts lists it on the server: COMMIT PREPARED or ROLLBACK PREPARED ends it."
-    hint = f" {_told_by(server, blocker)}" if blocker.guessed else ""
+    hint = f"{_or_first(server, blocker)}{f' {_told_by(server, blocker)}' if blocker.guessed else ''}"
     if blocker.number is None:
         return f"See under Connections who has a transaction or LOCK TABLES open. {_told_by(server, blocker)}"
     if holder is not None:
@@ -113,6 +113,16 @@ def _action(server: ServerView, blocker: Blocker, holder: HolderView | None) -> 
         f"{have} its owner commit, or run {ending(server, blocker.number)} on the server, which rolls its work back "
         f"and lets the others go on.{hint}"
     )
+
+
+def _or_first(server: ServerView, blocker: Blocker) -> str:
+    """Whoever waits for a table and keeps out all who come after, as an ALTER TABLE does, may be ended instead."""
+    behind = Counter(number for each in blocker.waiting if each.wait is not None for number in each.wait.by)
+    first = [each for each in blocker.waiting if behind[each.id]]
+    if len(first) != 1 or first[0].wait is None or "table" not in first[0].wait.lock:
+        return ""
+    who = f"connection {first[0].id} ({client(first[0])}), which waits first"
+    return f" Or end {who}: the {behind[first[0].id]:,} behind it go on ({ending(server, first[0].id)})."
 
 
 def _told_by(server: ServerView, blocker: Blocker) -> str:
