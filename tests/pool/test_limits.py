@@ -129,6 +129,24 @@ async def test_a_connect_ends_by_the_time_of_whoever_asked_for_it(
         await until_served(engine)
 
 
+async def test_a_connect_whose_driver_loses_its_cancellation_ends_all_the_same(
+    mariadb_database: TestDatabase, fault_proxy: MakeProxy
+) -> None:
+    """asyncmy does where the loop stalls at the moment at which the time is up: at some of these it did."""
+    url, proxy = proxied("asyncmy", mariadb_database, fault_proxy)
+    proxy.deaf()
+    for turns in range(10):
+        async with engine_on(url, size=1, connect_timeout_s=0.1) as engine:
+            connecting = asyncio.create_task(engine.connect().start())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            time.sleep(0.15)  # noqa: ASYNC251 - it stalls
+            async with asyncio.timeout(PATIENCE_S):
+                with pytest.raises(DatabaseDownError):
+                    await connecting
+            assert_balanced(pool_of(engine))
+
+
 async def test_while_the_server_hangs_there_is_always_room_for_another_attempt(
     driver: str, database: TestDatabase, fault_proxy: MakeProxy
 ) -> None:

@@ -8,7 +8,8 @@ from typing import Any, cast
 from sqlalchemy.util.concurrency import in_greenlet
 
 GRACE_S = 1.0
-"""After its connection was hung up a driver has this long to notice, before its task is cancelled."""
+"""After its connection was hung up a driver has this long to notice, before its task is cancelled; and with `again`, as
+long after each cancellation, before the next."""
 
 
 class Within:
@@ -16,16 +17,21 @@ class Within:
 
     As `asyncio.timeout`, for a block that is no coroutine, at a third of its cost: each statement has one. The task is
     cancelled at the end of the time; or, with `hang_up`, that is called first, for a driver that does not simply end
-    when it is cancelled. Outside SQLAlchemy's greenlet nothing can be awaited, and nothing is limited.
+    when it is cancelled. With `again` it is cancelled until it ends: a driver may lose a cancellation while it connects
+    (asyncmy by Python 3.11's `wait_for`, where the loop stalls at that moment), and would wait for ever. Outside
+    SQLAlchemy's greenlet nothing can be awaited, and nothing is limited.
     """
 
-    __slots__ = ("_cancelled", "_cancels", "_expired", "_hang_up", "_loop", "_task", "_timer", "seconds")
+    __slots__ = ("_again", "_cancelled", "_cancels", "_expired", "_hang_up", "_loop", "_task", "_timer", "seconds")
 
-    def __init__(self, seconds: float | None, hang_up: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, seconds: float | None, hang_up: Callable[[], None] | None = None, *, again: bool = False
+    ) -> None:
         self.seconds = seconds
         self._hang_up = hang_up
+        self._again = again
         self._expired = False
-        self._cancelled = False
+        self._cancelled = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> None:
@@ -45,8 +51,10 @@ class Within:
             self._hang_up()
 
     def _cancel(self) -> None:
-        self._cancelled = True
+        self._cancelled += 1
         self._task.cancel()
+        if self._again:
+            self._timer = self._loop.call_later(GRACE_S, self._cancel)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -56,7 +64,7 @@ class Within:
         self._timer.cancel()
         if not self._expired:
             return
-        if self._cancelled:
+        for _ in range(self._cancelled):
             self._task.uncancel()
         # As asyncio.timeout: a cancellation that came from elsewhere is not taken for ours, and not lost, also where a
         # driver was busy with it when its connection was hung up.

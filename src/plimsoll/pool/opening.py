@@ -104,7 +104,7 @@ class Opening:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         cancels = task.cancelling()
         try:
-            with Within(max(0.0, min(limit_s, left_s))):
+            with Within(max(0.0, min(limit_s, left_s)), again=True):
                 record = connect()
         except TimeoutError as error:
             if left_s < limit_s:

@@ -338,7 +338,7 @@ class PlimsollPool(Life):
     def _open_aside(self) -> DBAPIConnection:
         """A connection beside the limit, for `killing` only: not known to the books."""
         try:
-            with Within(self.options.connect_timeout_s):
+            with Within(self.options.connect_timeout_s, again=True):
                 connection: DBAPIConnection = super()._should_wrap_creator(self._creator)(cast(Any, None))
         except Exception as error:
             self.opening.failed(error)
