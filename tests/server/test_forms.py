@@ -118,7 +118,8 @@ def _quoted(dialect: str, content: str) -> st.SearchStrategy[str]:
 _GLUE = {
     "mysql": ["`we'ird`", '- "a"', "%s", "/*+ hint */ ", "#\n", "-- \n"],
     "postgresql": ['"us\'er".id', "$1", "::text ", "%(a)s", "--'\n", "a$b$c "],
-    "sqlite": ['"us".id', "[it's]", "`it's`", ":name ", "--'\n"],
+    # Right behind a string in the same quotes it would be one name with that.
+    "sqlite": [' "us".id', "[it's]", "`it's`", ":name ", "--'\n"],
 }
 _EVERYWHERE = [
     " SELECT ",
