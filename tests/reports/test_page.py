@@ -135,7 +135,7 @@ def test_a_record_as_json_and_back_makes_the_same_page() -> None:
 
 def test_a_time_that_no_calendar_has_is_shown_as_a_number() -> None:
     """A file may hold anything."""
-    assert f"{1e24:.0f}" in page(record_of(replace(HEALTHY, at_s=1e24)))
+    assert f"{1e24:,.0f}" in page(record_of(replace(HEALTHY, at_s=1e24)))
 
 
 def test_the_process_is_seen_to_grow_beside_gigabytes_that_are_left() -> None:
