@@ -175,6 +175,21 @@ def test_a_table_keeps_focus_and_what_was_unfolded_while_it_changes(visit: Visit
     assert page.evaluate("one => one === document.activeElement && one.isConnected", handle)
 
 
+def test_a_long_statement_is_folded_to_what_it_is_about(visit: Visit, fake: FakeService) -> None:
+    """Its tables and conditions; all of it where it is unfolded, and it stays so. A short one is shown as it is."""
+    long = "SELECT items.id, " + ", ".join(f"items.column_{number}" for number in range(20)) + " FROM items WHERE a = ?"
+    first, *rest = EXHAUSTED.holders
+    fake.snapshot = replace(EXHAUSTED, holders=(replace(first, statement=long, age_s=900.0), *rest))
+    page = visit().open()
+    cell = page.locator(".holders tbody tr").first.locator("td", has_text="FROM items")
+    expect(cell.locator("summary")).to_have_text("SELECT items.id, … FROM items WHERE a = ?")
+    expect(cell.get_by_text("column_19")).to_be_hidden()
+    cell.locator("summary").click()
+    fake.snapshot = replace(EXHAUSTED, holders=(replace(first, statement=long, age_s=910.0), *rest))
+    expect(page.locator(".holders tbody tr").first).to_contain_text("15 min")
+    expect(cell.get_by_text("column_19")).to_be_visible()
+
+
 def test_the_keyboard_gets_at_everything(visit: Visit, fake: FakeService) -> None:
     """The first stop skips the navigation; links, buttons and stacks are stops, each with a ring that is seen."""
     fake.snapshot = replace(EXHAUSTED, holders=(replace(EXHAUSTED.holders[0], state="running a statement"),))

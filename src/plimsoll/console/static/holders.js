@@ -11,6 +11,10 @@ import { whose } from "./whose.js";
 // What is below stays where it is while holders come and go: the place of those that were there is kept for so long.
 const KEPT_MS = 5_000;
 
+// Of a longer SELECT only the first column is shown at once: its tables and conditions say what it is about.
+const LONG_STATEMENT = 120;
+const COLUMNS = /^(\s*SELECT\s[^,]*),.*?\sFROM\s/is;
+
 export class Holders {
   #kept = el("div");
   #keptPx = 0;
@@ -107,6 +111,17 @@ function fillPlace(cell, holder) {
 }
 
 function fillStatement(cell, holder) {
-  const before = holder.statements > 1 ? ` (number ${count(holder.statements)})` : "";
-  setLongText(cell, holder.statement ? holder.statement + before : "none yet");
+  const number = holder.statements > 1 ? ` (number ${count(holder.statements)})` : "";
+  const whole = holder.statement || "none yet";
+  const short = whole.length > LONG_STATEMENT ? whole.replace(COLUMNS, "$1, … FROM ") : whole;
+  const folded = short !== whole;
+  if (!cell.firstChild || (cell.firstChild.tagName === "DETAILS") !== folded)
+    cell.replaceChildren(folded ? el("details", {}, el("summary"), el("p", { class: "stack" })) : el("div"));
+  if (!folded) {
+    setLongText(cell.firstChild, whole + number);
+    return;
+  }
+  const [summary, all] = cell.firstChild.children;
+  setLongText(summary, short + number);
+  setLongText(all, whole);
 }
