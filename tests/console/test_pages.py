@@ -182,7 +182,7 @@ def test_a_long_statement_is_folded_to_what_it_is_about(visit: Visit, fake: Fake
     fake.snapshot = replace(EXHAUSTED, holders=(replace(first, statement=long, age_s=900.0), *rest))
     page = visit().open()
     cell = page.locator(".holders tbody tr").first.locator("td", has_text="FROM items")
-    expect(cell.locator("summary")).to_have_text("SELECT items.id, … FROM items WHERE a = ?")
+    expect(cell.locator("summary")).to_have_text("SELECT items.id, … FROM items WHERE a = ? (number 3)")
     expect(cell.get_by_text("column_19")).to_be_hidden()
     cell.locator("summary").click()
     fake.snapshot = replace(EXHAUSTED, holders=(replace(first, statement=long, age_s=910.0), *rest))
