@@ -59,6 +59,19 @@ async def test_what_our_sessions_begin_with_is_found_and_mended_for_our_role(
     assert isinstance(await _come_to(check_id, postgres_database), Found)
 
 
+async def test_a_value_of_the_role_s_own_is_what_is_put_back(postgres_database: TestDatabase) -> None:
+    """RESET would leave the server's."""
+    user = postgres_database.user
+    postgres_database.sql(f"ALTER ROLE {user} SET lock_timeout = '1h'")
+    found = await _come_to("PL413", postgres_database)
+    assert isinstance(found, Found), found
+    (change,) = found.changes
+    for statement in (change.text, change.undo):
+        postgres_database.sql(statement)
+    (row,) = postgres_database.sql(change.reads_back)
+    assert row[0] in ("1h", "3600000", "3600000ms")
+
+
 async def _come_to(check_id: str, database: TestDatabase) -> object:
     facts = _ordinary(await facts_of(database.url))
     return verdict(check_id, deployment(facts, {"DB_STATEMENT_TIMEOUT": "0"}))

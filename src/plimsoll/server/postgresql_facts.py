@@ -60,7 +60,7 @@ async def read(connection: AsyncConnection, ask: Questions) -> ServerFacts:
     """
     handshake = await handshake_of(connection)
     version = text_of(await ask.value("version", "SELECT version()"))
-    variables, units = await _variables(ask)
+    variables, units, of_role = await _variables(ask)
     own_id = whole_of(await ask.value("connection_id", "SELECT pg_backend_pid()"))
     # PgBouncer and its like give a client a number of their own, and pass no server's on.
     pooled = handshake.number is not None and own_id is not None and handshake.number != own_id
@@ -73,6 +73,7 @@ async def read(connection: AsyncConnection, ask: Questions) -> ServerFacts:
         version_text=version,
         variables=variables,
         units=units,
+        of_role=of_role,
         status=await _status(ask),
         account=account,
         max_connections=ask.whole("max_connections", variables),
@@ -107,14 +108,19 @@ async def read_clients(ask: Questions, _facts: ServerFacts) -> ServerClients:
     )
 
 
-async def _variables(ask: Questions) -> tuple[dict[str, str], dict[str, str]]:
-    """The settings as they are in our session, and the units that their numbers are in."""
-    rows = await ask.rows("variables", "SELECT name, setting, unit FROM pg_settings")
-    found = ask.each("variables", rows, lambda row: (text_of(row[0]).lower(), text_of(row[1]), text_of(row[2])))
+async def _variables(ask: Questions) -> tuple[dict[str, str], dict[str, str], frozenset[str]]:
+    """The settings as they are in our session, the units that their numbers are in, and which are of our role."""
+    rows = await ask.rows("variables", "SELECT name, setting, unit, source FROM pg_settings")
+    found = ask.each("variables", rows, _variable)
     if not found:
         ask.note("variables", "the server answered without a row")
-    variables = without_secrets({name: setting for name, setting, _ in found if name})
-    return variables, {name: unit for name, _, unit in found if name and unit}
+    variables = without_secrets({name: setting for name, setting, *_ in found if name})
+    units = {name: unit for name, _, unit, _ in found if name and unit}
+    return variables, units, frozenset(name for name, _, _, source in found if source == "user")
+
+
+def _variable(row: Row) -> tuple[str, str, str, str]:
+    return text_of(row[0]).lower(), text_of(row[1]), text_of(row[2]), text_of(row[3])
 
 
 async def _status(ask: Questions) -> dict[str, str]:
