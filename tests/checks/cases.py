@@ -5,11 +5,12 @@ from typing import Any
 
 from plimsoll.checks.facts import Facts
 from plimsoll.checks.verdict import CouldNot, Found, NotApplicable, Passed
-from plimsoll.host import Arenas
+from plimsoll.host import Arenas, Disk
 from plimsoll.server.facts import Account, ServerFacts
 from tests.checks.made import (
     APP,
     ASYNCMY,
+    DISK,
     GIB,
     MIB,
     POSTGRES,
@@ -60,6 +61,10 @@ def server(**changes: Any) -> ServerFacts:
 
 def raised(connections: int) -> ServerFacts:
     return server(max_connections=connections, variables={**SERVER.variables, "max_connections": str(connections)})
+
+
+def left(free_bytes: int) -> Disk:
+    return replace(DISK, free_bytes=free_bytes)
 
 
 def waits(seconds: str) -> ServerFacts:
@@ -211,6 +216,13 @@ HOST = (
     passed("PL604", "40 connections", "4 times", host=survey(replace(ENTRY, limit=60))),
     irrelevant("PL604", "CloudLinux"),
     cannot("PL604", "no line", host=survey(notes=(CLOUDLINUX,))),
+    found("PL610", "Only 900.0 MiB of 40.0 GiB (2.2 %) are free at /srv", mends=False, disks=(DISK, left(900 * MIB))),
+    found("PL610", "19,000 of 1,000,000 files", mends=False, disks=(replace(DISK, free_files=19_000),)),
+    passed("PL610", "At least 12.0 GiB of 40.0 GiB (30 %) are free at /srv (the application)."),
+    passed("PL610", "1.0 GiB of 40.0 GiB (2.5 %)", disks=(left(1024 * MIB),)),
+    passed("PL610", "60.0 MiB of 64.0 MiB", disks=(replace(left(60 * MIB), size_bytes=64 * MIB),)),
+    cannot("PL610", "no file system", disks=()),
+    cannot("PL610", "no answer", disks=unknown()),
 )
 
 GROUP = "/sys/fs/cgroup/shop/memory.max"
@@ -298,7 +310,7 @@ PROCESS = (
 CASES = (*CAPACITY, *IDLE, *TIMEOUTS, *POOL, *HOST, *MEMORY, *PROCESS)
 
 ALWAYS_APPLY = frozenset(
-    {"PL209", "PL212", "PL602", "PL603", "PL605", "PL607", "PL608", "PL609", "PL903", "PL906", "PL911"}
+    {"PL209", "PL212", "PL602", "PL603", "PL605", "PL607", "PL608", "PL609", "PL610", "PL903", "PL906", "PL911"}
 )
 """Every deployment has statements, a line, files, processes, memory, packages, a local time, an address space, a log,
-and clients."""
+file systems, and clients."""

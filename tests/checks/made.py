@@ -7,7 +7,7 @@ from plimsoll.checks.facts import AppFacts, Facts
 from plimsoll.checks.registry import BY_ID
 from plimsoll.checks.runner import run_checks
 from plimsoll.checks.verdict import Known, Verdict
-from plimsoll.host import Arenas, Limit, Survey
+from plimsoll.host import Arenas, Disk, Limit, Survey
 from plimsoll.server.facts import Account, ServerFacts
 from plimsoll.settings import DatabaseSettings, ServiceSettings
 from plimsoll.settings.topology import TopologySettings
@@ -98,6 +98,9 @@ def service(**changes: Any) -> ServiceSettings:
     return ServiceSettings(**changes)
 
 
+DISK = Disk("the application", "/srv", free_bytes=12 * GIB, size_bytes=40 * GIB, free_files=900_000, files=1_000_000)
+
+
 def facts(**changes: Any) -> Facts:
     """A deployment in which all is well, with some facts changed: given plain, or as `Known`."""
     good: dict[str, Any] = {
@@ -111,6 +114,7 @@ def facts(**changes: Any) -> Facts:
         "round_trip_s": 0.001,
         "app": APP,
         "utc_offset_s": 0.0,
+        "disks": (DISK,),
         "versions": VERSIONS,
         "environ": {"PYTHONUNBUFFERED": "1"},
     }

@@ -9,7 +9,7 @@ from typing import Literal
 from plimsoll.checks.baseline import Baseline
 from plimsoll.checks.running import LogFacts, Worker
 from plimsoll.checks.verdict import Known
-from plimsoll.host import Arenas, Place, Survey
+from plimsoll.host import Arenas, Disk, Place, Survey
 from plimsoll.server.facts import ServerFacts
 from plimsoll.server.privileges import Privileges
 from plimsoll.settings import DatabaseSettings, Problem, ServiceSettings, Settings
@@ -175,6 +175,8 @@ class Facts:
     """Suppressions that no longer count, in words."""
     database_place: Known[Place] = field(default_factory=lambda: Known(why=NOT_ASKED))
     """SQLite: where the file of the database lies."""
+    disks: Known[tuple[Disk, ...]] = field(default_factory=lambda: Known(why=NOT_ASKED))
+    """Where the application and a database on this host write."""
     today: Known[date] = field(default_factory=lambda: Known(why=NOT_ASKED))
     versions: Mapping[str, str] = field(default_factory=dict)
     """Installed packages that matter, by name."""

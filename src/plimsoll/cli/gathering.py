@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError
 from plimsoll.checks.facts import AppFacts, Facts
 from plimsoll.checks.gather_database import GOOD_BYE_S, Asked, read_database, within
 from plimsoll.checks.gather_files import env_file_facts
-from plimsoll.checks.gather_machine import place_facts, with_machine
+from plimsoll.checks.gather_machine import disk_facts, place_facts, with_machine
 from plimsoll.checks.loggers import silenced_loggers
 from plimsoll.checks.verdict import Known
 from plimsoll.cli.importing import Imported, import_application, most_connections, same_server
@@ -247,6 +247,7 @@ async def _read(
     else:
         names = ("contact", "connect_s", "round_trip_s", "server", "privileges", "schema", "admin")
         answers = {name: Known(why=facts.settings.why) for name in names}
+    answers["disks"] = await asyncio.to_thread(disk_facts, facts.settings, answers["server"])
     if not facts.app.known and answers["admin"].irrelevant:
         answers["admin"] = Known(why=facts.app.why, fix=facts.app.fix)
     return answers

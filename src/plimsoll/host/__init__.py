@@ -3,6 +3,7 @@
 Only reads `/proc` and `/sys`. What to do about a limit is decided elsewhere (`plimsoll.limiter`)."""
 
 from plimsoll.host.arenas import Arenas, arenas
+from plimsoll.host.disks import Disk, disks_of
 from plimsoll.host.limit import Limit, binding
 from plimsoll.host.place import Place, place_of
 from plimsoll.host.reader import MemoryReader, MemorySample
@@ -10,6 +11,7 @@ from plimsoll.host.survey import Survey, count_limits, memory_limits, survey, un
 
 __all__ = [
     "Arenas",
+    "Disk",
     "Limit",
     "MemoryReader",
     "MemorySample",
@@ -18,6 +20,7 @@ __all__ = [
     "arenas",
     "binding",
     "count_limits",
+    "disks_of",
     "memory_limits",
     "place_of",
     "survey",
