@@ -32,8 +32,20 @@ def test_one_that_waits_for_two_is_told_of_both() -> None:
 
 
 def test_a_deadlock_has_no_first() -> None:
-    """The server ends it; meanwhile nobody is blamed."""
-    assert found(waiting(1, 2), waiting(2, 1), process(3)) == {None: [1, 2]}
+    """The server ends it; meanwhile nobody is blamed, the oldest transaction least of all."""
+    assert found(waiting(1, 2), waiting(2, 1), process(3, transaction_s=9.0)) == {}
+
+
+def test_one_who_is_told_and_guessed_is_one() -> None:
+    """Rows are told of, tables are not: the transaction is the same."""
+    (one,) = blockers((process(1, transaction_s=9.0), waiting(2, 1), waiting(3, 1), waiting(4)))
+    assert (one.number, one.guessed, [each.id for each in one.waiting]) == (1, False, [2, 3, 4])
+
+
+def test_of_two_who_keep_the_same_waiting_the_older_is_first() -> None:
+    """Whichever number it has."""
+    young, old = process(1, transaction_s=3.0), process(2, transaction_s=30.0)
+    assert list(found(young, old, waiting(3, 1, 2))) == [2, 1]
 
 
 def test_where_it_is_not_told_the_oldest_transaction_is_guessed() -> None:

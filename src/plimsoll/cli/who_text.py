@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from plimsoll.capacity.wording import counted
 from plimsoll.snapshot import HolderView, ProcessView, ServerView
-from plimsoll.snapshot.blocking import Blocker, blockers
+from plimsoll.snapshot.blocking import PREPARED, Blocker, blockers
 from plimsoll.snapshot.causes.wording import plain, without_columns
 from plimsoll.visit.snapshots import Everybody, Seen
 
@@ -168,7 +168,8 @@ def _marks(process: ProcessView, blocker: Blocker | None) -> str:
     """`  <- idle in transaction, 3 wait for it`; `  <- waits for a row of bookings, behind id 4711`."""
     marks = [process.mark] if process.mark else []
     if process.wait is not None:
-        who = f", behind id {' and '.join(map(str, process.wait.by))}" if process.wait.by else ""
+        by = " and ".join(f"id {number}" if number != PREPARED else "a prepared one" for number in process.wait.by)
+        who = f", behind {by}" if by else ""
         marks.append(f"waits for {_name(process.wait.lock)}{who}")
     if blocker is not None:
         count = len(blocker.waiting)

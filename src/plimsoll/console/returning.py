@@ -12,7 +12,7 @@ from typing import Any
 from starlette.requests import Request
 
 from plimsoll.console.forms import FormError, fields_of
-from plimsoll.errors import ActionError
+from plimsoll.errors import ActionError, UnknownWorkerError
 from plimsoll.snapshot.causes.wording import bounded, counted, plain
 from plimsoll.snapshot.source import ALL, Overview
 
@@ -154,10 +154,18 @@ async def _take(source: Overview, holder: str, who: str, outcome: Outcome) -> No
 
 
 async def _told_apart(source: Overview, wanted: Wanted, outcome: Outcome) -> None:
-    """Those that had ended before their turn came are no failures."""
-    await source.look(wanted.worker)
-    there = {holder.id for holder in source.snapshot(wanted.worker).holders}
-    outcome.refused = sum(holder in there for holder in outcome.failed)
+    """Those that had ended before their turn came are no failures. Of a worker that does not answer it is not known."""
+    try:
+        await source.look(wanted.worker)
+        seen = source.snapshot(wanted.worker)
+    except UnknownWorkerError:  # the one that was named has ended, and all that it held with it
+        outcome.gone, outcome.why = len(outcome.failed), ""
+        return
+    there = {holder.id for holder in seen.holders}
+    heard = {row.name for row in seen.workers if not (row.stale or row.silent)}
+    outcome.refused = sum(
+        holder in there or bool(seen.workers and holder.rpartition("-")[0] not in heard) for holder in outcome.failed
+    )
     outcome.gone = len(outcome.failed) - outcome.refused
     if not outcome.refused:
         outcome.why = ""

@@ -98,9 +98,10 @@ async def read_transactions(ask: Questions) -> dict[int, Transaction]:
 
 
 def is_waiting(state: str) -> bool:
-    """Whether a connection waits for the lock of a table, by its state in the process list. A GET_LOCK is none."""
+    """Whether a connection waits for the lock of a table, by its state in the process list. A GET_LOCK is none, nor is
+    the mutex of the query cache, which no transaction has."""
     words = state.lower()
-    return words.startswith("waiting for") and words.endswith((" lock", " table flush"))
+    return words.startswith("waiting for") and words.endswith((" lock", " table flush")) and "query cache" not in words
 
 
 async def read_waits(

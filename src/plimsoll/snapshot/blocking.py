@@ -26,7 +26,8 @@ class Blocker:
 
 
 def blockers(processes: Sequence[ProcessView], holders: Iterable[HolderView] = ()) -> tuple[Blocker, ...]:
-    """Those who keep others waiting, whoever has most of them first. `holders` are ours, of whom more is known."""
+    """Those who keep others waiting, whoever has most of them first. `holders` are ours, of whom more is known. Several
+    may keep the same ones waiting, who go on when all of these have ended."""
     by_number = {process.id: process for process in processes}
     held = {holder.server_id: holder for holder in holders if holder.server_id is not None}
     waiting: dict[tuple[int | None, bool], list[ProcessView]] = {}
@@ -34,21 +35,32 @@ def blockers(processes: Sequence[ProcessView], holders: Iterable[HolderView] = (
         if process.wait is None:
             continue
         ends = _ends(process, by_number)
+        if not ends and process.wait.by:
+            continue  # a ring: nobody else has anything to do with it
         if not ends:
             guess = _oldest(processes, held, process)
             waiting.setdefault((guess, guess is not None), []).append(process)
         for number in ends:
             waiting.setdefault((number, False), []).append(process)
+    for known, guessed in list(waiting):
+        if guessed and (known, False) in waiting:  # others are told to wait for it, so it is hardly a guess
+            waiting[known, False] += waiting.pop((known, True))
     found = [
         Blocker(number, None if number is None else by_number.get(number), tuple(behind), guessed)
         for (number, guessed), behind in waiting.items()
     ]
-    return tuple(sorted(found, key=lambda each: (-len(each.waiting), each.number is None, each.number or 0)))
+    return tuple(sorted(found, key=_rank))
+
+
+def _rank(blocker: Blocker) -> tuple[int, bool, float, int]:
+    """Most of them first, then the oldest transaction."""
+    age_s = blocker.process.transaction_s if blocker.process is not None else None
+    return -len(blocker.waiting), blocker.number is None, -(age_s or 0.0), blocker.number or 0
 
 
 def _ends(process: ProcessView, by_number: Mapping[int, ProcessView]) -> list[int]:
     """Where the line that it stands in begins: those who wait for nobody. There is no such one in a deadlock, which the
-    server ends by itself."""
+    server ends by itself where it sees all of it."""
     ends: dict[int, None] = {}
     seen = {process.id}
     left = list(process.wait.by) if process.wait is not None else []

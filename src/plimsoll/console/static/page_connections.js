@@ -84,18 +84,37 @@ class Processes {
     // Where all workers are looked at, none of them is another one.
     const name = isOfSeveral(snapshot) ? (process) => process.worker || process.whose : whoseIs;
     const processes = snapshot.server?.processes ?? [];
+    const counts = countsOf(processes);
     this.#table.update(
-      processes.map((process) => ({ ...process, shown: name(process), marks: marksOf(process, processes) })),
+      processes.map((process) => ({ ...process, shown: name(process), marks: marksOf(process, counts) })),
     );
   }
 }
 
 // What is wrong with it, whom it waits for, and how many wait for it.
-function marksOf(process, processes) {
-  const waiting = processes.filter((each) => each.wait?.by.includes(process.id)).length;
-  const by = process.wait?.by.join(", ") || "a lock";
-  const marks = [process.mark, process.wait ? `waits for ${by}` : "", waiting ? `${waiting} wait for it` : ""];
-  return marks.filter(Boolean);
+function marksOf(process, counts) {
+  const by = process.wait?.by.map((id) => id || "a prepared transaction").join(", ") || "a lock";
+  const waiting = counts.get(process.id);
+  const behind = waiting ? `${count(waiting)} ${waiting === 1 ? "waits" : "wait"} for it` : "";
+  return [process.mark, process.wait ? `waits for ${by}` : "", behind].filter(Boolean);
+}
+
+// How many wait for each, those that wait behind one another counted.
+function countsOf(processes) {
+  const waits = new Map(processes.filter(({ wait }) => wait).map(({ id, wait }) => [id, wait.by]));
+  const counts = new Map();
+  for (const [id, by] of waits) {
+    const seen = new Set([id]);
+    const left = [...by];
+    while (left.length) {
+      const before = left.pop();
+      if (seen.has(before)) continue;
+      seen.add(before);
+      counts.set(before, (counts.get(before) ?? 0) + 1);
+      left.push(...(waits.get(before) ?? []));
+    }
+  }
+  return counts;
 }
 
 function fillMarks(cell, process) {

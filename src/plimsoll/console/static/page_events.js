@@ -34,6 +34,8 @@ class Kinds {
   }
 }
 
+const NOTHING = "Nothing has happened yet.";
+
 class Events {
   #last = null;
   #kinds = new Kinds(() => this.#last && this.render(this.#last));
@@ -43,7 +45,7 @@ class Events {
     keyOf: (event) => `${event.worker} ${event.at_s} ${event.kind} ${event.text}`,
     sortBy: "at",
     descending: true,
-    empty: "Nothing has happened yet.",
+    empty: NOTHING,
     columns: [
       { key: "at", title: "When", short: true, value: (event) => event.at_s, fill: fillTime },
       { key: "kind", title: "Kind", short: true, value: (event) => event.kind },
@@ -69,6 +71,7 @@ class Events {
   render(snapshot) {
     this.#table.caption = `Events ${whose(snapshot)}, as far as they are remembered`;
     this.#last = snapshot;
+    this.#table.empty = snapshot.events.length ? "None of this kind any more." : NOTHING;
     this.#table.update(this.#kinds.of(snapshot.events));
   }
 }

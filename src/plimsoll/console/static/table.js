@@ -41,6 +41,10 @@ export class Table {
     this.#mark();
   }
 
+  set empty(words) {
+    setText(this.#empty, words);
+  }
+
   set caption(words) {
     setText(this.#caption, words);
   }

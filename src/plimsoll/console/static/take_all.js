@@ -53,7 +53,7 @@ export class TakeAll {
         title: `Take ${count(held.length)} connections back`,
       },
       // Those that the question was about, and none that was taken while it was read.
-      (tell) => this.#take(route, youngest - SLACK_S + (performance.now() - askedMs) / 1000, tell),
+      (tell) => this.#take(route, Math.max(LONG_S, youngest - SLACK_S + (performance.now() - askedMs) / 1000), tell),
     );
   }
 

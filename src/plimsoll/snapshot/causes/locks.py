@@ -32,13 +32,16 @@ def look(case: Case) -> Found | None:
     held = {each.server_id: each for each in case.now.holders if each.server_id is not None}
     holder = held.get(first.number) if first.number is not None else None
     exhausted = _exhausted(case, first)
-    behind = {process.id for each in found[1:] for process in each.waiting} - {each.id for each in first.waiting}
+    waiting = {process.id for process in first.waiting}
+    beside = sum(any(process.id in waiting for process in each.waiting) for each in found[1:])
+    also = f", and {beside:,} more {verb(beside, 'has', 'have')} it locked beside it" if beside else ""
+    behind = {process.id for each in found[1:] for process in each.waiting} - waiting
     more = f"; {len(behind):,} more {verb(len(behind), 'waits', 'wait')} for others" if behind else ""
     full = f"; all {case.now.pool.limit:,} places of the pool are taken{exhaustion.rest(case)}" if exhausted else ""
     return Found(
         exhausted.level if exhausted is not None else "warning",
-        f"{_who_waits(first, held)}; {_who_has_it(first, holder)}{more}{full}.",
-        _action(server, first, holder),
+        f"{_who_waits(first, held)}; {_who_has_it(first, holder)}{also}{more}{full}.",
+        _action(server, first, holder, beside),
         _hidden(case, first) | (exhausted.hides | {"pool-exhausted"} if exhausted is not None else frozenset()),
     )
 
@@ -100,18 +103,24 @@ def _who_has_it(blocker: Blocker, holder: HolderView | None) -> str:
     return f"{maybe}connection {process.id} ({client(process)}{route}) has it locked{why} ({state}{since})"
 
 
-def _action(server: ServerView, blocker: Blocker, holder: HolderView | None) -> str:
+def _action(server: ServerView, blocker: Blocker, holder: HolderView | None, beside: int) -> str:
     if blocker.number == PREPARED:
+        if server.dialect != "postgresql":
+            return "XA RECOVER lists it on the server: XA COMMIT or XA ROLLBACK ends it."
         return "pg_prepared_xacts lists it on the server: COMMIT PREPARED or ROLLBACK PREPARED ends it."
-    hint = f"{_or_first(server, blocker)}{f' {_told_by(server, blocker)}' if blocker.guessed else ''}"
     if blocker.number is None:
-        return f"See under Connections who has a transaction or LOCK TABLES open. {_told_by(server, blocker)}"
+        return f"See under Connections who has a transaction or LOCK TABLES open.{_told_by(server, blocker)}"
+    hint = f"{_or_first(server, blocker)}{_told_by(server, blocker) if blocker.guessed else ''}"
+    all_of_them = " The others go on when all who have it locked have ended." if beside else ""
     if holder is not None:
-        return f"{remedy((Group(holder.route, holder.place, (holder,)),))}{hint}"
+        words = remedy((Group(holder.route, holder.place, (holder,)),))
+        words = f"If it is that one: {words[0].lower()}{words[1:]}" if blocker.guessed else words
+        return f"{words}{all_of_them}{hint}"
     have = "If it is that one, have" if blocker.guessed else "Have"
+    go_on = "" if beside else " and lets the others go on"
     return (
-        f"{have} its owner commit, or run {ending(server, blocker.number)} on the server, which rolls its work back "
-        f"and lets the others go on.{hint}"
+        f"{have} its owner commit, or run {ending(server, blocker.number)} on the server, which rolls its work back"
+        f"{go_on}.{all_of_them}{hint}"
     )
 
 
@@ -126,12 +135,15 @@ def _or_first(server: ServerView, blocker: Blocker) -> str:
 
 
 def _told_by(server: ServerView, blocker: Blocker) -> str:
-    """What would let this account be told who has the lock."""
+    """What would let this account be told who has the lock. PostgreSQL tells every account; who has it may have ended
+    just now."""
+    if server.dialect == "postgresql":
+        return ""
     if "mariadb" not in server.version.lower():
-        return "With GRANT SELECT ON performance_schema.* (and PROCESS) this account is told who has it."
+        return " With GRANT SELECT ON performance_schema.* (and PROCESS) this account is told who has it."
     if _lock(blocker).startswith("a row"):
-        return "With GRANT PROCESS ON *.* this account is told who has it."
-    return "After INSTALL SONAME 'metadata_lock_info', once and by an administrator, the server tells who has it."
+        return " With GRANT PROCESS ON *.* this account is told who has it."
+    return " After INSTALL SONAME 'metadata_lock_info', once and by an administrator, the server tells who has it."
 
 
 # --- symptoms ---
