@@ -10,6 +10,7 @@ from sqlalchemy.pool import NullPool
 from plimsoll.pool import PlimsollPool, PoolOptions
 from plimsoll.pool.connecting import connect_of
 from plimsoll.pool.drivers import cut, is_plain
+from plimsoll.pool.limits import GRACE_S
 from plimsoll.server import server_of
 from plimsoll.server.tls_faults import NO_TLS
 from plimsoll.settings import DatabaseSettings
@@ -100,7 +101,8 @@ class _Connect:
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
         connect = connect_of(self.dialect.driver)
         try:
-            async with asyncio.timeout(self._limit_s):
+            # The second is for a driver that loses the first cancellation, as Python 3.11's `wait_for` may.
+            async with asyncio.timeout(self._limit_s), asyncio.timeout(self._limit_s + GRACE_S):
                 made = await connect(*args, **kwargs)
         except TimeoutError as error:
             words = f"no connection within {self._limit_s:g} s: the server did not answer in time"

@@ -218,6 +218,13 @@ HOST = (
     cannot("PL604", "no line", host=survey(notes=(CLOUDLINUX,))),
     found("PL610", "Only 900.0 MiB of 40.0 GiB (2.2 %) are free at /srv", mends=False, disks=(DISK, left(900 * MIB))),
     found("PL610", "19,000 of 1,000,000 files", mends=False, disks=(replace(DISK, free_files=19_000),)),
+    found(
+        "PL610",
+        "900.0 MiB of",
+        "only 0 of 1,000,000 files",
+        mends=False,
+        disks=(replace(left(900 * MIB), free_files=0),),
+    ),
     passed("PL610", "At least 12.0 GiB of 40.0 GiB (30 %) are free at /srv (the application)."),
     passed("PL610", "1.0 GiB of 40.0 GiB (2.5 %)", disks=(left(1024 * MIB),)),
     passed("PL610", "60.0 MiB of 64.0 MiB", disks=(replace(left(60 * MIB), size_bytes=64 * MIB),)),

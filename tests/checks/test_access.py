@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pymysql
@@ -11,6 +12,7 @@ from sqlalchemy import make_url
 
 from plimsoll import DatabaseSettings
 from plimsoll.checks.facts import Facts
+from plimsoll.checks.gather_database import _is_full
 from plimsoll.checks.registry import check_of
 from plimsoll.checks.runner import run_checks
 from plimsoll.checks.verdict import CouldNot, Found, Known, NotApplicable, Passed, Verdict
@@ -281,3 +283,20 @@ def test_a_file_that_is_no_database_is_not_taken_for_a_server(on_sqlite: Deploym
     found = on_sqlite.check()["PL010"]
     assert "file is not a database" in found["evidence"]
     assert found["fix"].startswith("See what is at that path")
+
+
+@pytest.mark.parametrize(
+    ("state", "words", "full"),
+    [
+        ("53300", "sorry, too many clients already", True),
+        ("53200", "out of memory", False),
+        ("53100", "could not extend file: No space left on device", False),
+        ("08004", "Too many connections (error 1040)", True),
+        ("42000", "User 'x' has exceeded the 'max_user_connections' resource (current value: 5) (error 1226)", True),
+        (None, "User 'x' has exceeded the 'max_questions' resource (current value: 50000) (error 1226)", False),
+    ],
+)
+def test_only_connections_that_are_all_taken_make_a_server_full(state: str | None, words: str, full: bool) -> None:
+    """Not what a hoster allows by the hour, nor a disk or memory, which have the same numbers."""
+    error = SimpleNamespace(orig=SimpleNamespace(sqlstate=state))
+    assert _is_full(error, words) is full  # type: ignore[arg-type]

@@ -100,11 +100,14 @@ def test_a_key_that_each_process_makes_up_is_found_and_made_once(on_sqlite: Depl
     assert (checked["PL008"]["level"], checked.status) == ("error", 1)
     assert "4 processes are declared: each has its own" in checked["PL008"]["evidence"]
     (command,) = checked.fix("PL008")
+    (on_sqlite.home / ".env").write_text("OF_OTHERS=kept")  # without a line's end
+    (on_sqlite.home / ".env").chmod(0o600)
     done = subprocess.run(command, shell=True, cwd=on_sqlite.home, check=True, capture_output=True)
     assert (done.stdout, done.stderr) == (b"", b"")
     assert (on_sqlite.home / ".env").stat().st_mode & 0o777 == 0o600
     on_sqlite.monkeypatch.delenv("SECRET_KEY")
     assert on_sqlite.check("--only", "PL008")["PL008"]["verdict"] == "passed"
+    assert (on_sqlite.home / ".env").read_text().splitlines()[0] == "OF_OTHERS=kept"
 
 
 def test_production_is_told_by_its_rule(on_sqlite: Deployment) -> None:

@@ -238,3 +238,29 @@ async def test_errors_of_statements_carry_no_values(any_database: TestDatabase) 
         with pytest.raises(DBAPIError) as caught:
             await connection.execute(text("SELECT :value FROM nowhere"), {"value": "s3cret-value"})
     assert "s3cret-value" not in str(caught.value)
+
+
+async def test_a_connect_whose_driver_loses_its_cancellation_ends_without_a_pool_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As Python 3.11's `wait_for` may: whoever migrates would wait for ever."""
+    lost = 0
+
+    async def deaf(*_: object, **__: object) -> None:
+        nonlocal lost
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                lost += 1
+                if lost > 1:
+                    raise
+
+    monkeypatch.setattr("plimsoll.engine.connect_of", lambda _driver: deaf)
+    monkeypatch.setattr("plimsoll.engine.GRACE_S", 0.05)
+    settings = DatabaseSettings(database_url="mysql+asyncmy://shop:x@127.0.0.1:9/shop", connect_timeout_s=0.1)
+    engine = build_engine(settings, pooled=False)
+    async with asyncio.timeout(30):
+        with pytest.raises(OperationalError, match="the server did not answer in time"):
+            await engine.connect()
+    assert lost == 2

@@ -208,9 +208,9 @@ async def test_variables_that_may_hold_secrets_are_not_kept() -> None:
 
 async def test_a_version_before_16_reserves_for_superusers_alone() -> None:
     """Later ones also for the members of a role of their own."""
-    settings = [("max_connections", "100", None, ""), ("superuser_reserved_connections", "3", None, "")]
+    settings = [("max_connections", "100", None), ("superuser_reserved_connections", "3", None)]
     assert (await OddServer("postgresql", {"pg_settings": settings}).facts()).reserved_connections == 3
-    settings.append(("reserved_connections", "5", None, ""))
+    settings.append(("reserved_connections", "5", None))
     assert (await OddServer("postgresql", {"pg_settings": settings}).facts()).reserved_connections == 8
 
 

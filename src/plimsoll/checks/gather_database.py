@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import socket
-import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Literal, TypeVar
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from plimsoll.checks.aside import aside
 from plimsoll.checks.facts import AdminFacts, ContactFacts
 from plimsoll.checks.gather_schema import read_schema
 from plimsoll.checks.verdict import Known
@@ -39,6 +39,12 @@ TRIED_ADMINS = 2
 
 TO_SAY_SO_S = 0.2
 """Seconds before the end at which no more passwords are tried, so that it can still be said how many were."""
+
+RESOURCES, TOO_MANY_CONNECTIONS = "53", "53300"
+"""PostgreSQL's class of states for what there is not enough of: a disk and memory have others in it."""
+
+BY_THE_HOUR = ("max_questions", "max_updates", "max_connections_per_hour")
+"""Limits of a MySQL account that have the number of its connections' limit (1226)."""
 
 GOOD_BYE_S = 0.5
 """Seconds for closing; then connections are dropped."""
@@ -143,8 +149,8 @@ async def _contact(engine: AsyncEngine, asked: Asked) -> tuple[ContactFacts, flo
         in_time = await within(connect(), asked.limit_s)
     except Exception as error:  # noqa: BLE001 - drivers raise what they like where they cannot connect
         fault = fault_of(error, asked.settings.dialect)
-        full = fault is Fault.BUSY and asked.settings.dialect != "sqlite"
         words = _clean(words_of(error), asked.secrets)
+        full = fault is Fault.BUSY and asked.settings.dialect != "sqlite" and _is_full(error, words)
         took_s = monotonic() - began_s
         outcome: Literal["refused", "down"] = "refused" if fault is Fault.REFUSED else "down"
         return ContactFacts(
@@ -156,21 +162,21 @@ async def _contact(engine: AsyncEngine, asked: Asked) -> tuple[ContactFacts, flo
     return ContactFacts("connected", where, "", took_s), took_s
 
 
-async def _resolves(host: str, limit_s: float) -> bool:
-    """Whether a look-up of the name ends in time, with an address or without.
+def _is_full(error: BaseException, words: str) -> bool:
+    """Whether connections are what there are none of, and not questions or memory."""
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    lacks_others = str(state).startswith(RESOURCES) and state != TOO_MANY_CONNECTIONS
+    return not lacks_others and not any(limit in words for limit in BY_THE_HOUR)
 
-    In a thread that the process need not wait for at its end, as it would for one that asyncio makes.
-    """
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+async def _resolves(host: str, limit_s: float) -> bool:
+    """Whether a look-up of the name ends in time, with an address or without."""
 
     def look_up() -> None:
         with contextlib.suppress(OSError):
             socket.getaddrinfo(host, None)
-        with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
-            loop.call_soon_threadsafe(ended.set)
 
-    threading.Thread(target=look_up, daemon=True, name="look-up of a name").start()
-    return await within(ended.wait(), limit_s) is not None
+    return await aside(look_up, limit_s) is not None
 
 
 async def _server(engine: AsyncEngine, asked: Asked, ends_s: float) -> dict[str, Any]:

@@ -63,8 +63,8 @@ def set_for_us(server: ServerFacts, name: str, value: str, *, risk: str = "") ->
 def alter_role(server: ServerFacts, name: str, value: str, *, risk: str = "") -> tuple[Change, ...]:
     """For our own role only: it needs no privilege and touches no other client of the server."""
     role = identifier(server.account.user) if server.account and server.account.user else "CURRENT_USER"
-    old = _old(server, name)
-    back = f"SET {name} = {literal(old)}" if name in server.of_role else f"RESET {name}"
+    own = server.of_role.get(name.lower())
+    back = f"RESET {name}" if own is None else f"SET {name} = {literal(own)}"
     return (
         Change(
             kind="sql",
@@ -72,7 +72,7 @@ def alter_role(server: ServerFacts, name: str, value: str, *, risk: str = "") ->
             undo=f"ALTER ROLE {role} {back};",
             name=name,
             value=value,
-            old=old,
+            old=_old(server, name),
             # The session that runs it keeps the old value, so the note of it is what is read.
             reads_back=_noted(server, name),
             privilege="no privilege: a role may set this for itself",

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from plimsoll.checks.aside import aside
 from plimsoll.checks.facts import AppFacts, Facts
 from plimsoll.checks.gather_database import GOOD_BYE_S, Asked, read_database, within
 from plimsoll.checks.gather_files import env_file_facts
@@ -247,7 +249,8 @@ async def _read(
     else:
         names = ("contact", "connect_s", "round_trip_s", "server", "privileges", "schema", "admin")
         answers = {name: Known(why=facts.settings.why) for name in names}
-    answers["disks"] = await asyncio.to_thread(disk_facts, facts.settings, answers["server"])
+    disks = await aside(partial(disk_facts, facts.settings, answers["server"]), limit_s)
+    answers["disks"] = disks[0] if disks else Known(why=f"a file system did not answer within {limit_s:g} s")
     if not facts.app.known and answers["admin"].irrelevant:
         answers["admin"] = Known(why=facts.app.why, fix=facts.app.fix)
     return answers

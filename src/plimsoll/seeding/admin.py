@@ -136,11 +136,14 @@ class AdminAccount:
         tried: int = MAX_TRIED_ADMINS,
         limit_s: float | None = None,
     ) -> AdminCheck:
-        """Whether there are admins, none with a password that anyone can guess. Reads only, never raises.
+        """Whether there are admins, none with a password that anyone can guess. Reads only.
 
         In development a guessable password is a note and no finding. Each admin costs a second of CPU: passwords are
         tried on the first `tried` of them, the likeliest first. After `limit_s` seconds no more are tried, and the
         report says how many were.
+
+        Raises:
+            MemoryError: there is none for a password's hash.
         """
         return await inspect_admins(self, engine, production=production, tried=tried, limit_s=limit_s)
 

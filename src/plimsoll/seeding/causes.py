@@ -55,6 +55,8 @@ _NOT_WRITABLE = Cause(
 
 def explain(exc: Exception, dialect: str, secrets: Iterable[str | None] = ()) -> Cause:
     """The cause of `exc` and its fix, in plain words; `secrets` are cut out wherever they stand."""
+    if isinstance(exc, MemoryError):
+        return Cause(_clean(exc, secrets), f"See by `plimsoll limits` which limit of memory is met, {_AGAIN}")
     if isinstance(exc, LockTimeoutError):
         return Cause(
             f"another process held the lock for seeding ({_clean(exc, secrets)})",

@@ -88,8 +88,8 @@ class ServerFacts:
     status: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     """PostgreSQL: what the number of a variable counts (`8kB`, `ms`), by the variable's name."""
-    of_role: frozenset[str] = frozenset()
-    """PostgreSQL: the variables that have a value of our role's own (`ALTER ROLE ... SET`)."""
+    of_role: Mapping[str, str] = field(default_factory=dict)
+    """PostgreSQL: the variables that have a value of our role's own (`ALTER ROLE ... SET`), and that value."""
     account: Account | None = None
     max_connections: int | None = None
     reserved_connections: int = 0

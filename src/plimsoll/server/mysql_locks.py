@@ -26,7 +26,9 @@ _ROWS_OF_8 = (
 )
 _TABLES = (
     "SELECT thread_id, lock_mode, 'GRANTED', lock_type, table_schema, table_name"
-    " FROM information_schema.metadata_lock_info WHERE lock_type IN ('Table metadata lock', 'Backup lock')"
+    # Before MariaDB 10.4 a backup lock is called a global read lock.
+    " FROM information_schema.metadata_lock_info"
+    " WHERE lock_type IN ('Table metadata lock', 'Backup lock', 'Global read lock')"
 )
 _TABLES_OF_8 = (
     "SELECT t.processlist_id, m.lock_type, m.lock_status, m.object_type, m.object_schema, m.object_name"
@@ -46,6 +48,7 @@ _LETS_OTHERS_IN = frozenset(
         "SHARED_WRITE_LOW_PRIO",
         "SHARED_UPGRADABLE",
         "INTENTION_EXCLUSIVE",
+        "BACKUP_START",
         "BACKUP_DML",
         "BACKUP_TRANS_DML",
         "BACKUP_SYS_DML",

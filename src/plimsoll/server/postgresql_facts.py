@@ -60,7 +60,7 @@ async def read(connection: AsyncConnection, ask: Questions) -> ServerFacts:
     """
     handshake = await handshake_of(connection)
     version = text_of(await ask.value("version", "SELECT version()"))
-    variables, units, of_role = await _variables(ask)
+    variables, units = await _variables(ask)
     own_id = whole_of(await ask.value("connection_id", "SELECT pg_backend_pid()"))
     # PgBouncer and its like give a client a number of their own, and pass no server's on.
     pooled = handshake.number is not None and own_id is not None and handshake.number != own_id
@@ -73,7 +73,7 @@ async def read(connection: AsyncConnection, ask: Questions) -> ServerFacts:
         version_text=version,
         variables=variables,
         units=units,
-        of_role=of_role,
+        of_role=await _of_role(ask),
         status=await _status(ask),
         account=account,
         max_connections=ask.whole("max_connections", variables),
@@ -108,19 +108,26 @@ async def read_clients(ask: Questions, _facts: ServerFacts) -> ServerClients:
     )
 
 
-async def _variables(ask: Questions) -> tuple[dict[str, str], dict[str, str], frozenset[str]]:
-    """The settings as they are in our session, the units that their numbers are in, and which are of our role."""
-    rows = await ask.rows("variables", "SELECT name, setting, unit, source FROM pg_settings")
-    found = ask.each("variables", rows, _variable)
+async def _variables(ask: Questions) -> tuple[dict[str, str], dict[str, str]]:
+    """The settings as they are in our session, and the units that their numbers are in."""
+    rows = await ask.rows("variables", "SELECT name, setting, unit FROM pg_settings")
+    found = ask.each("variables", rows, lambda row: (text_of(row[0]).lower(), text_of(row[1]), text_of(row[2])))
     if not found:
         ask.note("variables", "the server answered without a row")
-    variables = without_secrets({name: setting for name, setting, *_ in found if name})
-    units = {name: unit for name, _, unit, _ in found if name and unit}
-    return variables, units, frozenset(name for name, _, _, source in found if source == "user")
+    variables = without_secrets({name: setting for name, setting, _ in found if name})
+    return variables, {name: unit for name, _, unit in found if name and unit}
 
 
-def _variable(row: Row) -> tuple[str, str, str, str]:
-    return text_of(row[0]).lower(), text_of(row[1]), text_of(row[2]), text_of(row[3])
+async def _of_role(ask: Questions) -> dict[str, str]:
+    """What is noted for our role in all databases, whatever outranks it."""
+    rows = await ask.rows(
+        "settings of the role",
+        "SELECT split_part(entry, '=', 1), substr(entry, strpos(entry, '=') + 1) FROM pg_db_role_setting s"
+        " JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) AS entry"
+        " WHERE s.setdatabase = 0 AND r.rolname = current_user",
+    )
+    found = ask.each("settings of the role", rows, lambda row: (text_of(row[0]).lower(), text_of(row[1])))
+    return without_secrets(dict(found))
 
 
 async def _status(ask: Questions) -> dict[str, str]:

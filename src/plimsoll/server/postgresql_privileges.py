@@ -14,10 +14,12 @@ _SCHEMA = text("SELECT current_schema(), has_schema_privilege(current_schema(), 
 _TABLES = text(
     "SELECT c.relname, has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'INSERT'), "
     "has_table_privilege(c.oid, 'UPDATE'), has_table_privilege(c.oid, 'DELETE'), "
-    "pg_has_role(c.relowner, 'USAGE'), r.rolname, r.rolsuper "
+    "pg_has_role(c.relowner, 'USAGE'), r.rolname, "
+    "r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls "
     "FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner "
     "WHERE c.relnamespace = to_regnamespace(quote_ident(current_schema())) "
-    "AND c.relkind IN ('r', 'p') ORDER BY c.relname"
+    "AND c.relkind IN ('r', 'p') AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass "
+    "AND d.objid = c.oid AND d.deptype = 'e') ORDER BY c.relname"  # those of extensions are no one's to migrate
 )
 # Those that a column's default counts with; an identity column's own needs no privilege. A list is any one of them.
 # CASE, since the planner may ask has_sequence_privilege first, which fails for what is no sequence.
@@ -34,7 +36,7 @@ Missing = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], str, str, tup
 
 async def missing(connection: AsyncConnection) -> Missing:
     """Missing for data on any table, missing for the schema, tables that others own, nothing unclear, the schema's
-    name, and who these others are, unless one of them is a superuser."""
+    name, and who these others are, unless one of them has powers beyond its tables."""
     schema, may_create = (await connection.execute(_SCHEMA)).one()
     if schema is None:
         return (), ("USAGE", "CREATE"), (), "", "", ()

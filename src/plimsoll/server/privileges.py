@@ -20,7 +20,8 @@ class Privileges:
     schema_name: str = ""
     """PostgreSQL: the schema that was looked at, the first of the search path that exists."""
     owners: tuple[str, ...] = ()
-    """Whose `foreign_tables` are; empty where one of them is a superuser, whose role nobody should be given."""
+    """Whose `foreign_tables` are; empty where one of them has powers beyond its tables (a hoster's administrator is no
+    superuser, and may make roles), which nobody should be given."""
 
 
 async def read_privileges(connection: AsyncConnection) -> Privileges:

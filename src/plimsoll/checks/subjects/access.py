@@ -161,7 +161,7 @@ def _of_others(server: ServerFacts, privileges: Privileges) -> Verdict:
         "sql",
         give_tables(privileges, account.user),
         privilege=ADMINISTRATOR,
-        risk="This account can then drop these tables as well.",
+        risk="This account can then drop these tables as well; as a member of a role, all that the role owns.",
     )
     return Found(
         f"{belong} to another role ({shown}), and only an owner may alter one{lacks}",

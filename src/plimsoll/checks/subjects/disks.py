@@ -34,13 +34,14 @@ def _look(facts: Facts) -> Verdict:
         least = min(disks, key=lambda disk: disk.free_bytes)
         return Passed(f"At least {_room(least)}.")
     worst = min(short, key=lambda disk: disk.free_bytes)
+    count = "du -xh" if _is_short(worst) else "du -x --inodes"
     return Found(
-        f"Only {'; only '.join(_files(disk) if _lacks_files(disk) else _room(disk) for disk in short)}.",
-        f"See what takes it: du -xh --max-depth=3 {shlex.quote(worst.path)} | sort -h | tail -30. Mostly it is logs"
+        f"Only {'; only '.join(words for disk in short for words in _lacks(disk))}.",
+        f"See what takes it: {count} --max-depth=3 {shlex.quote(worst.path)} | sort -h | tail -30. Mostly it is logs"
         " that nobody rotates (the server's slow log), dumps and old releases, or what a server keeps of its changes"
         " (MariaDB and MySQL: SHOW BINARY LOGS, and PURGE BINARY LOGS for those that no replica needs; PostgreSQL: a"
         " replication slot that nobody reads). Never remove a database's files by hand.",
-        level=Level.ERROR if any(disk.free_bytes < HARDLY_BYTES for disk in short) else None,
+        level=Level.ERROR if any(map(_is_full, short)) else None,
         numbers={"free_bytes": float(worst.free_bytes)},
     )
 
@@ -51,6 +52,14 @@ def _is_short(disk: Disk) -> bool:
 
 def _lacks_files(disk: Disk) -> bool:
     return disk.free_files < LITTLE_FILES_SHARE * disk.files
+
+
+def _lacks(disk: Disk) -> list[str]:
+    return [_room(disk)] * _is_short(disk) + [_files(disk)] * _lacks_files(disk)
+
+
+def _is_full(disk: Disk) -> bool:
+    return (_is_short(disk) and disk.free_bytes < HARDLY_BYTES) or (disk.files > 0 and disk.free_files == 0)
 
 
 def _room(disk: Disk) -> str:

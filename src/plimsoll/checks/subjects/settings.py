@@ -79,7 +79,8 @@ def _shared(facts: Facts) -> Verdict:
 
 def _made_once(name: str, facts: Facts) -> str:
     file = shlex.quote(str(facts.env_file.value.path if facts.env_file.known else ".env"))
-    code = f"import secrets; print('{name}=' + secrets.token_urlsafe({KEY_BYTES}))"
+    # A file may end without a line break: what is appended would be a part of its last value.
+    code = f"import secrets; print('\\n{name}=' + secrets.token_urlsafe({KEY_BYTES}))"
     return f'(umask 077; python3 -c "{code}" >> {file})'
 
 
