@@ -81,7 +81,7 @@ class StatementTable:
         if counts is None:
             if len(self._by_fingerprint) >= MOST_FORMS:
                 self._drop_the_least_used()
-            counts = self._by_fingerprint[fingerprint] = StatementCounts(fingerprint, _shown(form))
+            counts = self._by_fingerprint[fingerprint] = StatementCounts(fingerprint, cut(form, SHOWN))
         if len(self._by_text) >= MOST_TEXTS:
             self._by_text.clear()
         self._by_text[hash(statement)] = counts
@@ -94,7 +94,3 @@ class StatementTable:
         dropped = {fingerprint for fingerprint, _ in found[: len(found) - KEPT_FORMS]}
         self._by_fingerprint = {name: counts for name, counts in self._by_fingerprint.items() if name not in dropped}
         self._by_text = {text: counts for text, counts in self._by_text.items() if counts.fingerprint not in dropped}
-
-
-def _shown(form: str) -> str:
-    return cut(form, SHOWN)

@@ -63,7 +63,7 @@ def set_for_us(server: ServerFacts, name: str, value: str, *, risk: str = "") ->
 def alter_role(server: ServerFacts, name: str, value: str, *, risk: str = "") -> tuple[Change, ...]:
     """For our own role only: it needs no privilege and touches no other client of the server."""
     role = identifier(server.account.user) if server.account and server.account.user else "CURRENT_USER"
-    own = server.of_role.get(name.lower())
+    own = server.account.settings.get(name.lower()) if server.account else None
     back = f"RESET {name}" if own is None else f"SET {name} = {literal(own)}"
     return (
         Change(

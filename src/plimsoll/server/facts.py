@@ -67,6 +67,8 @@ class Account:
     max_connections: int | None = None
     max_connections_source: str = ""
     roles: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """PostgreSQL: what is noted for the role in all databases (`ALTER ROLE ... SET`), whatever outranks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,6 @@ class ServerFacts:
     status: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     """PostgreSQL: what the number of a variable counts (`8kB`, `ms`), by the variable's name."""
-    of_role: Mapping[str, str] = field(default_factory=dict)
-    """PostgreSQL: the variables that have a value of our role's own (`ALTER ROLE ... SET`), and that value."""
     account: Account | None = None
     max_connections: int | None = None
     reserved_connections: int = 0

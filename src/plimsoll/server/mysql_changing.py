@@ -33,10 +33,11 @@ _ORIGINS = {
     "COMMAND-LINE": COMMAND_LINE,
     "COMMAND_LINE": COMMAND_LINE,
     "SQL": "a SET GLOBAL since it started",
+    # Of MySQL, where a SET of one session alone counts as well.
+    "DYNAMIC": "a SET since it started, or its own default: one of a session alone counts there",
     "AUTO": "the server's own reckoning at its start",
     "PERSISTED": "a SET PERSIST",
 }
-_MYSQL_ORIGINS = {"DYNAMIC": "a SET since it started, or its own default: one of a session alone counts there"}
 
 
 class MySQLChanger:
@@ -68,7 +69,7 @@ class MySQLChanger:
             "now",
             kept=str(kept[0]) if kept else None,
             kept_known=known,
-            origin=(_MYSQL_ORIGINS | _ORIGINS).get(origin[0], str(origin[0])) if origin else "",
+            origin=_ORIGINS.get(origin[0], str(origin[0])) if origin else "",
             path=(origin[1] or "") if origin else "",
         )
 

@@ -2,7 +2,8 @@
 Statistics System" of its manual."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -47,10 +48,12 @@ class _Database:
 
 @dataclass(frozen=True, slots=True)
 class _Role:
-    """The role that we logged in as; `limit` is its own limit of connections, -1 for none."""
+    """The role that we logged in as; `limit` is its own limit of connections, -1 for none, `settings` what is noted
+    for it (`ALTER ROLE ... SET`)."""
 
     attributes: frozenset[str]
     limit: int
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 async def read(connection: AsyncConnection, ask: Questions) -> ServerFacts:
@@ -73,7 +76,6 @@ async def read(connection: AsyncConnection, ask: Questions) -> ServerFacts:
         version_text=version,
         variables=variables,
         units=units,
-        of_role=await _of_role(ask),
         status=await _status(ask),
         account=account,
         max_connections=ask.whole("max_connections", variables),
@@ -118,18 +120,6 @@ async def _variables(ask: Questions) -> tuple[dict[str, str], dict[str, str]]:
     return variables, {name: unit for name, _, unit in found if name and unit}
 
 
-async def _of_role(ask: Questions) -> dict[str, str]:
-    """What is noted for our role in all databases, whatever outranks it."""
-    rows = await ask.rows(
-        "settings of the role",
-        "SELECT split_part(entry, '=', 1), substr(entry, strpos(entry, '=') + 1) FROM pg_db_role_setting s"
-        " JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) AS entry"
-        " WHERE s.setdatabase = 0 AND r.rolname = current_user",
-    )
-    found = ask.each("settings of the role", rows, lambda row: (text_of(row[0]).lower(), text_of(row[1])))
-    return without_secrets(dict(found))
-
-
 async def _status(ask: Questions) -> dict[str, str]:
     """The counters of our database (`pg_stat_database`), whichever this version has."""
     columns = await ask.record("status", "SELECT * FROM pg_stat_database WHERE datname = current_database()")
@@ -165,7 +155,7 @@ async def _account(ask: Questions, database: _Database) -> Account | None:
     name = text_of(await ask.value("account", "SELECT session_user"))
     own = await ask.row(
         "powers",
-        "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, rolconnlimit"
+        "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, rolconnlimit, rolconfig"
         " FROM pg_roles WHERE rolname = session_user",
     )
     found: list[_Role] = ask.each("powers", [own] if own else [], _role)
@@ -190,12 +180,14 @@ async def _account(ask: Questions, database: _Database) -> Account | None:
         roles=tuple(roles),
         max_connections=limit,
         max_connections_source=source,
+        settings=without_secrets(dict(role.settings)),
     )
 
 
 def _role(row: Row) -> _Role:
-    *attributes, limit = row
-    return _Role(_attributes(attributes), int(limit))
+    *attributes, limit, config = row
+    noted = (text_of(entry).partition("=") for entry in config or ())
+    return _Role(_attributes(attributes), int(limit), {name.lower(): value for name, _, value in noted})
 
 
 def _attributes(values: Row) -> frozenset[str]:
